@@ -1,0 +1,31 @@
+use std::path::PathBuf;
+
+/// What can be wrong with a device or its use.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// A parameter vector of another length.
+    #[error("the device has {expected} parameters, but {found} values were given")]
+    WrongParameters {
+        /// Parameters of the device.
+        expected: usize,
+        /// Values that were given.
+        found: usize,
+    },
+    /// The description of a device does not fit together.
+    #[error("`{name}`: {what}")]
+    Description {
+        /// The entry, as it is called in scenarios.
+        name: &'static str,
+        /// What is wrong and what is allowed.
+        what: String,
+    },
+    /// A device file cannot be used.
+    #[error("device file `{}`: {what}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Which array, what was found, what is allowed.
+        what: String,
+    },
+}

@@ -1,0 +1,78 @@
+//! Devices: parameters (voltages) in, currents out.
+//!
+//! A [`Device`] maps many parameter vectors to outputs at once and knows its exact gradient where one exists. It knows
+//! nothing of estimators or noise.
+
+mod error;
+mod linear;
+mod polynomial;
+mod surrogate;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+
+pub use error::DeviceError;
+pub use linear::Linear;
+pub use polynomial::Polynomial;
+pub use surrogate::{Activation, NeuralSurrogate};
+
+/// A physical system: M parameters \[V\] determine K output currents \[nA\].
+pub trait Device: Send + Sync + std::fmt::Debug {
+    /// Number of parameters M.
+    fn parameters(&self) -> usize;
+
+    /// Number of outputs K.
+    fn outputs(&self) -> usize {
+        1
+    }
+
+    /// Currents \[nA\], shape (points, K), at parameter vectors \[V\], shape (points, M).
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated there.
+    fn evaluate(&self, parameters_volt: ArrayView2<f64>, currents_na: ArrayViewMut2<f64>) -> Result<(), DeviceError>;
+
+    /// Exact gradient ∂I_k/∂w_m \[nA/V\], shape (K, M), where it is known.
+    fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>>;
+
+    /// Whether the output is an affine function of the parameters, so that its gradient is the same everywhere.
+    fn is_affine(&self) -> bool {
+        false
+    }
+
+    /// Range in which each parameter is meant to be used \[V\], lowest and highest, if the device has one.
+    fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {
+        None
+    }
+}
+
+/// Currents of a device with one output at parameter vectors, shape (points, M): a convenience over
+/// [`Device::evaluate`].
+///
+/// # Errors
+/// As [`Device::evaluate`].
+pub fn currents_na(device: &dyn Device, parameters_volt: ArrayView2<f64>) -> Result<Vec<f64>, DeviceError> {
+    let mut out = Array2::zeros((parameters_volt.nrows(), device.outputs()));
+    device.evaluate(parameters_volt, out.view_mut())?;
+    Ok(out.column(0).to_vec())
+}
+
+#[cfg(test)]
+pub(crate) mod conformance {
+    //! What every device must satisfy.
+    use super::*;
+
+    /// The exact gradient equals central differences to `tolerance` (relative to the largest component).
+    pub(crate) fn gradient_equals_differences(device: &dyn Device, at: &[f64], tolerance: f64) {
+        let exact = device.gradient(at).expect("a gradient");
+        let step = 1e-5;
+        let scale = exact.iter().fold(0.0_f64, |acc, g| acc.max(g.abs()));
+        for m in 0..device.parameters() {
+            let mut points = Array2::from_shape_fn((2, at.len()), |(_, j)| at[j]);
+            points[[0, m]] -= step;
+            points[[1, m]] += step;
+            let y = currents_na(device, points.view()).unwrap();
+            let difference = (y[1] - y[0]) / (2.0 * step);
+            assert!((difference - exact[[0, m]]).abs() < tolerance * scale, "parameter {m}: {difference} {exact}");
+        }
+    }
+}

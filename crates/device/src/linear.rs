@@ -1,0 +1,79 @@
+//! `I = I₀ + g · w`: the device on which every formula is exact.
+
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
+
+use crate::{Device, DeviceError};
+
+/// A linear device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear {
+    gradient_na_per_volt: Array1<f64>,
+    offset_na: f64,
+}
+
+impl Linear {
+    /// Of given gradient \[nA/V\] and current at zero parameters \[nA\].
+    ///
+    /// # Errors
+    /// If there is no parameter, or a number is not finite.
+    pub fn new(gradient_na_per_volt: Vec<f64>, offset_na: f64) -> Result<Self, DeviceError> {
+        let bad = |name, what| Err(DeviceError::Description { name, what });
+        if gradient_na_per_volt.is_empty() {
+            return bad("gradient_na_per_volt", "is empty: a device needs at least one parameter".to_owned());
+        }
+        if let Some(at) = gradient_na_per_volt.iter().position(|g| !g.is_finite()) {
+            return bad("gradient_na_per_volt", format!("entry {at} is {}: must be finite", gradient_na_per_volt[at]));
+        }
+        if !offset_na.is_finite() {
+            return bad("offset_na", format!("is {offset_na}: must be finite"));
+        }
+        Ok(Self { gradient_na_per_volt: gradient_na_per_volt.into(), offset_na })
+    }
+}
+
+impl Device for Linear {
+    fn parameters(&self) -> usize {
+        self.gradient_na_per_volt.len()
+    }
+
+    fn evaluate(
+        &self,
+        parameters_volt: ArrayView2<f64>,
+        mut currents_na: ArrayViewMut2<f64>,
+    ) -> Result<(), DeviceError> {
+        check_width(self, &parameters_volt)?;
+        currents_na.column_mut(0).assign(&(parameters_volt.dot(&self.gradient_na_per_volt) + self.offset_na));
+        Ok(())
+    }
+
+    fn gradient(&self, _parameters_volt: &[f64]) -> Option<Array2<f64>> {
+        Some(self.gradient_na_per_volt.clone().insert_axis(ndarray::Axis(0)))
+    }
+
+    fn is_affine(&self) -> bool {
+        true
+    }
+}
+
+pub(crate) fn check_width(device: &dyn Device, parameters_volt: &ArrayView2<f64>) -> Result<(), DeviceError> {
+    let (expected, found) = (device.parameters(), parameters_volt.ncols());
+    if expected == found { Ok(()) } else { Err(DeviceError::WrongParameters { expected, found }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conforms() {
+        let device = Linear::new(vec![1.0, -2.5, 30.0], 4.0).unwrap();
+        crate::conformance::gradient_equals_differences(&device, &[0.1, 0.2, 0.3], 1e-9);
+    }
+
+    #[test]
+    fn refuses_nan_and_wrong_widths() {
+        assert!(Linear::new(vec![1.0, f64::NAN], 0.0).unwrap_err().to_string().contains("entry 1"));
+        let device = Linear::new(vec![1.0], 0.0).unwrap();
+        assert!(crate::currents_na(&device, Array2::zeros((1, 2)).view()).is_err());
+    }
+}

@@ -1,0 +1,248 @@
+//! Neural surrogates: a feed-forward network fitted to a measured device.
+
+use std::fs::File;
+use std::path::Path;
+
+use ndarray::{Array1, Array2, ArrayD, ArrayView2, ArrayViewMut2, Axis, Ix1, Ix2};
+use ndarray_npy::NpzReader;
+
+use crate::linear::check_width;
+use crate::{Device, DeviceError};
+
+/// Non-linearity between layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// max(0, x).
+    Relu,
+    /// x for x > 0, eˣ − 1 below.
+    Elu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// 1/(1 + e⁻ˣ).
+    Sigmoid,
+}
+
+impl Activation {
+    fn value(self, x: f64) -> f64 {
+        match self {
+            Self::Relu => x.max(0.0),
+            Self::Elu => {
+                if x > 0.0 {
+                    x
+                } else {
+                    x.exp_m1()
+                }
+            }
+            Self::Tanh => x.tanh(),
+            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        }
+    }
+
+    fn derivative(self, x: f64) -> f64 {
+        match self {
+            Self::Relu => f64::from(u8::from(x > 0.0)),
+            Self::Elu => {
+                if x > 0.0 {
+                    1.0
+                } else {
+                    x.exp()
+                }
+            }
+            Self::Tanh => 1.0 - x.tanh().powi(2),
+            Self::Sigmoid => {
+                let s = self.value(x);
+                s * (1.0 - s)
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Layer {
+    weight: Array2<f64>,
+    bias: Array1<f64>,
+}
+
+/// A feed-forward network from electrode voltages \[V\] to currents \[nA\], in double precision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NeuralSurrogate {
+    layers: Vec<Layer>,
+    activation: Activation,
+    output_scale_na: f64,
+    range_volt: (Vec<f64>, Vec<f64>),
+}
+
+impl NeuralSurrogate {
+    /// Reads an `.npz` with `layer0_weight` (out × in), `layer0_bias` (out), `layer1_…`, and optionally `output_scale_na`
+    /// (1 if missing), `input_min_volt` and `input_max_volt` (−1 V and 1 V if missing). The non-linearity follows every
+    /// layer but the last.
+    ///
+    /// # Errors
+    /// If the file cannot be read, an array is missing, misshapen, or holds a number that is not finite.
+    pub fn from_npz(path: &Path, activation: Activation) -> Result<Self, DeviceError> {
+        let fail = |what: String| DeviceError::File { path: path.to_owned(), what };
+        let file = File::open(path).map_err(|e| fail(e.to_string()))?;
+        let mut npz = NpzReader::new(file).map_err(|e| fail(format!("is not an .npz archive ({e})")))?;
+        let names: Vec<String> = npz
+            .names()
+            .map_err(|e| fail(e.to_string()))?
+            .into_iter()
+            .map(|n| n.trim_end_matches(".npy").to_owned())
+            .collect();
+        let mut array = |name: &str| -> Result<ArrayD<f64>, DeviceError> {
+            let full = format!("{name}.npy");
+            let read = npz.by_name::<ndarray::OwnedRepr<f64>, ndarray::IxDyn>(&full).or_else(|double| {
+                let single = npz.by_name::<ndarray::OwnedRepr<f32>, ndarray::IxDyn>(&full);
+                single.map(|a| a.mapv(f64::from)).map_err(|_| double)
+            });
+            let read = read.map_err(|e| fail(format!("array `{name}`: {e} (arrays of f64 or f32 are needed)")))?;
+            match read.iter().find(|x| !x.is_finite()) {
+                Some(x) => Err(fail(format!("array `{name}` holds {x}: all numbers must be finite"))),
+                None => Ok(read),
+            }
+        };
+        let mut layers: Vec<Layer> = Vec::new();
+        while names.iter().any(|n| *n == format!("layer{}_weight", layers.len())) {
+            let (w_name, b_name) = (format!("layer{}_weight", layers.len()), format!("layer{}_bias", layers.len()));
+            let weight = array(&w_name)?;
+            let bias = array(&b_name)?;
+            let (w_shape, b_shape) = (weight.shape().to_vec(), bias.shape().to_vec());
+            let weight = weight
+                .into_dimensionality::<Ix2>()
+                .map_err(|_| fail(format!("array `{w_name}` has shape {w_shape:?}, (out, in) is needed")))?;
+            let bias = bias
+                .into_dimensionality::<Ix1>()
+                .map_err(|_| fail(format!("array `{b_name}` has shape {b_shape:?}, (out) is needed")))?;
+            if bias.len() != weight.nrows() {
+                return Err(fail(format!(
+                    "array `{b_name}` has {} numbers, but `{w_name}` has {} rows",
+                    bias.len(),
+                    weight.nrows()
+                )));
+            }
+            if let Some(before) = layers.last()
+                && before.weight.nrows() != weight.ncols()
+            {
+                return Err(fail(format!(
+                    "array `{w_name}` has {} columns, but the layer before has {} outputs",
+                    weight.ncols(),
+                    before.weight.nrows()
+                )));
+            }
+            layers.push(Layer { weight, bias });
+        }
+        let Some(first) = layers.first() else {
+            return Err(fail(format!("array `layer0_weight` is missing; found: {}", names.join(", "))));
+        };
+        let inputs = first.weight.ncols();
+        let mut optional = |name: &str, length: usize, default: f64| -> Result<Vec<f64>, DeviceError> {
+            if !names.iter().any(|n| n == name) {
+                return Ok(vec![default; length]);
+            }
+            let values: Vec<f64> = array(name)?.into_iter().collect();
+            if values.len() == length {
+                Ok(values)
+            } else {
+                Err(fail(format!("array `{name}` has {} numbers, {length} are needed", values.len())))
+            }
+        };
+        let output_scale_na = optional("output_scale_na", 1, 1.0)?[0];
+        let range_volt = (optional("input_min_volt", inputs, -1.0)?, optional("input_max_volt", inputs, 1.0)?);
+        Ok(Self { layers, activation, output_scale_na, range_volt })
+    }
+}
+
+impl Device for NeuralSurrogate {
+    fn parameters(&self) -> usize {
+        self.layers[0].weight.ncols()
+    }
+
+    fn outputs(&self) -> usize {
+        self.layers[self.layers.len() - 1].weight.nrows()
+    }
+
+    fn evaluate(
+        &self,
+        parameters_volt: ArrayView2<f64>,
+        mut currents_na: ArrayViewMut2<f64>,
+    ) -> Result<(), DeviceError> {
+        check_width(self, &parameters_volt)?;
+        let mut x = parameters_volt.to_owned();
+        let last = self.layers.len() - 1;
+        for (k, layer) in self.layers.iter().enumerate() {
+            x = x.dot(&layer.weight.t()) + &layer.bias;
+            if k < last {
+                x.mapv_inplace(|v| self.activation.value(v));
+            }
+        }
+        currents_na.assign(&(x * self.output_scale_na));
+        Ok(())
+    }
+
+    fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>> {
+        let last = self.layers.len() - 1;
+        let mut x = Array1::from(parameters_volt.to_vec());
+        let mut slopes = Vec::with_capacity(last);
+        for layer in &self.layers[..last] {
+            let sum = layer.weight.dot(&x) + &layer.bias;
+            slopes.push(sum.mapv(|v| self.activation.derivative(v)));
+            x = sum.mapv(|v| self.activation.value(v));
+        }
+        let mut back = &self.layers[last].weight * self.output_scale_na;
+        for (layer, slope) in self.layers[..last].iter().zip(&slopes).rev() {
+            back = (back * slope.view().insert_axis(Axis(0))).dot(&layer.weight);
+        }
+        Some(back)
+    }
+
+    fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {
+        Some(self.range_volt.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray_npy::NpzWriter;
+
+    fn temporary(name: &str) -> std::path::PathBuf {
+        std::env::temp_dir().join(format!("surrogate-{}-{name}.npz", std::process::id()))
+    }
+
+    fn small_network(path: &Path) {
+        let mut npz = NpzWriter::new(File::create(path).unwrap());
+        let wave = |n: usize, m: usize| Array2::from_shape_fn((n, m), |(i, j)| ((i * 7 + j * 3) as f64).sin());
+        npz.add_array("layer0_weight", &wave(5, 3)).unwrap();
+        npz.add_array("layer0_bias", &wave(1, 5).row(0).to_owned()).unwrap();
+        npz.add_array("layer1_weight", &wave(1, 5)).unwrap();
+        npz.add_array("layer1_bias", &ndarray::array![0.3]).unwrap();
+        npz.add_array("output_scale_na", &ndarray::array![10.0]).unwrap();
+        npz.finish().unwrap();
+    }
+
+    #[test]
+    fn back_propagation_equals_differences_for_every_activation() {
+        let path = temporary("conforms");
+        small_network(&path);
+        for activation in [Activation::Relu, Activation::Elu, Activation::Tanh, Activation::Sigmoid] {
+            let device = NeuralSurrogate::from_npz(&path, activation).unwrap();
+            crate::conformance::gradient_equals_differences(&device, &[0.31, -0.2, 0.5], 1e-8);
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn misshapen_files_are_refused_by_array_name() {
+        let path = temporary("misshapen");
+        let mut npz = NpzWriter::new(File::create(&path).unwrap());
+        npz.add_array("layer0_weight", &Array2::<f64>::ones((4, 2))).unwrap();
+        npz.add_array("layer0_bias", &Array1::<f64>::ones(3)).unwrap();
+        npz.finish().unwrap();
+        let message = NeuralSurrogate::from_npz(&path, Activation::Relu).unwrap_err().to_string();
+        assert!(message.contains("layer0_bias") && message.contains('4'), "{message}");
+        std::fs::write(&path, "not a zip").unwrap();
+        let message = NeuralSurrogate::from_npz(&path, Activation::Relu).unwrap_err().to_string();
+        assert!(message.contains("not an .npz"), "{message}");
+        std::fs::remove_file(&path).unwrap();
+    }
+}

@@ -1,0 +1,71 @@
+//! Finite differences: two levels for each parameter, each low-pass filtered over half of the record.
+
+use crate::error::{EstimatorError, amplitudes};
+use crate::filter::FilterSettings;
+use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, samples_in};
+use crate::readout::{Channel, Component, Reference, Window};
+
+/// Which two levels are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// 0 and α.
+    Forward,
+    /// −α and α.
+    Central,
+}
+
+/// Settings of finite differences.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FiniteDifferences {
+    /// Sampling rate \[Hz\].
+    pub rate_hz: f64,
+    /// Duration of a record, for one parameter \[s\].
+    pub duration_s: f64,
+    /// Step α \[V\]; one for all, or one for each parameter.
+    pub amplitude_volt: Vec<f64>,
+    /// Forward or central.
+    pub difference: Difference,
+    /// Low-pass of each level, settled at half of the duration.
+    pub filter: FilterSettings,
+}
+
+impl FiniteDifferences {
+    /// The measurement of `parameters` derivatives, one after the other.
+    ///
+    /// # Errors
+    /// If a setting is out of range.
+    pub fn build(&self, parameters: usize) -> Result<Measurement, EstimatorError> {
+        let samples = samples_in(self.duration_s, self.rate_hz, 16)?;
+        let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;
+        let half = samples / 2;
+        let records = (0..parameters)
+            .map(|m| {
+                let alpha = amplitude_volt[m];
+                let (low, scale) = match self.difference {
+                    Difference::Forward => (0.0, 1.0 / alpha),
+                    Difference::Central => (-alpha, 0.5 / alpha),
+                };
+                let windows = vec![
+                    Window { start: 0, length: half, factor: -scale },
+                    Window { start: half, length: half, factor: scale },
+                ];
+                RecordPlan {
+                    drives: vec![Drive {
+                        parameter: m,
+                        waveform: Waveform::Levels(vec![(0, low), (half, alpha)]),
+                    }],
+                    channels: vec![Channel { reference: Reference::One, component: Component::X, windows }],
+                    parameter_of_channel: vec![m],
+                }
+            })
+            .collect();
+        Ok(Measurement {
+            rate_hz: self.rate_hz,
+            samples,
+            parameters,
+            filter: self.filter.low_pass(half, self.rate_hz)?,
+            records,
+            combination: Combination::Linear,
+        })
+    }
+}

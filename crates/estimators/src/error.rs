@@ -1,0 +1,53 @@
+/// What can be wrong with the settings of an estimator.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EstimatorError {
+    /// A setting lies outside its allowed range.
+    #[error("`{key}` = {found}: {allowed}")]
+    Setting {
+        /// The setting, as it is called in scenarios.
+        key: &'static str,
+        /// What was found.
+        found: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// The device could not be evaluated.
+    #[error(transparent)]
+    Device(#[from] device::DeviceError),
+    /// The noise could not be prepared.
+    #[error(transparent)]
+    Noise(#[from] noise::NoiseError),
+}
+
+impl EstimatorError {
+    pub(crate) fn setting(key: &'static str, found: impl std::fmt::Display, allowed: impl Into<String>) -> Self {
+        Self::Setting { key, found: found.to_string(), allowed: allowed.into() }
+    }
+}
+
+/// `value` if it is positive and finite.
+pub(crate) fn positive(key: &'static str, value: f64) -> Result<f64, EstimatorError> {
+    if value.is_finite() && value > 0.0 {
+        Ok(value)
+    } else {
+        Err(EstimatorError::setting(key, value, "must be a positive number"))
+    }
+}
+
+/// One amplitude for each parameter from one number or one for each.
+pub(crate) fn amplitudes(amplitude_volt: &[f64], parameters: usize) -> Result<Vec<f64>, EstimatorError> {
+    const KEY: &str = "estimator.amplitude_volt";
+    for &a in amplitude_volt {
+        positive(KEY, a)?;
+    }
+    match amplitude_volt.len() {
+        1 => Ok(vec![amplitude_volt[0]; parameters]),
+        n if n == parameters => Ok(amplitude_volt.to_vec()),
+        n => Err(EstimatorError::setting(
+            KEY,
+            format!("{n} numbers"),
+            format!("must be one number, or one for each of the {parameters} parameters"),
+        )),
+    }
+}

@@ -1,0 +1,312 @@
+//! An estimator, a device at its operating point, an instrument and a noise source, ready to be repeated.
+
+use std::sync::Arc;
+
+use device::Device;
+use ndarray::{Array2, ArrayView2};
+use noise::{CirculantScratch, RecordGenerator, dot, folding};
+use rand::Rng;
+use rand_distr::{Distribution as _, StandardNormal};
+
+use crate::error::EstimatorError;
+use crate::instrument::Instrument;
+use crate::plan::{Combination, Measurement, Scheme, Waveform};
+use crate::random::RandomMeasurement;
+use crate::readout::Channel;
+
+/// By which of three equivalent routes a trial is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Noise record written out, lock-in run sample by sample, as the instrument does it.
+    Streaming,
+    /// Noise record written out, scalar products with the weights.
+    Weights,
+    /// One Gaussian a sample, scalar products with weights into which the colour of the noise is folded
+    /// ([`noise::folding`]): the same sum as [`Route::Weights`] in another order. For Gaussian noise and no ADC.
+    Folded,
+}
+
+/// A record with everything that does not change between trials.
+#[derive(Clone, Debug)]
+pub(crate) struct PreparedRecord {
+    pub(crate) weights: Vec<f64>,
+    pub(crate) clean_na: Vec<f64>,
+    pub(crate) clean_readings: Vec<f64>,
+    folded: Option<Vec<f64>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Prepared {
+    Fixed { measurement: Measurement, records: Vec<PreparedRecord> },
+    Random { measurement: RandomMeasurement, weights: Vec<f64>, folded: Option<Vec<f64>> },
+}
+
+/// A measurement that can be repeated with fresh noise.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    pub(crate) prepared: Prepared,
+    pub(crate) device: Arc<dyn Device>,
+    pub(crate) operating_point_volt: Vec<f64>,
+    pub(crate) instrument: Instrument,
+    pub(crate) generator: Arc<RecordGenerator>,
+    pub(crate) gaussian: bool,
+    route: Route,
+}
+
+/// Buffers of a trial, reused from trial to trial.
+#[derive(Clone, Debug, Default)]
+pub struct Workspace {
+    record: Vec<f64>,
+    readings: Vec<f64>,
+    scratch: CirculantScratch,
+}
+
+impl Experiment {
+    /// Prepares `scheme` on `device` at `operating_point_volt` (the first output is read).
+    ///
+    /// `generator` must make records of the scheme's length; `gaussian` says whether its noise is Gaussian.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated, or `route` is [`Route::Folded`] and the noise is not Gaussian, has no
+    /// positive definite covariance, or an ADC is set.
+    pub fn new(
+        scheme: Scheme,
+        device: Arc<dyn Device>,
+        operating_point_volt: Vec<f64>,
+        instrument: Instrument,
+        generator: Arc<RecordGenerator>,
+        gaussian: bool,
+        route: Route,
+    ) -> Result<Self, EstimatorError> {
+        assert_eq!(generator.samples(), scheme.samples(), "noise records of the scheme's length");
+        if route == Route::Folded && (!gaussian || instrument.adc.is_some()) {
+            return Err(EstimatorError::setting(
+                "study.route",
+                "folded",
+                "needs Gaussian noise and no ADC: use \"weights\" or \"streaming\"",
+            ));
+        }
+        let fold = |weights: &[f64]| -> Result<Option<Vec<f64>>, EstimatorError> {
+            let silent = generator.autocovariance().variance <= 0.0;
+            if route == Route::Folded && !silent {
+                Ok(Some(folding::fold(weights, generator.autocovariance())?))
+            } else {
+                Ok(None)
+            }
+        };
+        let prepared = match scheme {
+            Scheme::Fixed(measurement) => {
+                let mut records = Vec::with_capacity(measurement.records.len());
+                for index in 0..measurement.records.len() {
+                    let asked = measurement.perturbation_volt(index, instrument.ramp_s);
+                    let applied = instrument.applied(&operating_point_volt, asked);
+                    let clean_na = distinct_currents_na(device.as_ref(), applied.view())?;
+                    let weights = measurement.weights(index);
+                    let mut clean_readings = vec![0.0; measurement.records[index].channels.len()];
+                    dot::project(&weights, &clean_na, &mut clean_readings);
+                    let folded = fold(&weights)?;
+                    records.push(PreparedRecord { weights, clean_na, clean_readings, folded });
+                }
+                Prepared::Fixed { measurement, records }
+            }
+            Scheme::Random(measurement) => {
+                let weights = measurement.weights();
+                let folded = fold(&weights)?;
+                Prepared::Random { measurement, weights, folded }
+            }
+        };
+        Ok(Self { prepared, device, operating_point_volt, instrument, generator, gaussian, route })
+    }
+
+    /// Number of derivatives.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        match &self.prepared {
+            Prepared::Fixed { measurement, .. } => measurement.parameters,
+            Prepared::Random { measurement, .. } => measurement.parameters(),
+        }
+    }
+
+    /// One measurement with fresh noise: the estimate of each derivative \[nA/V\].
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated at a random perturbation.
+    pub fn trial<R: Rng + ?Sized>(
+        &self,
+        rng: &mut R,
+        workspace: &mut Workspace,
+        gradient: &mut [f64],
+    ) -> Result<(), EstimatorError> {
+        match &self.prepared {
+            Prepared::Fixed { measurement, records } => {
+                for (plan, record) in measurement.records.iter().zip(records) {
+                    self.read_record(
+                        rng,
+                        workspace,
+                        &ReadPlan {
+                            channels: &plan.channels,
+                            filter: &measurement.filter,
+                            rate_hz: measurement.rate_hz,
+                            weights: &record.weights,
+                            folded: record.folded.as_deref(),
+                            clean_na: &record.clean_na,
+                            clean_readings: &record.clean_readings,
+                        },
+                    );
+                    match measurement.combination {
+                        Combination::Linear => {
+                            for (&m, reading) in plan.parameter_of_channel.iter().zip(&workspace.readings) {
+                                gradient[m] = *reading;
+                            }
+                        }
+                        Combination::Amplitude => {
+                            let pairs = workspace.readings.chunks_exact(2);
+                            for (parameters, xy) in plan.parameter_of_channel.chunks_exact(2).zip(pairs) {
+                                let sign = if xy[0] >= 0.0 { 1.0 } else { -1.0 };
+                                gradient[parameters[0]] = sign * xy[0].hypot(xy[1]);
+                            }
+                        }
+                    }
+                }
+            }
+            Prepared::Random { measurement, weights, folded } => {
+                let directions = measurement.draw(rng);
+                let clean_na = self.clean_under_directions(measurement, &directions)?;
+                let mut clean_readings = vec![0.0; measurement.blocks.len()];
+                dot::project(weights, &clean_na, &mut clean_readings);
+                self.read_record(
+                    rng,
+                    workspace,
+                    &ReadPlan {
+                        channels: &measurement.blocks,
+                        filter: &measurement.filter,
+                        rate_hz: measurement.rate_hz,
+                        weights,
+                        folded: folded.as_deref(),
+                        clean_na: &clean_na,
+                        clean_readings: &clean_readings,
+                    },
+                );
+                measurement.combine(&workspace.readings, &directions, gradient);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_record<R: Rng + ?Sized>(&self, rng: &mut R, workspace: &mut Workspace, plan: &ReadPlan<'_>) {
+        let Workspace { record, readings, scratch } = workspace;
+        readings.clear();
+        readings.resize(plan.channels.len(), 0.0);
+        record.clear();
+        if self.route == Route::Folded {
+            if let Some(folded) = plan.folded {
+                record.extend((0..plan.clean_na.len()).map(|_| -> f64 { StandardNormal.sample(rng) }));
+                dot::project(folded, record, readings);
+            }
+            for (reading, clean) in readings.iter_mut().zip(plan.clean_readings) {
+                *reading += clean;
+            }
+            return;
+        }
+        record.extend_from_slice(plan.clean_na);
+        self.generator.add_to(rng, scratch, record);
+        if let Some(adc) = &self.instrument.adc {
+            record.iter_mut().for_each(|y| *y = adc.convert(*y));
+        }
+        if self.route == Route::Weights {
+            dot::project(plan.weights, record, readings);
+        } else {
+            for (reading, channel) in readings.iter_mut().zip(plan.channels) {
+                *reading = channel.stream(plan.filter, plan.rate_hz, record);
+            }
+        }
+    }
+
+    /// Currents \[nA\] at displacements \[V\] from the operating point, as the DAC applies them.
+    pub(crate) fn currents_at(&self, displacements_volt: &[Vec<f64>]) -> Result<Vec<f64>, EstimatorError> {
+        let shape = (displacements_volt.len(), self.operating_point_volt.len());
+        let asked = Array2::from_shape_fn(shape, |(n, m)| displacements_volt[n][m]);
+        let ideal_timing = Instrument { hold_samples: 1, delay_samples: 0, ..self.instrument };
+        let applied = ideal_timing.applied(&self.operating_point_volt, asked);
+        Ok(device::currents_na(self.device.as_ref(), applied.view())?)
+    }
+
+    /// Level of each sample in units of cΔ_l of block `l` alone, as it acts on the output: the linear response of the drive
+    /// to one block's direction.
+    pub(crate) fn block_waveform(&self, measurement: &RandomMeasurement, block: usize) -> Vec<f64> {
+        let steps = measurement
+            .blocks
+            .iter()
+            .enumerate()
+            .flat_map(|(k, channel)| channel.windows.iter().zip(&measurement.levels).map(move |(w, s)| (k, w.start, *s)))
+            .map(|(k, start, level)| (start, if k == block { level } else { 0.0 }))
+            .collect();
+        let ramp_samples = (self.instrument.ramp_s * measurement.rate_hz).round() as usize;
+        let asked = Waveform::Levels(steps).samples(measurement.samples, measurement.rate_hz, ramp_samples);
+        let asked = Array2::from_shape_vec((measurement.samples, 1), asked).expect("one column");
+        Instrument { dac: None, ..self.instrument }.applied(&[0.0], asked).into_raw_vec_and_offset().0
+    }
+
+    /// Noiseless output \[nA\] under drawn directions.
+    fn clean_under_directions(
+        &self,
+        measurement: &RandomMeasurement,
+        directions: &[f64],
+    ) -> Result<Vec<f64>, EstimatorError> {
+        let parameters = measurement.parameters();
+        let level = |k: usize, s: f64, m: usize| s * measurement.step_volt[m] * directions[k * parameters + m];
+        if self.instrument.is_instantaneous() {
+            let points: Vec<Vec<f64>> = (0..measurement.blocks.len())
+                .flat_map(|k| measurement.levels.iter().map(move |&s| (k, s)))
+                .map(|(k, s)| (0..parameters).map(|m| level(k, s, m)).collect())
+                .collect();
+            let currents = self.currents_at(&points)?;
+            let mut clean = Vec::with_capacity(measurement.samples);
+            for (window, current) in measurement.blocks.iter().flat_map(|b| &b.windows).zip(&currents) {
+                clean.resize(window.start + window.length, *current);
+            }
+            clean.resize(measurement.samples, currents[currents.len() - 1]);
+            return Ok(clean);
+        }
+        let ramp_samples = (self.instrument.ramp_s * measurement.rate_hz).round() as usize;
+        let mut asked = Array2::zeros((measurement.samples, parameters));
+        for m in 0..parameters {
+            let mut steps = Vec::new();
+            for (k, channel) in measurement.blocks.iter().enumerate() {
+                for (window, &s) in channel.windows.iter().zip(&measurement.levels) {
+                    steps.push((window.start, level(k, s, m)));
+                }
+            }
+            let wave = Waveform::Levels(steps).samples(measurement.samples, measurement.rate_hz, ramp_samples);
+            asked.column_mut(m).assign(&ndarray::aview1(&wave));
+        }
+        let applied = self.instrument.applied(&self.operating_point_volt, asked);
+        Ok(distinct_currents_na(self.device.as_ref(), applied.view())?)
+    }
+}
+
+/// What is read from one record.
+struct ReadPlan<'a> {
+    channels: &'a [Channel],
+    filter: &'a crate::filter::LowPass,
+    rate_hz: f64,
+    weights: &'a [f64],
+    folded: Option<&'a [f64]>,
+    clean_na: &'a [f64],
+    clean_readings: &'a [f64],
+}
+
+/// Currents at each row; rows equal to the one before are not computed again.
+fn distinct_currents_na(device: &dyn Device, applied: ArrayView2<f64>) -> Result<Vec<f64>, device::DeviceError> {
+    let mut first_of_run = Vec::new();
+    let mut run_of_row = Vec::with_capacity(applied.nrows());
+    for (n, row) in applied.rows().into_iter().enumerate() {
+        if n == 0 || row != applied.row(n - 1) {
+            first_of_run.push(n);
+        }
+        run_of_row.push(first_of_run.len() - 1);
+    }
+    let distinct = applied.select(ndarray::Axis(0), &first_of_run);
+    let currents = device::currents_na(device, distinct.view())?;
+    Ok(run_of_row.into_iter().map(|run| currents[run]).collect())
+}

@@ -1,0 +1,192 @@
+//! Perturbation plans: what is added to each parameter at each sample, and what is read from each record.
+
+use ndarray::Array2;
+
+use crate::filter::LowPass;
+use crate::random::RandomMeasurement;
+use crate::readout::{Channel, sine};
+
+/// What one parameter does during a record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drive {
+    /// Which parameter.
+    pub parameter: usize,
+    /// How it is moved \[V\].
+    pub waveform: Waveform,
+}
+
+/// A perturbation in time \[V\].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Waveform {
+    /// `α sin(2π f t + φ)`, with an envelope that rises linearly over the ramp.
+    Sine {
+        /// Amplitude α \[V\].
+        amplitude_volt: f64,
+        /// Frequency f \[Hz\].
+        frequency_hz: f64,
+        /// Phase φ \[rad\].
+        phase_rad: f64,
+    },
+    /// Steps: from each first sample on, a level \[V\]; zero before the first.
+    Levels(Vec<(usize, f64)>),
+}
+
+impl Waveform {
+    /// Its `samples` first samples \[V\] at `rate_hz`, steps and onsets spread linearly over `ramp_samples`.
+    #[must_use]
+    pub fn samples(&self, samples: usize, rate_hz: f64, ramp_samples: usize) -> Vec<f64> {
+        match self {
+            Self::Sine { amplitude_volt, frequency_hz, phase_rad } => (0..samples)
+                .map(|n| {
+                    let envelope = if n < ramp_samples { n as f64 / ramp_samples as f64 } else { 1.0 };
+                    envelope * amplitude_volt * sine(*frequency_hz, *phase_rad, n, rate_hz)
+                })
+                .collect(),
+            Self::Levels(levels) => {
+                let mut out = vec![0.0; samples];
+                let mut before = 0.0;
+                for (k, &(start, level)) in levels.iter().enumerate() {
+                    let end = levels.get(k + 1).map_or(samples, |next| next.0.min(samples));
+                    for (n, volt) in out[start..end].iter_mut().enumerate() {
+                        let done = if n < ramp_samples { (n + 1) as f64 / (ramp_samples + 1) as f64 } else { 1.0 };
+                        *volt = before + done * (level - before);
+                    }
+                    if end > start {
+                        before = out[end - 1];
+                    }
+                }
+                out
+            }
+        }
+    }
+}
+
+/// One record: what drives the device meanwhile, and what is read from it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordPlan {
+    /// Parameters that move.
+    pub drives: Vec<Drive>,
+    /// Numbers that are read.
+    pub channels: Vec<Channel>,
+    /// The parameter whose derivative each channel serves.
+    pub parameter_of_channel: Vec<usize>,
+}
+
+/// How channel readings become derivatives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Combination {
+    /// Each channel is a derivative.
+    Linear,
+    /// Channels come in pairs X, Y; the derivative is `sign(X) √(X² + Y²)` (R mode).
+    Amplitude,
+}
+
+/// A measurement whose perturbation is the same every time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// Sampling rate \[Hz\].
+    pub rate_hz: f64,
+    /// Samples in each record.
+    pub samples: usize,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// The filter of every channel.
+    pub filter: LowPass,
+    /// Records: one if all parameters are measured at once, one for each parameter otherwise. Noise of different
+    /// records is independent.
+    pub records: Vec<RecordPlan>,
+    /// How readings become derivatives.
+    pub combination: Combination,
+}
+
+impl Measurement {
+    /// Perturbation asked for in record `record`, shape (samples, parameters) \[V\].
+    #[must_use]
+    pub fn perturbation_volt(&self, record: usize, ramp_s: f64) -> Array2<f64> {
+        let ramp_samples = (ramp_s * self.rate_hz).round() as usize;
+        let mut out = Array2::zeros((self.samples, self.parameters));
+        for drive in &self.records[record].drives {
+            let wave = drive.waveform.samples(self.samples, self.rate_hz, ramp_samples);
+            out.column_mut(drive.parameter).assign(&ndarray::aview1(&wave));
+        }
+        out
+    }
+
+    /// Weights of record `record`, channels × samples, row by row.
+    #[must_use]
+    pub fn weights(&self, record: usize) -> Vec<f64> {
+        self.records[record]
+            .channels
+            .iter()
+            .flat_map(|channel| channel.weights(&self.filter, self.rate_hz, self.samples))
+            .collect()
+    }
+
+    /// Time that the whole measurement takes \[s\].
+    #[must_use]
+    pub fn total_time_s(&self) -> f64 {
+        self.records.len() as f64 * self.samples as f64 / self.rate_hz
+    }
+}
+
+/// A way to measure a gradient.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scheme {
+    /// The same perturbation every time: HGE, finite differences, Walsh codes.
+    Fixed(Measurement),
+    /// A perturbation drawn anew for every estimate: SPSA, random codes.
+    Random(RandomMeasurement),
+}
+
+impl Scheme {
+    /// Samples in each record.
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        match self {
+            Self::Fixed(m) => m.samples,
+            Self::Random(m) => m.samples,
+        }
+    }
+
+    /// Number of records.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        match self {
+            Self::Fixed(m) => m.records.len(),
+            Self::Random(_) => 1,
+        }
+    }
+
+    /// Number of parameters.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        match self {
+            Self::Fixed(m) => m.parameters,
+            Self::Random(m) => m.parameters(),
+        }
+    }
+
+    /// Time that one estimate of the whole gradient takes \[s\].
+    #[must_use]
+    pub fn total_time_s(&self) -> f64 {
+        match self {
+            Self::Fixed(m) => m.total_time_s(),
+            Self::Random(m) => m.samples as f64 / m.rate_hz,
+        }
+    }
+}
+
+/// Number of samples in `duration_s`, at least `least`.
+pub(crate) fn samples_in(duration_s: f64, rate_hz: f64, least: usize) -> Result<usize, crate::EstimatorError> {
+    let duration_s = crate::error::positive("estimator.duration_s", duration_s)?;
+    let rate_hz = crate::error::positive("sampling.rate_hz", rate_hz)?;
+    let samples = (duration_s * rate_hz).round();
+    if samples < least as f64 || samples > 1e9 {
+        return Err(crate::EstimatorError::setting(
+            "estimator.duration_s",
+            duration_s,
+            format!("makes {samples} samples at {rate_hz} Hz: {least} to 10⁹ are allowed here"),
+        ));
+    }
+    Ok(samples as usize)
+}

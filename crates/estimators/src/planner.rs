@@ -1,0 +1,295 @@
+//! Frequencies for parallel homodyne gradient extraction: checks of a plan, and proposals.
+//!
+//! The lock-in of parameter m at f_m hears every other line of the output through its low-pass: the other
+//! perturbations f_n, and from the device's curvature the second harmonics 2f_n, sums f_n + f_k and differences
+//! |f_n − f_k|, all folded back below half the sampling rate. A *guard* around f_m keeps each of them below a tolerated
+//! fraction of the derivative.
+
+use crate::error::{EstimatorError, positive};
+use crate::filter::{FilterSettings, prototype_response};
+
+/// Fewest cycles of a perturbation in the measurement that pass without a remark.
+pub const FEWEST_CYCLES: f64 = 4.0;
+
+/// What the frequencies have to satisfy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Requirements {
+    /// Sampling rate \[Hz\].
+    pub rate_hz: f64,
+    /// Duration of the measurement \[s\].
+    pub duration_s: f64,
+    /// Largest ratio of responses |g_n α_n| / |g_m α_m| between two parameters.
+    pub response_ratio: f64,
+    /// Tolerated crosstalk of one line, as a fraction of the weaker derivative.
+    pub tolerated_crosstalk: f64,
+    /// Low-pass of the lock-ins.
+    pub filter: FilterSettings,
+}
+
+/// How serious a remark is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The measurement works, with a larger error than it could have.
+    Warning,
+    /// The measurement cannot work.
+    Error,
+}
+
+/// A remark on a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// How serious.
+    pub severity: Severity,
+    /// What it is about.
+    pub message: String,
+}
+
+/// A line of the output spectrum.
+#[derive(Clone, Debug, PartialEq)]
+struct Line {
+    name: String,
+    frequency_hz: f64,
+}
+
+impl Requirements {
+    /// Cut-off of the low-pass \[Hz\].
+    ///
+    /// # Errors
+    /// If a setting is out of range.
+    pub fn cutoff_hz(&self) -> Result<f64, EstimatorError> {
+        positive("rate", self.rate_hz)?;
+        positive("ratio", self.response_ratio)?;
+        positive("crosstalk", self.tolerated_crosstalk)?;
+        self.filter.cutoff_for(positive("duration", self.duration_s)?)
+    }
+
+    /// Distance at which one line is heard with no more than the tolerated crosstalk \[Hz\].
+    ///
+    /// # Errors
+    /// If a setting is out of range.
+    pub fn guard_hz(&self) -> Result<f64, EstimatorError> {
+        let suppression = (self.response_ratio / self.tolerated_crosstalk).max(1.0);
+        let power = 0.5 / self.filter.order as f64;
+        Ok(self.cutoff_hz()? * (suppression * suppression - 1.0).powf(power))
+    }
+
+    /// Where a line at `frequency_hz` appears after sampling.
+    fn folded_hz(&self, frequency_hz: f64) -> f64 {
+        let turn = frequency_hz.abs().rem_euclid(self.rate_hz);
+        turn.min(self.rate_hz - turn)
+    }
+
+    /// Second-order lines that parameter `new` makes with those before it.
+    fn second_order(&self, frequencies_hz: &[f64], new: usize) -> Vec<Line> {
+        let f = frequencies_hz[new];
+        let mut lines = vec![Line { name: format!("2 f_{}", new + 1), frequency_hz: self.folded_hz(2.0 * f) }];
+        for (k, other) in frequencies_hz[..new].iter().enumerate() {
+            for (sign, product) in [("+", f + other), ("-", f - other)] {
+                lines.push(Line {
+                    name: format!("f_{} {sign} f_{}", k + 1, new + 1),
+                    frequency_hz: self.folded_hz(product),
+                });
+            }
+        }
+        lines
+    }
+
+    /// Remarks on frequencies \[Hz\] with phases \[rad\] that a user wrote.
+    ///
+    /// # Errors
+    /// If a requirement is out of range.
+    pub fn check(&self, frequencies_hz: &[f64], phases_rad: &[f64]) -> Result<Vec<Finding>, EstimatorError> {
+        let (guard_hz, cutoff_hz) = (self.guard_hz()?, self.cutoff_hz()?);
+        let mut findings = Vec::new();
+        let mut remark = |severity, message| findings.push(Finding { severity, message });
+        for (m, &f) in frequencies_hz.iter().enumerate() {
+            let name = format!("f_{} = {f} Hz", m + 1);
+            if f.abs() >= 0.5 * self.rate_hz || f.is_nan() {
+                let message = format!("{name} is not below half the sampling rate ({} Hz)", 0.5 * self.rate_hz);
+                remark(Severity::Error, message);
+            } else if f.abs() * self.duration_s < 1.0 {
+                remark(
+                    Severity::Error,
+                    format!("{name} makes less than one cycle in {} s: the derivative cannot be read", self.duration_s),
+                );
+            } else if f.abs() * self.duration_s < FEWEST_CYCLES {
+                remark(
+                    Severity::Warning,
+                    format!(
+                        "{name} makes only {:.2} cycles in {} s: its 2 f line and the offset leak into the reading",
+                        f.abs() * self.duration_s,
+                        self.duration_s
+                    ),
+                );
+            } else if f.abs() < guard_hz {
+                remark(Severity::Warning, format!("{name} lies within {guard_hz:.1} Hz of 0: the offset leaks into it"));
+            }
+            for (n, &other) in frequencies_hz[..m].iter().enumerate() {
+                let distance = (self.folded_hz(f) - self.folded_hz(other)).abs();
+                let turn = (phases_rad.get(m).unwrap_or(&0.0) - phases_rad.get(n).unwrap_or(&0.0)).cos();
+                if distance * self.duration_s < 1e-9 && turn.abs() < 1e-9 {
+                    continue;
+                }
+                let leak = self.response_ratio * prototype_response(self.filter.order, cutoff_hz, distance);
+                if distance * self.duration_s < 1e-9 {
+                    remark(Severity::Error, format!("{name} coincides with f_{}: they cannot be told apart", n + 1));
+                } else if distance < guard_hz {
+                    remark(
+                        Severity::Warning,
+                        format!(
+                            "{name} is {distance:.1} Hz from f_{}: crosstalk up to {:.1} % of the weaker derivative \
+                             ({guard_hz:.1} Hz would keep it below {:.1} %)",
+                            n + 1,
+                            100.0 * leak,
+                            100.0 * self.tolerated_crosstalk
+                        ),
+                    );
+                }
+            }
+        }
+        for new in 0..frequencies_hz.len() {
+            for line in self.second_order(frequencies_hz, new) {
+                for (m, &f) in frequencies_hz.iter().enumerate() {
+                    let distance = (line.frequency_hz - self.folded_hz(f)).abs();
+                    if distance < guard_hz {
+                        remark(
+                            Severity::Warning,
+                            format!(
+                                "{} (at {:.1} Hz) lies {distance:.1} Hz from f_{}: the device's curvature leaks into it",
+                                line.name,
+                                line.frequency_hz,
+                                m + 1
+                            ),
+                        );
+                    }
+                }
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Frequencies \[Hz\] for `parameters` parameters between `low_hz` and `high_hz`, highest first, that keep every line
+    /// a guard away from every lock-in. Each makes a whole number of half cycles.
+    ///
+    /// # Errors
+    /// If a requirement is out of range or the band does not hold that many; the message says how many it holds and
+    /// what stands in the way.
+    pub fn propose(&self, parameters: usize, low_hz: f64, high_hz: f64) -> Result<Vec<f64>, EstimatorError> {
+        let guard_hz = self.guard_hz()?;
+        let band = format!("{low_hz} Hz to {high_hz} Hz");
+        if !(low_hz > 0.0 && low_hz < high_hz && high_hz < 0.5 * self.rate_hz) {
+            return Err(EstimatorError::setting(
+                "band",
+                band,
+                format!("must be a range from low to high, above 0 and below half the sampling rate ({} Hz)", 0.5 * self.rate_hz),
+            ));
+        }
+        if parameters == 0 {
+            return Err(EstimatorError::setting("parameters", 0, "must be at least 1"));
+        }
+        let step_hz = 0.5 / self.duration_s;
+        let lowest = low_hz.max(guard_hz).max(FEWEST_CYCLES / self.duration_s);
+        let mut best: Vec<f64> = Vec::new();
+        // the highest frequency decides which residues are free: a few starts are tried
+        for start in 0..((2.0 * guard_hz / step_hz).ceil() as usize).max(1) {
+            let mut chosen: Vec<f64> = Vec::new();
+            let mut products: Vec<Line> = Vec::new();
+            let mut k = ((high_hz / step_hz).floor() as usize).saturating_sub(start);
+            while k as f64 * step_hz >= lowest && chosen.len() < parameters {
+                let f = k as f64 * step_hz;
+                k -= 1;
+                let clear = |line_hz: f64, f: f64| (line_hz - f).abs() >= guard_hz * (1.0 - 1e-12);
+                if !chosen.iter().all(|&c| clear(c, f)) || !products.iter().all(|p| clear(p.frequency_hz, f)) {
+                    continue;
+                }
+                let mut with_new = chosen.clone();
+                with_new.push(f);
+                let new_products = self.second_order(&with_new, chosen.len());
+                if new_products.iter().all(|p| with_new.iter().all(|&c| clear(p.frequency_hz, c))) {
+                    products.extend(new_products);
+                    chosen = with_new;
+                }
+            }
+            if chosen.len() > best.len() {
+                best = chosen;
+            }
+            if best.len() == parameters {
+                return Ok(best);
+            }
+        }
+        Err(EstimatorError::setting(
+            "band",
+            band,
+            format!(
+                "holds {} frequencies {guard_hz:.1} Hz away from each other, from the 2 f lines, sums and differences \
+                 and from 0 Hz; {parameters} are wanted. Widen the band, measure longer than {} s, tolerate more \
+                 crosstalk than {} or put two parameters on each frequency in quadrature",
+                best.len(),
+                self.duration_s,
+                self.tolerated_crosstalk
+            ),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn requirements() -> Requirements {
+        Requirements {
+            rate_hz: 10_000.0,
+            duration_s: 0.1,
+            response_ratio: 2.05,
+            tolerated_crosstalk: 0.04,
+            filter: FilterSettings::default(),
+        }
+    }
+
+    #[test]
+    fn the_guard_of_the_published_plan_is_about_40_hz() {
+        let guard = requirements().guard_hz().unwrap();
+        assert!((38.0..42.0).contains(&guard), "{guard}");
+    }
+
+    #[test]
+    fn a_proposal_passes_its_own_check() {
+        let requirements = requirements();
+        let f = requirements.propose(7, 100.0, 1000.0).unwrap();
+        assert_eq!(f.len(), 7);
+        assert_eq!(requirements.check(&f, &[0.0; 7]).unwrap(), []);
+    }
+
+    #[test]
+    fn bad_plans_are_remarked_on() {
+        let requirements = requirements();
+        let has = |f: &[f64], text: &str| {
+            let findings = requirements.check(f, &vec![0.0; f.len()]).unwrap();
+            assert!(findings.iter().any(|x| x.message.contains(text)), "{f:?}: {findings:?}");
+        };
+        has(&[6000.0], "half the sampling rate");
+        has(&[300.0, 300.0], "coincides");
+        has(&[300.0, 9700.0], "half the sampling rate");
+        has(&[15.0], "cycles");
+        has(&[300.0, 310.0], "crosstalk");
+        has(&[600.0, 300.0], "2 f_2");
+        has(&[4990.0, 20.0, 45.0], "2 f_1 (at 20.0 Hz)");
+    }
+
+    #[test]
+    fn a_band_that_is_too_narrow_is_refused_with_the_number_it_holds() {
+        let message = requirements().propose(7, 900.0, 1000.0).unwrap_err().to_string();
+        assert!(message.contains("holds 3 frequencies"), "{message}");
+    }
+
+    proptest! {
+        #[test]
+        fn every_proposal_is_clean(parameters in 1_usize..10, high in 400.0_f64..4000.0, ratio in 1.0_f64..5.0) {
+            let requirements = Requirements { response_ratio: ratio, ..requirements() };
+            if let Ok(f) = requirements.propose(parameters, 50.0, high) {
+                prop_assert_eq!(requirements.check(&f, &vec![0.0; parameters]).unwrap(), vec![]);
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Estimators that draw their perturbation: simultaneous perturbation (Spall 1992) and random codes.
+//!
+//! The record is cut into blocks. In block k all parameters move along one random direction, by ±c Δ_k or 0 and c Δ_k;
+//! what the block reads, divided by c_m Δ_mk, is an estimate of derivative m, and blocks are averaged.
+
+use rand::{Rng, RngExt};
+
+use crate::error::{EstimatorError, amplitudes};
+use crate::filter::{FilterSettings, LowPass};
+use crate::plan::samples_in;
+use crate::readout::{Channel, Component, Reference, Window};
+
+/// Law of the components of a random direction; symmetric, of unit variance, bounded away from zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distribution {
+    /// ±1 with equal probability: asymptotically optimal (Sadegh & Spall 1998).
+    Rademacher,
+    /// Uniform on ±[(19 − 3√13)/20, (19 + 3√13)/20] (Cao 2011).
+    SegmentedUniform,
+}
+
+impl Distribution {
+    fn segment() -> (f64, f64) {
+        let root = 13.0_f64.sqrt();
+        ((19.0 - 3.0 * root) / 20.0, (19.0 + 3.0 * root) / 20.0)
+    }
+
+    /// One component.
+    pub fn draw<R: Rng + ?Sized>(self, rng: &mut R) -> f64 {
+        let sign = if rng.random::<bool>() { 1.0 } else { -1.0 };
+        match self {
+            Self::Rademacher => sign,
+            Self::SegmentedUniform => {
+                let (low, high) = Self::segment();
+                sign * rng.random_range(low..high)
+            }
+        }
+    }
+
+    /// E[1/Δ²]: 1, or 1/0.61. (E[Δ²] = 1 for both.)
+    #[must_use]
+    pub fn mean_inverse_square(self) -> f64 {
+        match self {
+            Self::Rademacher => 1.0,
+            Self::SegmentedUniform => {
+                let (low, high) = Self::segment();
+                1.0 / (low * high)
+            }
+        }
+    }
+}
+
+/// One- or two-sided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sides {
+    /// Levels 0 and cΔ.
+    One,
+    /// Levels −cΔ and cΔ.
+    Two,
+}
+
+/// Settings of simultaneous perturbation, averaged over K directions within the duration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spsa {
+    /// Sampling rate \[Hz\].
+    pub rate_hz: f64,
+    /// Duration of the record, for all parameters and directions \[s\].
+    pub duration_s: f64,
+    /// Step c \[V\]; one for all, or one for each parameter.
+    pub amplitude_volt: Vec<f64>,
+    /// One- or two-sided.
+    pub sides: Sides,
+    /// Number of directions K, each with 1/K of the duration.
+    pub directions: usize,
+    /// Law of the directions.
+    pub distribution: Distribution,
+    /// Low-pass of each level, settled at the end of its window.
+    pub filter: FilterSettings,
+}
+
+/// Settings of a random code: a random direction for each chip, the output correlated with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RandomCode {
+    /// Sampling rate \[Hz\].
+    pub rate_hz: f64,
+    /// Duration of the record, for all parameters \[s\].
+    pub duration_s: f64,
+    /// Amplitude α \[V\]; one for all, or one for each parameter.
+    pub amplitude_volt: Vec<f64>,
+    /// Number of chips.
+    pub chips: usize,
+    /// Law of the code.
+    pub distribution: Distribution,
+}
+
+/// A measurement whose perturbation is drawn anew for every estimate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RandomMeasurement {
+    /// Sampling rate \[Hz\].
+    pub rate_hz: f64,
+    /// Samples in the record.
+    pub samples: usize,
+    /// Step c of each parameter \[V\].
+    pub step_volt: Vec<f64>,
+    /// Law of the directions.
+    pub distribution: Distribution,
+    /// Level of each window of a block, in units of cΔ.
+    pub levels: Vec<f64>,
+    /// The filter of every window.
+    pub filter: LowPass,
+    /// One channel for each block; its windows are those of the block, in order.
+    pub blocks: Vec<Channel>,
+}
+
+impl RandomMeasurement {
+    fn new(
+        rate_hz: f64,
+        samples: usize,
+        step_volt: Vec<f64>,
+        distribution: Distribution,
+        levels_and_factors: &[(f64, f64)],
+        filter: LowPass,
+        blocks: usize,
+        window: usize,
+    ) -> Self {
+        let per_block = levels_and_factors.len();
+        let block = |k: usize| Channel {
+            reference: Reference::One,
+            component: Component::X,
+            windows: levels_and_factors
+                .iter()
+                .enumerate()
+                .map(|(i, (_, factor))| Window {
+                    start: (k * per_block + i) * window,
+                    length: window,
+                    factor: factor / blocks as f64,
+                })
+                .collect(),
+        };
+        Self {
+            rate_hz,
+            samples,
+            step_volt,
+            distribution,
+            levels: levels_and_factors.iter().map(|x| x.0).collect(),
+            filter,
+            blocks: (0..blocks).map(block).collect(),
+        }
+    }
+
+    /// Number of parameters.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.step_volt.len()
+    }
+
+    /// Draws the directions of one estimate, blocks × parameters, row by row.
+    pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
+        (0..self.blocks.len() * self.parameters()).map(|_| self.distribution.draw(rng)).collect()
+    }
+
+    /// Weights, blocks × samples, row by row; reading k is still to be divided by c_m Δ_mk.
+    #[must_use]
+    pub fn weights(&self) -> Vec<f64> {
+        self.blocks.iter().flat_map(|b| b.weights(&self.filter, self.rate_hz, self.samples)).collect()
+    }
+
+    /// Turns the readings of the blocks into derivatives \[nA/V\].
+    pub fn combine(&self, readings: &[f64], directions: &[f64], gradient: &mut [f64]) {
+        let parameters = self.parameters();
+        gradient.fill(0.0);
+        for (reading, direction) in readings.iter().zip(directions.chunks_exact(parameters)) {
+            for ((g, delta), c) in gradient.iter_mut().zip(direction).zip(&self.step_volt) {
+                *g += reading / (c * delta);
+            }
+        }
+    }
+}
+
+fn at_least_one(key: &'static str, value: usize) -> Result<usize, EstimatorError> {
+    if value == 0 { Err(EstimatorError::setting(key, value, "must be at least 1")) } else { Ok(value) }
+}
+
+impl Spsa {
+    /// The measurement of `parameters` derivatives.
+    ///
+    /// # Errors
+    /// If a setting is out of range or a window would be shorter than 8 samples.
+    pub fn build(&self, parameters: usize) -> Result<RandomMeasurement, EstimatorError> {
+        let samples = samples_in(self.duration_s, self.rate_hz, 16)?;
+        let step_volt = amplitudes(&self.amplitude_volt, parameters)?;
+        let directions = at_least_one("estimator.directions", self.directions)?;
+        let window = samples / (2 * directions);
+        if window < 8 {
+            return Err(EstimatorError::setting(
+                "estimator.directions",
+                directions,
+                format!("leaves {window} of {samples} samples for each level: at least 8 are needed"),
+            ));
+        }
+        let levels_and_factors = match self.sides {
+            Sides::One => [(0.0, -1.0), (1.0, 1.0)],
+            Sides::Two => [(-1.0, -0.5), (1.0, 0.5)],
+        };
+        let filter = self.filter.low_pass(window, self.rate_hz)?;
+        Ok(RandomMeasurement::new(
+            self.rate_hz,
+            samples,
+            step_volt,
+            self.distribution,
+            &levels_and_factors,
+            filter,
+            directions,
+            window,
+        ))
+    }
+}
+
+impl RandomCode {
+    /// The measurement of `parameters` derivatives.
+    ///
+    /// # Errors
+    /// If a setting is out of range or a chip would be shorter than one sample.
+    pub fn build(&self, parameters: usize) -> Result<RandomMeasurement, EstimatorError> {
+        let samples = samples_in(self.duration_s, self.rate_hz, 2)?;
+        let step_volt = amplitudes(&self.amplitude_volt, parameters)?;
+        let chips = at_least_one("estimator.chips", self.chips)?;
+        let chip = samples / chips;
+        if chip == 0 {
+            return Err(EstimatorError::setting(
+                "estimator.chips",
+                chips,
+                format!("must be at most the number of samples ({samples})"),
+            ));
+        }
+        Ok(RandomMeasurement::new(
+            self.rate_hz,
+            samples,
+            step_volt,
+            self.distribution,
+            &[(1.0, 1.0)],
+            LowPass::Mean,
+            chips,
+            chip,
+        ))
+    }
+}

@@ -1,0 +1,112 @@
+//! Readout channels: what is done with the samples of one record, as weights and as an instrument.
+
+use std::f64::consts::{FRAC_PI_2, TAU};
+
+use crate::filter::LowPass;
+
+/// What the output is multiplied with before it is filtered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reference {
+    /// Nothing: the level itself is read.
+    One,
+    /// `sin(2π f t + φ)`, t counted from the start of the record.
+    Sine {
+        /// Frequency f \[Hz\]; negative ones turn the other way.
+        frequency_hz: f64,
+        /// Phase φ \[rad\].
+        phase_rad: f64,
+    },
+}
+
+/// Which component of the lock-in a channel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Component {
+    /// In phase with the perturbation.
+    X,
+    /// A quarter period ahead.
+    Y,
+}
+
+impl Reference {
+    /// Its value at sample `n`.
+    #[must_use]
+    pub fn value(&self, n: usize, rate_hz: f64) -> f64 {
+        match *self {
+            Self::One => 1.0,
+            Self::Sine { frequency_hz, phase_rad } => sine(frequency_hz, phase_rad, n, rate_hz),
+        }
+    }
+
+    /// The reference of the Y component.
+    #[must_use]
+    pub fn quarter_ahead(self) -> Self {
+        match self {
+            Self::One => Self::One,
+            Self::Sine { frequency_hz, phase_rad } => {
+                Self::Sine { frequency_hz, phase_rad: phase_rad + FRAC_PI_2 }
+            }
+        }
+    }
+}
+
+/// `sin(2π f n / fs + φ)`, with the whole turns taken off before the sine.
+pub(crate) fn sine(frequency_hz: f64, phase_rad: f64, n: usize, rate_hz: f64) -> f64 {
+    (TAU * (frequency_hz * n as f64 / rate_hz).fract() + phase_rad).sin()
+}
+
+/// A stretch of the record that is multiplied, filtered from rest, and read at its last sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// First sample.
+    pub start: usize,
+    /// Number of samples.
+    pub length: usize,
+    /// What the reading is multiplied with.
+    pub factor: f64,
+}
+
+/// One number read from a record: the sum of the readings of its windows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Channel {
+    /// What the output is multiplied with.
+    pub reference: Reference,
+    /// In phase or a quarter ahead.
+    pub component: Component,
+    /// Where it is read.
+    pub windows: Vec<Window>,
+}
+
+impl Channel {
+    /// One weight for each of `samples` samples, so that the reading is a scalar product.
+    #[must_use]
+    pub fn weights(&self, filter: &LowPass, rate_hz: f64, samples: usize) -> Vec<f64> {
+        let mut weights = vec![0.0; samples];
+        let mut response: Vec<f64> = Vec::new();
+        for window in &self.windows {
+            if response.len() != window.length {
+                response = filter.impulse_response(window.length);
+            }
+            for (k, h) in response.iter().rev().enumerate() {
+                let n = window.start + k;
+                weights[n] += window.factor * h * self.reference.value(n, rate_hz);
+            }
+        }
+        weights
+    }
+
+    /// The same number by a streaming lock-in: multiply, filter sample by sample, read at the end of each window.
+    #[must_use]
+    pub fn stream(&self, filter: &LowPass, rate_hz: f64, record_na: &[f64]) -> f64 {
+        self.windows
+            .iter()
+            .map(|window| {
+                let mut state = filter.start(window.length);
+                let mut reading = 0.0;
+                for n in window.start..window.start + window.length {
+                    reading = state.push(record_na[n] * self.reference.value(n, rate_hz));
+                }
+                window.factor * reading
+            })
+            .sum()
+    }
+}

@@ -1,0 +1,89 @@
+//! Walsh (Hadamard) codes: each parameter switches between ±α in its own row of a Hadamard matrix, and the output is
+//! correlated with that row.
+
+use crate::error::{EstimatorError, amplitudes};
+use crate::filter::LowPass;
+use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, samples_in};
+use crate::readout::{Channel, Component, Reference, Window};
+
+/// Settings of code-multiplexed measurement with Walsh codes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Walsh {
+    /// Sampling rate \[Hz\].
+    pub rate_hz: f64,
+    /// Duration of the record, for all parameters \[s\].
+    pub duration_s: f64,
+    /// Amplitude α \[V\]; one for all, or one for each parameter.
+    pub amplitude_volt: Vec<f64>,
+    /// Chips in a period: a power of two above the number of parameters; the smallest if not given.
+    pub chips: Option<usize>,
+    /// Periods of the code in the record.
+    pub periods: usize,
+}
+
+/// Entry of the Hadamard matrix in natural order.
+#[must_use]
+pub fn walsh(row: usize, chip: usize) -> f64 {
+    if (row & chip).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
+}
+
+impl Walsh {
+    /// The measurement of `parameters` derivatives, all at once.
+    ///
+    /// # Errors
+    /// If a setting is out of range or a chip would be shorter than one sample.
+    pub fn build(&self, parameters: usize) -> Result<Measurement, EstimatorError> {
+        let samples = samples_in(self.duration_s, self.rate_hz, 2)?;
+        let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;
+        let chips = self.chips.unwrap_or_else(|| (parameters + 1).next_power_of_two());
+        if !chips.is_power_of_two() || chips <= parameters {
+            return Err(EstimatorError::setting(
+                "estimator.chips",
+                chips,
+                format!("must be a power of two above the number of parameters ({parameters})"),
+            ));
+        }
+        if self.periods == 0 {
+            return Err(EstimatorError::setting("estimator.periods", 0, "must be at least 1"));
+        }
+        let total = chips * self.periods;
+        let chip_samples = samples / total;
+        if chip_samples == 0 {
+            return Err(EstimatorError::setting(
+                "estimator.periods",
+                self.periods,
+                format!("{total} chips do not fit into {samples} samples"),
+            ));
+        }
+        let code = |m: usize, c: usize| walsh(m + 1, c % chips);
+        let drives = (0..parameters)
+            .map(|m| Drive {
+                parameter: m,
+                waveform: Waveform::Levels(
+                    (0..total).map(|c| (c * chip_samples, amplitude_volt[m] * code(m, c))).collect(),
+                ),
+            })
+            .collect();
+        let channels = (0..parameters)
+            .map(|m| Channel {
+                reference: Reference::One,
+                component: Component::X,
+                windows: (0..total)
+                    .map(|c| Window {
+                        start: c * chip_samples,
+                        length: chip_samples,
+                        factor: code(m, c) / (total as f64 * amplitude_volt[m]),
+                    })
+                    .collect(),
+            })
+            .collect();
+        Ok(Measurement {
+            rate_hz: self.rate_hz,
+            samples,
+            parameters,
+            filter: LowPass::Mean,
+            records: vec![RecordPlan { drives, channels, parameter_of_channel: (0..parameters).collect() }],
+            combination: Combination::Linear,
+        })
+    }
+}

@@ -1,0 +1,42 @@
+use std::path::PathBuf;
+
+/// What can be wrong with the description of a noise source.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoiseError {
+    /// A number lies outside its allowed range.
+    #[error("`{name}` = {found}: {allowed}")]
+    OutOfRange {
+        /// The quantity, as it is called in scenarios.
+        name: &'static str,
+        /// Its value.
+        found: f64,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// A table of frequencies or samples is not usable.
+    #[error("{what}")]
+    BadTable {
+        /// What is wrong, where, and what is allowed.
+        what: String,
+    },
+    /// A file cannot be read.
+    #[error("cannot read `{}`: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why, in the reader's words.
+        reason: String,
+    },
+    /// The autocovariance is not positive definite to working precision.
+    #[error(
+        "the noise's covariance matrix of {samples} samples is not positive definite to working precision \
+         (at sample {at}): use `study.route = \"weights\"`"
+    )]
+    NotPositiveDefinite {
+        /// Size of the matrix.
+        samples: usize,
+        /// Where the factorisation broke down.
+        at: usize,
+    },
+}

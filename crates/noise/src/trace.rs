@@ -1,0 +1,181 @@
+//! Measured traces, and the two file formats that they come in.
+
+use std::path::Path;
+
+use ndarray::Array2;
+use num_complex::Complex64;
+use rand::{Rng, RngExt};
+use realfft::RealFftPlanner;
+
+use crate::{Autocovariance, NoiseError, welch};
+
+/// A measured noise trace that is replayed from random starting points, end joined to start, its mean removed.
+///
+/// Replayed so it is exactly stationary, and its autocovariance is the circular one of the trace. The joint between
+/// end and start is one false step in the whole trace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    samples_na: Vec<f64>,
+    rate_hz: f64,
+    spectrum: welch::WelchEstimate,
+}
+
+impl Trace {
+    /// A trace \[nA\] recorded at `rate_hz`.
+    ///
+    /// # Errors
+    /// If it has fewer than 16 samples or one of them is not finite.
+    pub fn new(mut samples_na: Vec<f64>, rate_hz: f64) -> Result<Self, NoiseError> {
+        if samples_na.len() < 16 {
+            return Err(NoiseError::BadTable {
+                what: format!("a noise trace needs at least 16 samples, found {}", samples_na.len()),
+            });
+        }
+        if let Some(at) = samples_na.iter().position(|x| !x.is_finite()) {
+            return Err(NoiseError::BadTable {
+                what: format!("sample {at} of the noise trace is {}: all must be finite", samples_na[at]),
+            });
+        }
+        let mean = samples_na.iter().sum::<f64>() / samples_na.len() as f64;
+        samples_na.iter_mut().for_each(|x| *x -= mean);
+        let segment = (samples_na.len() / 8).clamp(16, 1 << 16);
+        let spectrum = welch::estimate(&samples_na, rate_hz, segment);
+        Ok(Self { samples_na, rate_hz, spectrum })
+    }
+
+    /// Reads one column \[nA\] from a `.csv` or a one-dimensional `.npy`.
+    ///
+    /// # Errors
+    /// If the file cannot be read or [`Trace::new`] refuses its numbers.
+    pub fn from_file(path: &Path, rate_hz: f64) -> Result<Self, NoiseError> {
+        let column = read_columns(path, 1)?.pop().expect("one column was asked for");
+        Self::new(column, rate_hz)
+    }
+
+    /// Samples in the trace.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.samples_na.len()
+    }
+
+    /// Never: a trace has at least 16 samples.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.samples_na.is_empty()
+    }
+
+    /// Rate at which it was recorded \[Hz\].
+    #[must_use]
+    pub fn rate_hz(&self) -> f64 {
+        self.rate_hz
+    }
+
+    /// Sample `at`, counted round and round \[nA\].
+    pub(crate) fn sample(&self, at: usize) -> f64 {
+        self.samples_na[at % self.samples_na.len()]
+    }
+
+    /// A random starting point.
+    pub(crate) fn start<R: Rng + ?Sized>(&self, rng: &mut R) -> usize {
+        rng.random_range(0..self.samples_na.len())
+    }
+
+    /// Welch estimate of the density \[nA²/Hz\], linear between its frequencies.
+    #[must_use]
+    pub fn density(&self, frequency_hz: f64) -> f64 {
+        let (f, s) = (&self.spectrum.frequency_hz, &self.spectrum.psd);
+        let at = f.partition_point(|&x| x <= frequency_hz.abs()).clamp(1, f.len() - 1);
+        let t = ((frequency_hz.abs() - f[at - 1]) / (f[at] - f[at - 1])).clamp(0.0, 1.0);
+        s[at - 1] * (1.0 - t) + s[at] * t
+    }
+
+    /// Exact circular autocovariance at `lags` lags (taken round the trace if it is shorter).
+    #[must_use]
+    pub fn autocovariance(&self, lags: usize) -> Autocovariance {
+        let period = self.samples_na.len();
+        let mut planner = RealFftPlanner::<f64>::new();
+        let forward = planner.plan_fft_forward(period);
+        let mut lines = forward.make_output_vec();
+        forward.process(&mut self.samples_na.clone(), &mut lines).expect("lengths match the plan");
+        for line in &mut lines {
+            *line = Complex64::new(line.norm_sqr(), 0.0);
+        }
+        let mut r = vec![0.0; period];
+        planner.plan_fft_inverse(period).process(&mut lines, &mut r).expect("lengths match the plan");
+        let scale = (period as f64).powi(2);
+        let variance = r[0] / scale;
+        let structure = (0..lags).map(|k| variance - r[k % period] / scale).collect();
+        Autocovariance { variance, structure }
+    }
+}
+
+/// Reads `columns` columns of numbers from a `.csv` (one header line is allowed) or `.npy` file.
+pub(crate) fn read_columns(path: &Path, columns: usize) -> Result<Vec<Vec<f64>>, NoiseError> {
+    let unreadable = |reason: String| NoiseError::Unreadable { path: path.to_owned(), reason };
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("npy") if columns == 1 => {
+            let array: ndarray::Array1<f64> = ndarray_npy::read_npy(path).map_err(|e| unreadable(e.to_string()))?;
+            Ok(vec![array.to_vec()])
+        }
+        Some("npy") => {
+            let array: Array2<f64> = ndarray_npy::read_npy(path).map_err(|e| unreadable(e.to_string()))?;
+            if array.ncols() != columns {
+                return Err(unreadable(format!("found {} columns, {columns} are needed", array.ncols())));
+            }
+            Ok(array.columns().into_iter().map(|c| c.to_vec()).collect())
+        }
+        Some("csv") => {
+            let mut reader = csv::ReaderBuilder::new()
+                .has_headers(false)
+                .trim(csv::Trim::All)
+                .from_path(path)
+                .map_err(|e| unreadable(e.to_string()))?;
+            let mut out = vec![Vec::new(); columns];
+            for (row, record) in reader.records().enumerate() {
+                let record = record.map_err(|e| unreadable(e.to_string()))?;
+                if record.len() != columns {
+                    return Err(unreadable(format!(
+                        "line {} has {} columns, {columns} are needed",
+                        row + 1,
+                        record.len()
+                    )));
+                }
+                let numbers: Result<Vec<f64>, _> = record.iter().map(str::parse).collect();
+                match numbers {
+                    Ok(numbers) => out.iter_mut().zip(numbers).for_each(|(column, x)| column.push(x)),
+                    Err(_) if row == 0 => {}
+                    Err(_) => return Err(unreadable(format!("line {} is not a row of numbers", row + 1))),
+                }
+            }
+            Ok(out)
+        }
+        _ => Err(unreadable("its name ends in neither .csv nor .npy".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_circular_autocovariance_is_the_mean_over_all_starts() {
+        let samples: Vec<f64> = (0..50).map(|n| ((n * n) as f64 * 0.13).sin()).collect();
+        let trace = Trace::new(samples, 1000.0).unwrap();
+        let r = trace.autocovariance(10);
+        for lag in 0..10 {
+            let mean: f64 = (0..50).map(|s| trace.sample(s) * trace.sample(s + lag)).sum::<f64>() / 50.0;
+            assert!((r.at(lag) - mean).abs() < 1e-14);
+        }
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        let dir = std::env::temp_dir().join(format!("noise-trace-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("psd.csv");
+        std::fs::write(&path, "frequency_hz,psd\n1,2\n3,x\n").unwrap();
+        let message = read_columns(&path, 2).unwrap_err().to_string();
+        assert!(message.contains("line 3"), "{message}");
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}

@@ -1,0 +1,117 @@
+//! Welch's estimate of a spectrum, with a confidence band.
+
+use std::f64::consts::PI;
+
+use num_complex::Complex64;
+use realfft::RealFftPlanner;
+use statrs::distribution::{ChiSquared, ContinuousCDF};
+
+/// A one-sided density estimated from a record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WelchEstimate {
+    /// Frequencies \[Hz\], from 0 to half the sampling rate.
+    pub frequency_hz: Vec<f64>,
+    /// Estimated density \[nA²/Hz\].
+    pub psd: Vec<f64>,
+    /// Degrees of freedom of the chi-squared law of each estimate (half as many at the two ends).
+    pub degrees_of_freedom: f64,
+}
+
+impl WelchEstimate {
+    /// Factors (low, high) on the estimate between which the true density lies with probability `confidence`.
+    ///
+    /// # Panics
+    /// If `confidence` does not lie between 0 and 1.
+    #[must_use]
+    pub fn confidence_factors(&self, confidence: f64) -> (f64, f64) {
+        assert!(confidence > 0.0 && confidence < 1.0, "a confidence lies between 0 and 1");
+        let law = ChiSquared::new(self.degrees_of_freedom).expect("degrees of freedom are positive");
+        let tail = 0.5 * (1.0 - confidence);
+        (self.degrees_of_freedom / law.inverse_cdf(1.0 - tail), self.degrees_of_freedom / law.inverse_cdf(tail))
+    }
+}
+
+/// Accumulates periodograms of half-overlapping Hann-windowed segments (Welch 1967), record by record.
+pub struct Welch {
+    rate_hz: f64,
+    window: Vec<f64>,
+    power: Vec<f64>,
+    segments: usize,
+    joints: usize,
+    transform: std::sync::Arc<dyn realfft::RealToComplex<f64>>,
+    windowed: Vec<f64>,
+    lines: Vec<Complex64>,
+}
+
+impl std::fmt::Debug for Welch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Welch").field("segment", &self.window.len()).field("segments", &self.segments).finish()
+    }
+}
+
+impl Welch {
+    /// For segments of `segment` samples taken at `rate_hz`.
+    #[must_use]
+    pub fn new(rate_hz: f64, segment: usize) -> Self {
+        let transform = RealFftPlanner::<f64>::new().plan_fft_forward(segment);
+        let window = (0..segment).map(|n| (PI * n as f64 / segment as f64).sin().powi(2)).collect();
+        Self {
+            rate_hz,
+            window,
+            power: vec![0.0; segment / 2 + 1],
+            segments: 0,
+            joints: 0,
+            windowed: transform.make_input_vec(),
+            lines: transform.make_output_vec(),
+            transform,
+        }
+    }
+
+    /// Adds all half-overlapping segments of one record.
+    pub fn add(&mut self, record: &[f64]) {
+        let segment = self.window.len();
+        let mut here = 0;
+        for start in (0..).step_by(segment / 2).take_while(|s| s + segment <= record.len()) {
+            for ((out, x), w) in self.windowed.iter_mut().zip(&record[start..]).zip(&self.window) {
+                *out = x * w;
+            }
+            self.transform.process(&mut self.windowed, &mut self.lines).expect("lengths match the plan");
+            for (power, line) in self.power.iter_mut().zip(&self.lines) {
+                *power += line.norm_sqr();
+            }
+            here += 1;
+        }
+        self.segments += here;
+        self.joints += here.saturating_sub(1);
+    }
+
+    /// The estimate so far.
+    #[must_use]
+    pub fn estimate(&self) -> WelchEstimate {
+        let segment = self.window.len();
+        let energy: f64 = self.window.iter().map(|w| w * w).sum();
+        let overlap: f64 = (0..segment / 2).map(|n| self.window[n] * self.window[n + segment / 2]).sum();
+        let rho = (overlap / energy).powi(2);
+        let count = self.segments.max(1) as f64;
+        let scale = 2.0 / (self.rate_hz * energy * count);
+        let psd = self
+            .power
+            .iter()
+            .enumerate()
+            .map(|(k, p)| p * scale * if k == 0 || 2 * k == segment { 0.5 } else { 1.0 })
+            .collect();
+        WelchEstimate {
+            frequency_hz: (0..self.power.len()).map(|k| k as f64 * self.rate_hz / segment as f64).collect(),
+            psd,
+            degrees_of_freedom: 2.0 * count / (1.0 + 2.0 * rho * self.joints as f64 / count),
+        }
+    }
+}
+
+/// Welch's estimate from one record.
+#[must_use]
+pub fn estimate(record: &[f64], rate_hz: f64, segment: usize) -> WelchEstimate {
+    let mut welch = Welch::new(rate_hz, segment);
+    welch.add(record);
+    welch.estimate()
+}
