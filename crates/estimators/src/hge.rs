@@ -82,7 +82,7 @@ impl Hge {
             if f.is_nan() || f.abs() >= nyquist_hz {
                 return Err(EstimatorError::setting(
                     FREQUENCIES,
-                    format!("{f} Hz for parameter {m}"),
+                    format!("{f} Hz for parameter {}", m + 1),
                     format!("must lie below half of sampling.rate_hz ({nyquist_hz} Hz)"),
                 ));
             }
@@ -98,7 +98,9 @@ impl Hge {
                             "estimator.readout",
                             "r",
                             format!(
-                                "parameters {n} and {m} share {} Hz, where only readout \"x\" tells them apart",
+                                "parameters {} and {} share {} Hz, where only readout \"x\" tells them apart",
+                                n + 1,
+                                m + 1,
                                 self.frequencies_hz[m]
                             ),
                         ));

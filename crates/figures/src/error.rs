@@ -1,0 +1,30 @@
+use std::path::PathBuf;
+
+/// Why a figure cannot be drawn.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FigureError {
+    /// The results lack something.
+    #[error("the results do not hold {what}")]
+    Missing {
+        /// What.
+        what: String,
+    },
+    /// Nothing that could be drawn, for instance only NaN or only zeros on a logarithmic axis.
+    #[error("there is nothing to draw: {what}")]
+    Empty {
+        /// Why.
+        what: String,
+    },
+    /// The drawing library refused.
+    #[error("cannot draw: {0}")]
+    Drawing(String),
+    /// A file cannot be written.
+    #[error("cannot write `{}`: {reason}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}

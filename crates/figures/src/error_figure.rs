@@ -1,0 +1,223 @@
+//! An error against a swept quantity: Monte Carlo as points with error bars, the exact and the published error as lines.
+
+use sweep::results::{Coordinate, Dimension};
+use sweep::scenario::{ErrorVariable, FigureSection};
+use sweep::{Results, Variable};
+
+use crate::axis::{Scale, plain};
+use crate::error::FigureError;
+use crate::plot::{Dash, GREY, Item, Marker, PALETTE, Plot, Series};
+use crate::render::spanning;
+
+/// Most series that one panel shows.
+const MOST_SERIES: usize = 8;
+
+/// Name of a coordinate value in legends.
+pub(crate) fn name_of(dimension: &Dimension, index: usize) -> String {
+    match &dimension.coordinate {
+        Coordinate::Labels(labels) => labels[index].clone(),
+        Coordinate::Numbers(x) => {
+            let name = dimension.name.rsplit('.').next().unwrap_or_default();
+            let value = if x[index].abs() > 0.0 && (x[index].abs() < 1e-3 || x[index].abs() >= 1e5) {
+                format!("{:e}", x[index])
+            } else {
+                plain(x[index])
+            };
+            let unit = if dimension.units == "1" { String::new() } else { format!(" {}", dimension.units) };
+            format!("{name} = {value}{unit}")
+        }
+    }
+}
+
+/// Label of an axis: the last part of a path without its unit suffix, and the unit.
+pub(crate) fn axis_label(name: &str, units: &str) -> String {
+    let last = match name.rsplit('.').next().unwrap_or_default() {
+        "spacing" => "frequency spacing",
+        "top" => "perturbation frequency",
+        last => last,
+    };
+    let suffix = ["_na2_per_hz", "_na_per_volt", "_volt", "_hz", "_na", "_s"];
+    let bare = suffix.iter().find_map(|s| last.strip_suffix(s)).unwrap_or(last).replace('_', " ");
+    let bare = if bare == "psd" { "noise density".to_owned() } else { bare };
+    if units == "1" || units.is_empty() { bare } else { format!("{bare} [{}]", pretty_units(units)) }
+}
+
+/// Units with raised powers.
+pub(crate) fn pretty_units(units: &str) -> String {
+    units.replace("^2", "²").replace("^3", "³")
+}
+
+/// Walks through the values of a variable at fixed indices.
+struct Reader<'r> {
+    results: &'r Results,
+}
+
+impl Reader<'_> {
+    /// Value at the indices given by dimension.
+    fn at(&self, variable: &Variable, index_of: &dyn Fn(usize) -> usize) -> f64 {
+        let mut flat = 0;
+        for &d in &variable.dimensions {
+            flat = flat * self.results.dimensions[d].coordinate.len() + index_of(d);
+        }
+        variable.values[flat]
+    }
+}
+
+fn variable<'r>(results: &'r Results, name: &str) -> Result<&'r Variable, FigureError> {
+    results.variable(name).ok_or_else(|| FigureError::Missing { what: format!("the variable `{name}`") })
+}
+
+pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    let quantity = match figure.variable {
+        ErrorVariable::Mse => "mse",
+        ErrorVariable::Variance => "variance",
+        ErrorVariable::Bias => "bias",
+    };
+    let monte_carlo = variable(results, quantity)?;
+    let standard_error = variable(results, &format!("{quantity}_standard_error"))?;
+    let exact = variable(results, &format!("{quantity}_exact"))?;
+    let published = results.variable("mse_published").filter(|_| quantity != "bias");
+    let reader = Reader { results };
+    let swept: Vec<usize> = monte_carlo.dimensions[..monte_carlo.dimensions.len() - 1].to_vec();
+    let parameter_dimension = monte_carlo.dimensions[monte_carlo.dimensions.len() - 1];
+    let dimension_named = |path: &str| {
+        swept.iter().copied().find(|&d| results.dimensions[d].name == path).ok_or_else(|| FigureError::Missing {
+            what: format!("the axis `{path}` that the figure asks for"),
+        })
+    };
+    let x_dimension = match &figure.x {
+        Some(path) => dimension_named(path)?,
+        None => swept
+            .iter()
+            .copied()
+            .find(|&d| matches!(results.dimensions[d].coordinate, Coordinate::Numbers(_)))
+            .ok_or_else(|| FigureError::Missing { what: "a swept number to draw along x".to_owned() })?,
+    };
+    let band = figure.band.as_deref().map(dimension_named).transpose()?;
+    let Coordinate::Numbers(xs) = &results.dimensions[x_dimension].coordinate else {
+        return Err(FigureError::Missing {
+            what: format!("numbers along `{}`, the x axis", results.dimensions[x_dimension].name),
+        });
+    };
+    let parameter = match figure.parameter {
+        Some(p) if (1..=results.dimensions[parameter_dimension].coordinate.len()).contains(&p) => p - 1,
+        Some(p) => return Err(FigureError::Missing { what: format!("parameter {p}") }),
+        None => weakest(results, parameter_dimension)?,
+    };
+    let others: Vec<usize> = swept.iter().copied().filter(|&d| d != x_dimension && Some(d) != band).collect();
+    let combinations: usize = others.iter().map(|&d| results.dimensions[d].coordinate.len()).product();
+    let absolute = |v: f64| if quantity == "bias" { v.abs() } else { v };
+    let mut series = Vec::new();
+    let show_published = figure.published.unwrap_or(true);
+    let (mut any_published, mut ys) = (false, Vec::new());
+    for combination in 0..combinations.min(MOST_SERIES) {
+        let mut rest = combination;
+        let mut fixed: Vec<(usize, usize)> = Vec::new();
+        for &d in others.iter().rev() {
+            let n = results.dimensions[d].coordinate.len();
+            fixed.push((d, rest % n));
+            rest /= n;
+        }
+        fixed.reverse();
+        let colour = PALETTE[combination];
+        let marker = [Marker::Disc, Marker::Square, Marker::Triangle, Marker::Diamond][combination % 4];
+        let value = |v: &Variable, k: usize, b: usize| {
+            reader.at(v, &|d| {
+                if d == x_dimension {
+                    k
+                } else if d == parameter_dimension {
+                    parameter
+                } else if Some(d) == band {
+                    b
+                } else {
+                    fixed.iter().find(|(f, _)| *f == d).map_or(0, |(_, i)| *i)
+                }
+            })
+        };
+        let name = fixed.iter().map(|&(d, i)| name_of(&results.dimensions[d], i)).collect::<Vec<_>>().join(", ");
+        let middle = band.map_or(0, |b| results.dimensions[b].coordinate.len() / 2);
+        let mut order: Vec<usize> = (0..xs.len()).collect();
+        order.sort_by(|&a, &b| xs[a].total_cmp(&xs[b]));
+        if let Some(b) = band {
+            let levels = results.dimensions[b].coordinate.len();
+            let edge = |k: usize, pick: fn(f64, f64) -> f64| {
+                (0..levels).map(|level| absolute(value(exact, k, level))).reduce(pick).unwrap_or(f64::NAN)
+            };
+            let points = order.iter().map(|&k| (xs[k], edge(k, f64::min), edge(k, f64::max))).collect();
+            series.push(Series { item: Item::Band(points), colour, legend: None });
+        }
+        let line = |v: &Variable| -> Vec<(f64, f64)> {
+            order.iter().map(|&k| (xs[k], absolute(value(v, k, middle)))).collect()
+        };
+        let exact_line = line(exact);
+        ys.extend(exact_line.iter().map(|p| p.1));
+        series.push(Series { item: Item::Line { points: exact_line, dash: Dash::Solid, width: 2 }, colour, legend: None });
+        if let Some(published) = published.filter(|_| show_published) {
+            let points = line(published);
+            if points.iter().any(|p| p.1.is_finite()) {
+                any_published = true;
+                ys.extend(points.iter().map(|p| p.1));
+                series.push(Series { item: Item::Line { points, dash: Dash::Dashed, width: 1 }, colour, legend: None });
+            }
+        }
+        let points: Vec<(f64, f64, f64)> = order
+            .iter()
+            .map(|&k| (xs[k], absolute(value(monte_carlo, k, middle)), value(standard_error, k, middle)))
+            .collect();
+        ys.extend(points.iter().map(|p| p.1));
+        let legend = if name.is_empty() { "Monte Carlo".to_owned() } else { name };
+        series.push(Series { item: Item::Points { points, marker }, colour, legend: Some(legend) });
+    }
+    let key = |item: Item, legend: &str| Series { item, colour: GREY, legend: Some(legend.to_owned()) };
+    let line = |dash, width| Item::Line { points: Vec::new(), dash, width };
+    series.push(key(line(Dash::Solid, 2), "exact"));
+    if any_published {
+        series.push(key(line(Dash::Dashed, 1), "published, Eqs. (8), (10)"));
+    }
+    series.push(key(Item::Points { points: Vec::new(), marker: Marker::Disc }, "Monte Carlo ± 1 s.e."));
+    if let Some(b) = band {
+        let dimension = &results.dimensions[b];
+        let ends = format!("{} to {}", name_of(dimension, 0), name_of(dimension, dimension.coordinate.len() - 1));
+        series.push(key(Item::Band(Vec::new()), &ends));
+    }
+    let x_scale = scale_of(xs);
+    let positive: Vec<f64> = ys.iter().copied().filter(|y| *y > 0.0 && y.is_finite()).collect();
+    let y_scale = if positive.is_empty() { Scale::Linear } else { Scale::Log };
+    let x_info = &results.dimensions[x_dimension];
+    let x_label = figure.x_label.clone().unwrap_or_else(|| axis_label(&x_info.name, &x_info.units));
+    let symbol = match figure.variable {
+        ErrorVariable::Mse => "mean squared error",
+        ErrorVariable::Variance => "variance",
+        ErrorVariable::Bias => "|bias|",
+    };
+    let unit = if quantity == "bias" { "nA/V" } else { "(nA/V)²" };
+    let title = figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().replace('-', " "));
+    let mut notes = Vec::new();
+    if combinations > MOST_SERIES {
+        notes.push(format!("the first {MOST_SERIES} of {combinations} series"));
+    }
+    Ok(vec![Plot {
+        title: format!("{title}: parameter {}", parameter + 1),
+        x: spanning(&x_label, x_scale, xs.clone())?,
+        y: spanning(&format!("{symbol} [{unit}]"), y_scale, ys)?,
+        series,
+        notes,
+    }])
+}
+
+/// Logarithmic if the values span more than a factor of eight and are positive.
+pub(crate) fn scale_of(xs: &[f64]) -> Scale {
+    let (low, high) = xs.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &x| (l.min(x), h.max(x)));
+    if low > 0.0 && high > 8.0 * low { Scale::Log } else { Scale::Linear }
+}
+
+/// The parameter with the weakest mean response.
+fn weakest(results: &Results, parameter_dimension: usize) -> Result<usize, FigureError> {
+    let gradient = variable(results, "true_gradient")?;
+    let parameters = results.dimensions[parameter_dimension].coordinate.len();
+    let mut sums = vec![0.0; parameters];
+    for (k, g) in gradient.values.iter().enumerate() {
+        sums[k % parameters] += if g.is_finite() { g.abs() } else { 0.0 };
+    }
+    Ok((0..parameters).min_by(|&a, &b| sums[a].total_cmp(&sums[b])).unwrap_or(0))
+}

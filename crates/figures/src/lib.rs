@@ -1,0 +1,73 @@
+//! Figures from results files: points for Monte Carlo, lines for theory, in the manner of a physics journal.
+//!
+//! A figure is laid out once, as SVG through plotters, with a font that is part of the binary. From that SVG come a file
+//! whose text is outlines (no font is needed to view it) and a PNG.
+
+pub mod axis;
+mod error;
+mod error_figure;
+pub mod plot;
+mod render;
+mod response;
+mod scatter;
+mod spectrum;
+
+use std::path::{Path, PathBuf};
+
+use sweep::Results;
+use sweep::scenario::{FigureKind, FigureSection};
+use toml::Table;
+
+pub use error::FigureError;
+pub use plot::Plot;
+
+/// The panels of the figure that belongs to `results`.
+///
+/// `figure` overrides the scenario's own `[figure]`.
+///
+/// # Errors
+/// If the results do not hold what the figure shows.
+pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<Plot>, FigureError> {
+    let own = section_of(results)?;
+    let figure = figure.unwrap_or(&own);
+    let follows = if results.variable("mse").is_some() {
+        FigureKind::Error
+    } else if results.variable("psd_welch").is_some() {
+        FigureKind::Spectrum
+    } else {
+        FigureKind::Response
+    };
+    match figure.kind.unwrap_or(follows) {
+        FigureKind::Error => error_figure::panels(results, figure),
+        FigureKind::Scatter => scatter::panels(results, figure),
+        FigureKind::Response => response::panels(results, figure),
+        FigureKind::Spectrum => spectrum::panels(results, figure),
+    }
+}
+
+fn section_of(results: &Results) -> Result<FigureSection, FigureError> {
+    let missing = |what: &str| FigureError::Missing { what: what.to_owned() };
+    let text = results.attribute("scenario_resolved").ok_or_else(|| missing("attribute `scenario_resolved`"))?;
+    let mut table: Table = toml::from_str(text).map_err(|_| missing("a readable scenario"))?;
+    match table.remove("figure") {
+        None => Ok(FigureSection::default()),
+        Some(section) => section.try_into().map_err(|_| missing("a readable `[figure]`")),
+    }
+}
+
+/// Draws the figure of `results` to `stem.svg` and `stem.png` and returns their paths.
+///
+/// # Errors
+/// If the results do not hold what the figure shows or a file cannot be written.
+pub fn draw(results: &Results, figure: Option<&FigureSection>, stem: &Path) -> Result<[PathBuf; 2], FigureError> {
+    let panels = panels(results, figure)?;
+    let svg = render::svg(&panels)?;
+    let rendered = render::outlines_and_pixels(&svg)?;
+    // not Path::with_extension: a study's name may hold a dot
+    let with = |ending: &str| PathBuf::from(format!("{}.{ending}", stem.display()));
+    let paths = [with("svg"), with("png")];
+    for (path, bytes) in paths.iter().zip([rendered.outlines_svg.as_bytes(), &rendered.png]) {
+        std::fs::write(path, bytes).map_err(|e| FigureError::Write { path: path.clone(), reason: e.to_string() })?;
+    }
+    Ok(paths)
+}

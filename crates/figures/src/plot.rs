@@ -1,0 +1,93 @@
+//! One panel of a figure, as data.
+
+use crate::axis::Axis;
+
+/// Colours that colour-blind readers can tell apart (Okabe & Ito 2008), in the order of use.
+pub const PALETTE: [[u8; 3]; 8] = [
+    [0, 114, 178],
+    [213, 94, 0],
+    [0, 158, 115],
+    [204, 121, 167],
+    [230, 159, 0],
+    [86, 180, 233],
+    [0, 0, 0],
+    [145, 140, 30],
+];
+
+/// Grey of annotations.
+pub const GREY: [u8; 3] = [110, 110, 110];
+
+/// How a line is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dash {
+    /// Without gaps.
+    Solid,
+    /// With gaps.
+    Dashed,
+    /// Dotted.
+    Dotted,
+}
+
+/// The mark of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marker {
+    /// A filled disc.
+    Disc,
+    /// An open square.
+    Square,
+    /// A filled triangle.
+    Triangle,
+    /// A filled diamond.
+    Diamond,
+    /// A small faint dot, for clouds.
+    Dot,
+}
+
+/// Something drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// A line through points (x, y).
+    Line {
+        /// Points, in order.
+        points: Vec<(f64, f64)>,
+        /// Dash.
+        dash: Dash,
+        /// Width in pixels.
+        width: u32,
+    },
+    /// Points (x, y, standard error of y; NaN for none).
+    Points {
+        /// Points.
+        points: Vec<(f64, f64, f64)>,
+        /// Mark.
+        marker: Marker,
+    },
+    /// A shaded band between (x, low, high).
+    Band(Vec<(f64, f64, f64)>),
+}
+
+/// An item with its colour and its entry in the legend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// What.
+    pub item: Item,
+    /// Colour.
+    pub colour: [u8; 3],
+    /// Legend entry, if it has one.
+    pub legend: Option<String>,
+}
+
+/// A panel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plot {
+    /// Title above the frame.
+    pub title: String,
+    /// Horizontal axis.
+    pub x: Axis,
+    /// Vertical axis.
+    pub y: Axis,
+    /// Drawn in this order.
+    pub series: Vec<Series>,
+    /// Lines of text at the upper left corner, inside the frame.
+    pub notes: Vec<String>,
+}

@@ -1,0 +1,287 @@
+//! Panels to SVG, and SVG to outlines and pixels.
+
+use std::sync::Arc;
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use resvg::{tiny_skia, usvg};
+
+use crate::axis::Axis;
+use crate::error::FigureError;
+use crate::plot::{Dash, GREY, Item, Marker, Plot, Series};
+
+/// The font of every figure; part of the binary (licence beside it).
+static FONT: &[u8] = include_bytes!("../fonts/DejaVuSans.ttf");
+const FAMILY: &str = "DejaVu Sans";
+
+const PANEL_WIDTH: i32 = 560;
+const PANEL_HEIGHT: i32 = 460;
+const LEGEND_WIDTH: i32 = 250;
+const LEFT: i32 = 92;
+const RIGHT: i32 = 18;
+const TOP: i32 = 44;
+const BOTTOM: i32 = 66;
+const LEGEND_STEP: i32 = 22;
+
+/// Pixels of the PNG for each unit of the SVG.
+const PNG_SCALE: f32 = 2.0;
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+fn rgb(c: [u8; 3]) -> RGBColor {
+    RGBColor(c[0], c[1], c[2])
+}
+
+fn refused<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> FigureError {
+    FigureError::Drawing(error.to_string())
+}
+
+/// Where a panel's frame stands.
+struct Frame<'p> {
+    left: i32,
+    top: i32,
+    width: i32,
+    height: i32,
+    plot: &'p Plot,
+}
+
+impl Frame<'_> {
+    fn x(&self, value: f64) -> Option<f64> {
+        self.plot.x.position(value).map(|t| f64::from(self.left) + t * f64::from(self.width))
+    }
+
+    fn y(&self, value: f64) -> Option<f64> {
+        self.plot.y.position(value).map(|t| f64::from(self.top + self.height) - t * f64::from(self.height))
+    }
+
+    fn pixel(&self, x: f64, y: f64) -> Option<(i32, i32)> {
+        let far = 4.0 * f64::from(self.width + self.height);
+        let near = |v: f64| v.clamp(-far, far).round() as i32;
+        Some((near(self.x(x)?), near(self.y(y)?)))
+    }
+
+    fn holds(&self, (x, y): (i32, i32)) -> bool {
+        (self.left..=self.left + self.width).contains(&x) && (self.top..=self.top + self.height).contains(&y)
+    }
+}
+
+/// Lays panels out side by side, the legend to the right of the last one, clear of data.
+pub(crate) fn svg(panels: &[Plot]) -> Result<String, FigureError> {
+    let legend: Vec<&Series> = panels.first().map_or(Vec::new(), |p| p.series.iter().filter(|s| s.legend.is_some()).collect());
+    let longest = legend.iter().filter_map(|s| s.legend.as_ref()).map(|l| l.chars().count()).max().unwrap_or(0);
+    let legend_width = if legend.is_empty() { 0 } else { (60 + 8 * longest as i32).max(LEGEND_WIDTH) };
+    let legend_height = TOP + 10 + LEGEND_STEP * legend.len() as i32;
+    let (width, height) = (PANEL_WIDTH * panels.len() as i32 + legend_width, PANEL_HEIGHT.max(legend_height));
+    let mut text = String::new();
+    {
+        let root = SVGBackend::with_string(&mut text, (width as u32, height as u32)).into_drawing_area();
+        root.fill(&WHITE).map_err(refused)?;
+        for (k, plot) in panels.iter().enumerate() {
+            let frame = Frame {
+                left: PANEL_WIDTH * k as i32 + LEFT,
+                top: TOP,
+                width: PANEL_WIDTH - LEFT - RIGHT,
+                height: PANEL_HEIGHT - TOP - BOTTOM,
+                plot,
+            };
+            draw_panel(&root, &frame)?;
+        }
+        for (k, series) in legend.iter().enumerate() {
+            let y = TOP + 12 + LEGEND_STEP * k as i32;
+            draw_legend_entry(&root, series, PANEL_WIDTH * panels.len() as i32 + 8, y)?;
+        }
+        root.present().map_err(refused)?;
+    }
+    Ok(text)
+}
+
+fn style(size: i32, colour: [u8; 3], h: HPos, v: VPos) -> TextStyle<'static> {
+    TextStyle { font: (FAMILY, size).into_font(), color: rgb(colour).to_backend_color(), pos: Pos::new(h, v) }
+}
+
+fn write(root: &Area<'_>, text: &str, at: (i32, i32), style: TextStyle<'_>) -> Result<(), FigureError> {
+    root.draw(&Text::new(text.to_owned(), at, style)).map_err(refused)
+}
+
+fn path(root: &Area<'_>, points: Vec<(i32, i32)>, colour: [u8; 3], width: u32) -> Result<(), FigureError> {
+    root.draw(&PathElement::new(points, rgb(colour).stroke_width(width))).map_err(refused)
+}
+
+fn draw_panel(root: &Area<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
+    let black = [0, 0, 0];
+    let (left, top, right, bottom) = (frame.left, frame.top, frame.left + frame.width, frame.top + frame.height);
+    for series in &frame.plot.series {
+        draw_series(root, frame, series)?;
+    }
+    // what overshoots the frame is covered, then the frame and its ticks are drawn on top
+    let white = |a: (i32, i32), b: (i32, i32)| root.draw(&Rectangle::new([a, b], WHITE.filled())).map_err(refused);
+    let (outer_left, outer_right) = (left - LEFT, right + RIGHT);
+    white((outer_left, 0), (outer_right, top - 1))?;
+    white((outer_left, bottom + 1), (outer_right, bottom + BOTTOM))?;
+    white((outer_left, top), (left - 1, bottom))?;
+    white((right + 1, top), (outer_right, bottom))?;
+    path(root, vec![(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], black, 1)?;
+    for tick in frame.plot.x.ticks() {
+        let Some(x) = frame.x(tick.value).map(|x| x.round() as i32) else { continue };
+        let length = if tick.label.is_some() { 7 } else { 4 };
+        path(root, vec![(x, bottom), (x, bottom - length)], black, 1)?;
+        path(root, vec![(x, top), (x, top + length)], black, 1)?;
+        if let Some(label) = tick.label {
+            write(root, &label, (x, bottom + 8), style(15, black, HPos::Center, VPos::Top))?;
+        }
+    }
+    for tick in frame.plot.y.ticks() {
+        let Some(y) = frame.y(tick.value).map(|y| y.round() as i32) else { continue };
+        let length = if tick.label.is_some() { 7 } else { 4 };
+        path(root, vec![(left, y), (left + length, y)], black, 1)?;
+        path(root, vec![(right, y), (right - length, y)], black, 1)?;
+        if let Some(label) = tick.label {
+            write(root, &label, (left - 8, y), style(15, black, HPos::Right, VPos::Center))?;
+        }
+    }
+    let middle = left + frame.width / 2;
+    write(root, &frame.plot.x.label, (middle, bottom + 34), style(17, black, HPos::Center, VPos::Top))?;
+    let sideways = TextStyle::from((FAMILY, 17).into_font().transform(FontTransform::Rotate270))
+        .color(&BLACK)
+        .pos(Pos::new(HPos::Center, VPos::Top));
+    write(root, &frame.plot.y.label, (outer_left + 8, top + frame.height / 2), sideways)?;
+    write(root, &frame.plot.title, (middle, 12), style(17, black, HPos::Center, VPos::Top))?;
+    for (k, note) in frame.plot.notes.iter().enumerate() {
+        let at = (left + 14, top + 14 + 20 * k as i32);
+        write(root, note, at, style(14, GREY, HPos::Left, VPos::Top))?;
+    }
+    Ok(())
+}
+
+fn draw_series(root: &Area<'_>, frame: &Frame<'_>, series: &Series) -> Result<(), FigureError> {
+    match &series.item {
+        Item::Line { points, dash, width } => {
+            for run in points.split(|p| frame.pixel(p.0, p.1).is_none()) {
+                let pixels: Vec<(f64, f64)> =
+                    run.iter().filter_map(|p| Some((frame.x(p.0)?, frame.y(p.1)?))).collect();
+                dashed(root, &pixels, *dash, series.colour, *width)?;
+            }
+        }
+        Item::Points { points, marker } => {
+            for &(x, y, error) in points {
+                let Some(at) = frame.pixel(x, y).filter(|at| frame.holds(*at)) else { continue };
+                if error > 0.0 {
+                    let bottom = frame.top + frame.height;
+                    let high = frame.pixel(x, y + error).map_or(frame.top, |p| p.1.max(frame.top));
+                    let low = frame.pixel(x, y - error).map_or(bottom, |p| p.1.min(bottom));
+                    path(root, vec![(at.0, low), (at.0, high)], series.colour, 1)?;
+                    for end in [low, high] {
+                        path(root, vec![(at.0 - 3, end), (at.0 + 3, end)], series.colour, 1)?;
+                    }
+                }
+                mark(root, at, *marker, series.colour)?;
+            }
+        }
+        Item::Band(points) => {
+            let mut outline: Vec<(i32, i32)> = points.iter().filter_map(|p| frame.pixel(p.0, p.2)).collect();
+            outline.extend(points.iter().rev().filter_map(|p| frame.pixel(p.0, p.1)));
+            root.draw(&Polygon::new(outline, rgb(series.colour).mix(0.18).filled())).map_err(refused)?;
+        }
+    }
+    Ok(())
+}
+
+/// Draws a line with dashes of fixed length along it.
+fn dashed(root: &Area<'_>, points: &[(f64, f64)], dash: Dash, colour: [u8; 3], width: u32) -> Result<(), FigureError> {
+    let round = |p: (f64, f64)| (p.0.round() as i32, p.1.round() as i32);
+    let pattern: &[f64] = match dash {
+        Dash::Solid => return path(root, points.iter().map(|&p| round(p)).collect(), colour, width),
+        Dash::Dashed => &[9.0, 6.0],
+        Dash::Dotted => &[2.0, 5.0],
+    };
+    let (mut left, mut part) = (pattern[0], 0);
+    let mut run = Vec::new();
+    for pair in points.windows(2) {
+        let (mut here, there) = (pair[0], pair[1]);
+        loop {
+            let distance = (there.0 - here.0).hypot(there.1 - here.1);
+            if part % 2 == 0 && run.is_empty() {
+                run.push(round(here));
+            }
+            if distance <= left {
+                left -= distance;
+                if part % 2 == 0 {
+                    run.push(round(there));
+                }
+                break;
+            }
+            let t = left / distance;
+            here = (here.0 + t * (there.0 - here.0), here.1 + t * (there.1 - here.1));
+            if part % 2 == 0 {
+                run.push(round(here));
+                path(root, std::mem::take(&mut run), colour, width)?;
+            }
+            part += 1;
+            left = pattern[part % 2];
+        }
+    }
+    if run.len() > 1 { path(root, run, colour, width) } else { Ok(()) }
+}
+
+fn mark(root: &Area<'_>, (x, y): (i32, i32), marker: Marker, colour: [u8; 3]) -> Result<(), FigureError> {
+    let fill = rgb(colour).filled();
+    let polygon = |corners: &[(i32, i32)]| {
+        root.draw(&Polygon::new(corners.iter().map(|(a, b)| (x + a, y + b)).collect::<Vec<_>>(), fill)).map_err(refused)
+    };
+    match marker {
+        Marker::Disc => root.draw(&Circle::new((x, y), 4, fill)).map_err(refused),
+        Marker::Dot => root.draw(&Circle::new((x, y), 2, rgb(colour).mix(0.35).filled())).map_err(refused),
+        Marker::Square => {
+            root.draw(&Rectangle::new([(x - 4, y - 4), (x + 4, y + 4)], WHITE.filled())).map_err(refused)?;
+            let corners = vec![(x - 4, y - 4), (x + 4, y - 4), (x + 4, y + 4), (x - 4, y + 4), (x - 4, y - 4)];
+            path(root, corners, colour, 1)
+        }
+        Marker::Triangle => polygon(&[(0, -5), (5, 4), (-5, 4)]),
+        Marker::Diamond => polygon(&[(0, -5), (5, 0), (0, 5), (-5, 0)]),
+    }
+}
+
+fn draw_legend_entry(root: &Area<'_>, series: &Series, x: i32, y: i32) -> Result<(), FigureError> {
+    match &series.item {
+        Item::Line { dash, width, .. } => {
+            let ends = [(f64::from(x), f64::from(y)), (f64::from(x + 34), f64::from(y))];
+            dashed(root, &ends, *dash, series.colour, *width)?;
+        }
+        Item::Points { marker, .. } => mark(root, (x + 17, y), *marker, series.colour)?,
+        Item::Band(_) => {
+            let fill = rgb(series.colour).mix(0.18).filled();
+            root.draw(&Rectangle::new([(x, y - 6), (x + 34, y + 6)], fill)).map_err(refused)?;
+        }
+    }
+    let label = series.legend.as_deref().unwrap_or_default();
+    write(root, label, (x + 44, y), style(14, [0, 0, 0], HPos::Left, VPos::Center))
+}
+
+/// An SVG whose text is outlines, and its pixels.
+pub(crate) struct Rendered {
+    pub(crate) outlines_svg: String,
+    pub(crate) png: Vec<u8>,
+}
+
+pub(crate) fn outlines_and_pixels(svg: &str) -> Result<Rendered, FigureError> {
+    let refused = |e: &dyn std::fmt::Display| FigureError::Drawing(e.to_string());
+    let mut fonts = usvg::fontdb::Database::new();
+    fonts.load_font_data(FONT.to_vec());
+    let options =
+        usvg::Options { fontdb: Arc::new(fonts), font_family: FAMILY.to_owned(), ..usvg::Options::default() };
+    let tree = usvg::Tree::from_str(svg, &options).map_err(|e| refused(&e))?;
+    let size = tree.size().to_int_size().scale_by(PNG_SCALE).ok_or_else(|| refused(&"the figure has no size"))?;
+    let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height()).ok_or_else(|| refused(&"no memory"))?;
+    resvg::render(&tree, tiny_skia::Transform::from_scale(PNG_SCALE, PNG_SCALE), &mut pixels.as_mut());
+    Ok(Rendered {
+        outlines_svg: tree.to_string(&usvg::WriteOptions::default()),
+        png: pixels.encode_png().map_err(|e| refused(&e))?,
+    })
+}
+
+/// Range of an axis that spans the values of a set of series, for those who build panels.
+pub(crate) fn spanning(label: &str, scale: crate::axis::Scale, values: Vec<f64>) -> Result<Axis, FigureError> {
+    Axis::around(label.to_owned(), scale, values.into_iter()).ok_or_else(|| FigureError::Empty {
+        what: format!("\"{label}\" has no value that its axis can show"),
+    })
+}

@@ -1,0 +1,48 @@
+//! Current and gradient of a device along one parameter.
+
+use sweep::scenario::FigureSection;
+use sweep::{Coordinate, Results};
+
+use crate::axis::Scale;
+use crate::error::FigureError;
+use crate::error_figure::name_of;
+use crate::plot::{Dash, Item, PALETTE, Plot, Series};
+use crate::render::spanning;
+
+pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    let title = figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned());
+    let x_label = figure.x_label.clone().unwrap_or_else(|| "parameter [V]".to_owned());
+    [("current", "output current [nA]"), ("gradient", "gradient [nA/V]")]
+        .into_iter()
+        .map(|(name, label)| {
+            let missing = || FigureError::Missing { what: format!("the variable `{name}`") };
+            let variable = results.variable(name).ok_or_else(missing)?;
+            let along = *variable.dimensions.last().ok_or_else(missing)?;
+            let Coordinate::Numbers(xs) = &results.dimensions[along].coordinate else { return Err(missing()) };
+            let series = variable
+                .values
+                .chunks_exact(xs.len())
+                .enumerate()
+                .map(|(k, values)| Series {
+                    item: Item::Line {
+                        points: xs.iter().copied().zip(values.iter().copied()).collect(),
+                        dash: Dash::Solid,
+                        width: 2,
+                    },
+                    colour: PALETTE[k % PALETTE.len()],
+                    legend: match variable.dimensions[..] {
+                        [swept, _] => Some(name_of(&results.dimensions[swept], k)),
+                        _ => None,
+                    },
+                })
+                .collect();
+            Ok(Plot {
+                title: title.clone(),
+                x: spanning(&x_label, Scale::Linear, xs.clone())?,
+                y: spanning(label, Scale::Linear, variable.values.clone())?,
+                series,
+                notes: Vec::new(),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,99 @@
+//! Estimates in parallel mode against estimates in sequential mode, one panel for each value of another axis.
+
+use sweep::Results;
+use sweep::results::Coordinate;
+use sweep::scenario::FigureSection;
+
+use crate::axis::Scale;
+use crate::error::FigureError;
+use crate::error_figure::name_of;
+use crate::plot::{Dash, GREY, Item, Marker, PALETTE, Plot, Series};
+use crate::render::spanning;
+
+/// Slope of the least-squares line through the origin, and root mean square of what it leaves.
+#[must_use]
+pub fn fit_through_origin(points: &[(f64, f64)]) -> (f64, f64) {
+    let (xy, xx) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x * y, b + x * x));
+    let slope = xy / xx;
+    let rest = points.iter().map(|(x, y)| (y - slope * x).powi(2)).sum::<f64>() / points.len() as f64;
+    (slope, rest.sqrt())
+}
+
+pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    let missing = |what: &str| FigureError::Missing { what: what.to_owned() };
+    let estimate = results
+        .variable("estimate")
+        .ok_or_else(|| missing("the variable `estimate`: set study.store_estimates = true"))?;
+    let mode = results
+        .dimension("estimator.mode")
+        .ok_or_else(|| missing("the axis `estimator.mode` with \"parallel\" and \"sequential\""))?;
+    let Coordinate::Labels(modes) = &results.dimensions[mode].coordinate else {
+        return Err(missing("names along `estimator.mode`"));
+    };
+    let index_of = |name: &str| modes.iter().position(|m| m == name).ok_or_else(|| missing(&format!("mode \"{name}\"")));
+    let (parallel, sequential) = (index_of("parallel")?, index_of("sequential")?);
+    let panel_axis = estimate.dimensions.iter().copied().find(|&d| {
+        let name = results.dimensions[d].name.as_str();
+        figure.x.as_deref().map_or_else(
+            || d != mode && !["parameter", "repetition", "device.operating_point_volt"].contains(&name),
+            |x| x == name,
+        )
+    });
+    let shape = results.shape(estimate);
+    let strides: Vec<usize> = (0..shape.len()).map(|k| shape[k + 1..].iter().product()).collect();
+    let position = |d: usize| estimate.dimensions.iter().position(|&e| e == d);
+    let mode_stride = position(mode).map_or(0, |p| strides[p]);
+    let panel_count = panel_axis.map_or(1, |d| results.dimensions[d].coordinate.len());
+    let mut clouds: Vec<Vec<(f64, f64)>> = vec![Vec::new(); panel_count];
+    for flat in 0..estimate.values.len() {
+        let index = |d: usize| position(d).map_or(0, |p| flat / strides[p] % shape[p]);
+        if index(mode) != sequential {
+            continue;
+        }
+        let partner = flat - sequential * mode_stride + parallel * mode_stride;
+        clouds[panel_axis.map_or(0, index)].push((estimate.values[flat], estimate.values[partner]));
+    }
+    let all: Vec<f64> = clouds.iter().flatten().flat_map(|p| [p.0, p.1]).collect();
+    let axis = |label: &str| spanning(label, Scale::Linear, all.clone());
+    let title = figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned());
+    let mut panels = Vec::new();
+    for (k, cloud) in clouds.into_iter().enumerate() {
+        let (slope, rest) = fit_through_origin(&cloud);
+        let x = axis("sequential estimate [nA/V]")?;
+        let ends = vec![(x.low, x.low), (x.high, x.high)];
+        let name = panel_axis.map_or(String::new(), |d| name_of(&results.dimensions[d], k));
+        panels.push(Plot {
+            title: if name.is_empty() { title.clone() } else { format!("{title}, {name}") },
+            y: axis("parallel estimate [nA/V]")?,
+            x,
+            notes: vec![
+                format!("{} derivatives", cloud.len()),
+                format!("slope {slope:.4}"),
+                format!("r.m.s. residual {rest:.2} nA/V"),
+            ],
+            series: vec![
+                Series { item: Item::Line { points: ends, dash: Dash::Dashed, width: 1 }, colour: GREY, legend: None },
+                Series {
+                    item: Item::Points {
+                        points: cloud.into_iter().map(|(x, y)| (x, y, f64::NAN)).collect(),
+                        marker: Marker::Dot,
+                    },
+                    colour: PALETTE[k % PALETTE.len()],
+                    legend: None,
+                },
+            ],
+        });
+    }
+    Ok(panels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit_through_origin;
+
+    #[test]
+    fn a_line_is_fitted_by_itself() {
+        let (slope, rest) = fit_through_origin(&[(1.0, 2.0), (-3.0, -6.0)]);
+        assert!((slope - 2.0).abs() < 1e-12 && rest < 1e-12);
+    }
+}

@@ -1,0 +1,55 @@
+//! Welch estimate of generated noise with its confidence band, and the stated density.
+
+use sweep::scenario::FigureSection;
+use sweep::{Coordinate, Results};
+
+use crate::axis::Scale;
+use crate::error::FigureError;
+use crate::error_figure::name_of;
+use crate::plot::{Dash, GREY, Item, PALETTE, Plot, Series};
+use crate::render::spanning;
+
+pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    let get = |name: &str| {
+        results.variable(name).ok_or_else(|| FigureError::Missing { what: format!("the variable `{name}`") })
+    };
+    let (welch, low, high, stated) = (get("psd_welch")?, get("psd_low")?, get("psd_high")?, get("psd_stated")?);
+    let along = welch.dimensions[welch.dimensions.len() - 1];
+    let Coordinate::Numbers(frequency_hz) = &results.dimensions[along].coordinate else {
+        return Err(FigureError::Missing { what: "frequencies".to_owned() });
+    };
+    let n = frequency_hz.len();
+    // the two lowest lines hold the mean's leakage, the last has half the degrees of freedom
+    let shown = 2..n - 1;
+    let mut series = Vec::new();
+    let mut ys = Vec::new();
+    for k in 0..welch.values.len() / n {
+        let colour = PALETTE[k % PALETTE.len()];
+        let at = |v: &sweep::Variable, i: usize| v.values[k * n + i];
+        let legend = match welch.dimensions[..] {
+            [swept, _] => Some(name_of(&results.dimensions[swept], k)),
+            _ => Some("generated".to_owned()),
+        };
+        let band = shown.clone().map(|i| (frequency_hz[i], at(low, i), at(high, i))).collect();
+        let line = shown.clone().map(|i| (frequency_hz[i], at(welch, i))).collect();
+        let theory = shown.clone().map(|i| (frequency_hz[i], at(stated, i))).collect();
+        ys.extend(shown.clone().map(|i| at(welch, i)));
+        series.push(Series { item: Item::Band(band), colour, legend: None });
+        series.push(Series { item: Item::Line { points: line, dash: Dash::Solid, width: 1 }, colour, legend });
+        series.push(Series {
+            item: Item::Line { points: theory, dash: Dash::Dashed, width: 2 },
+            colour: [0, 0, 0],
+            legend: None,
+        });
+    }
+    let key = |item: Item, colour, text: &str| Series { item, colour, legend: Some(text.to_owned()) };
+    series.push(key(Item::Line { points: Vec::new(), dash: Dash::Dashed, width: 2 }, [0, 0, 0], "stated density"));
+    series.push(key(Item::Band(Vec::new()), GREY, "confidence band"));
+    Ok(vec![Plot {
+        title: figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned()),
+        x: spanning("frequency [Hz]", Scale::Log, frequency_hz[shown].to_vec())?,
+        y: spanning("noise density [nA²/Hz]", Scale::Log, ys)?,
+        series,
+        notes: Vec::new(),
+    }])
+}

@@ -1,0 +1,19 @@
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use crate::failure::Failure;
+
+/// Print completions for a shell.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  homodyne completions bash > ~/.local/share/bash-completion/completions/homodyne")]
+pub(crate) struct Completions {
+    /// The shell.
+    shell: Shell,
+}
+
+impl Completions {
+    pub(crate) fn execute(self) -> Result<(), Failure> {
+        clap_complete::generate(self.shell, &mut crate::Cli::command(), "homodyne", &mut std::io::stdout());
+        Ok(())
+    }
+}

@@ -1,0 +1,10 @@
+//! One module a command.
+
+pub(crate) mod completions;
+pub(crate) mod export;
+pub(crate) mod list;
+pub(crate) mod plan;
+pub(crate) mod plot;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod show;

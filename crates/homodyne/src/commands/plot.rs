@@ -1,0 +1,66 @@
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use sweep::scenario::{ErrorVariable, FigureSection};
+use sweep::store;
+
+use crate::failure::Failure;
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Quantity {
+    Mse,
+    Variance,
+    Bias,
+}
+
+/// Draw the figure of a results file again, as its scenario says or otherwise.
+#[derive(Debug, Args)]
+#[command(name = "plot", after_help = "\
+Examples:
+  homodyne plot results/error-vs-spacing.h5
+  homodyne plot results/error-vs-spacing.h5 --parameter 1 --variable bias --output figures/bias")]
+pub(crate) struct PlotArguments {
+    /// The results file.
+    results: PathBuf,
+    /// Where to, without ending; beside the results if not given.
+    #[arg(long)]
+    output: Option<PathBuf>,
+    /// Axis along x (dotted path).
+    #[arg(long)]
+    x: Option<String>,
+    /// Error that is drawn.
+    #[arg(long)]
+    variable: Option<Quantity>,
+    /// Parameter that is drawn, from 1.
+    #[arg(long)]
+    parameter: Option<usize>,
+    /// Title.
+    #[arg(long)]
+    title: Option<String>,
+}
+
+impl PlotArguments {
+    pub(crate) fn execute(self) -> Result<(), Failure> {
+        let results = store::read(&self.results)?;
+        let asked = self.x.is_some() || self.variable.is_some() || self.parameter.is_some() || self.title.is_some();
+        let figure = asked.then(|| FigureSection {
+            x: self.x,
+            variable: match self.variable {
+                None | Some(Quantity::Mse) => ErrorVariable::Mse,
+                Some(Quantity::Variance) => ErrorVariable::Variance,
+                Some(Quantity::Bias) => ErrorVariable::Bias,
+            },
+            parameter: self.parameter,
+            title: self.title,
+            ..FigureSection::default()
+        });
+        let stem = self.output.unwrap_or_else(|| self.results.with_extension(""));
+        if let Some(folder) = stem.parent().filter(|f| !f.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)?;
+        }
+        for path in figures::draw(&results, figure.as_ref(), &stem)? {
+            println!("{}", path.display());
+        }
+        Ok(())
+    }
+}

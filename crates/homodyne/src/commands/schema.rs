@@ -1,0 +1,15 @@
+use clap::Args;
+use sweep::scenario::Scenario;
+
+use crate::failure::Failure;
+
+/// Print the JSON Schema of scenarios, for editors that check TOML.
+#[derive(Debug, Args)]
+pub(crate) struct Schema {}
+
+impl Schema {
+    pub(crate) fn execute(self) -> Result<(), Failure> {
+        println!("{:#}", schemars::schema_for!(Scenario).to_value());
+        Ok(())
+    }
+}

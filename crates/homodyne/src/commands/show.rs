@@ -1,0 +1,124 @@
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use sweep::results::Coordinate;
+use sweep::{Results, Variable, store};
+
+use crate::failure::Failure;
+
+/// Print the errors of a results file as a table: Monte Carlo, exact, published, deviation in standard errors.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  homodyne show results/error-vs-spacing.h5
+  homodyne show results/error-vs-spacing.h5 --parameter 4")]
+pub(crate) struct Show {
+    /// The results file.
+    results: PathBuf,
+    /// Only this parameter, from 1.
+    #[arg(long)]
+    parameter: Option<usize>,
+}
+
+impl Show {
+    pub(crate) fn execute(self) -> Result<(), Failure> {
+        let results = store::read(&self.results)?;
+        let mut out = std::io::stdout().lock();
+        match print(&results, self.parameter, &mut out) {
+            // a closed pipe (`| head`) is a reader who has seen enough
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        }
+    }
+}
+
+fn print(results: &Results, only: Option<usize>, out: &mut impl Write) -> std::io::Result<()> {
+    for name in ["study", "seed", "program_version", "git_revision", "created", "host", "exact_gap"] {
+        if let Some(value) = results.attribute(name) {
+            writeln!(out, "{name:16}{value}")?;
+        }
+    }
+    let Some(mse) = results.variable("mse") else {
+        writeln!(out, "\nvariables:")?;
+        for v in &results.variables {
+            writeln!(out, "  {:24} {:?} [{}] {}", v.name, results.shape(v), v.units, v.long_name)?;
+        }
+        return Ok(());
+    };
+    let axes = &mse.dimensions[..mse.dimensions.len() - 1];
+    let parameters = results.shape(mse).last().copied().unwrap_or(0);
+    let column = |name: &str| results.variable(name).map(|v| &v.values);
+    let titles: Vec<String> =
+        axes.iter().map(|&d| results.dimensions[d].name.rsplit('.').next().unwrap_or_default().to_owned()).collect();
+    writeln!(out)?;
+    for title in &titles {
+        write!(out, "{title:>14} ")?;
+    }
+    writeln!(
+        out,
+        "{:>5} {:>12} {:>12} {:>10} {:>12} {:>7} {:>12} {:>12} {:>7}",
+        "param", "gradient", "MSE", "± s.e.", "exact", "dev.", "published", "bias exact", "dev."
+    )?;
+    let deviation = |name: &str, k: usize| -> f64 {
+        let get = |suffix: &str| column(&format!("{name}{suffix}")).map_or(f64::NAN, |v| v[k]);
+        (get("") - get("_exact")) / get("_standard_error")
+    };
+    let mut squares = Vec::new();
+    for (k, value) in mse.values.iter().enumerate() {
+        squares.extend(["bias", "variance"].map(|name| deviation(name, k)).into_iter().filter(|d| d.is_finite()));
+        if only.is_some_and(|p| k % parameters + 1 != p) {
+            continue;
+        }
+        for (position, &d) in axes.iter().enumerate() {
+            write!(out, "{:>14} ", coordinate(results, mse, position, d, k))?;
+        }
+        let get = |name: &str| column(name).map_or(f64::NAN, |v| v[k]);
+        writeln!(
+            out,
+            "{:>5} {:>12} {:>12} {:>10} {:>12} {:>7.2} {:>12} {:>12} {:>7.2}",
+            k % parameters + 1,
+            short(get("true_gradient")),
+            short(*value),
+            short(get("mse_standard_error")),
+            short(get("mse_exact")),
+            deviation("mse", k),
+            short(get("mse_published")),
+            short(get("bias_exact")),
+            deviation("bias", k),
+        )?;
+    }
+    if !squares.is_empty() {
+        let n = squares.len() as f64;
+        let mean_square = squares.iter().map(|d| d * d).sum::<f64>() / n;
+        let largest = squares.iter().fold(0.0_f64, |a, d| a.max(d.abs()));
+        writeln!(
+            out,
+            "\n{n} deviations of bias and variance from exact, in standard errors: mean square {mean_square:.3} \
+             (expected 1 ± {:.3}), largest {largest:.2}",
+            (2.0 / n).sqrt()
+        )?;
+    }
+    Ok(())
+}
+
+fn coordinate(results: &Results, variable: &Variable, position: usize, dimension: usize, flat: usize) -> String {
+    let shape = results.shape(variable);
+    let stride: usize = shape[position + 1..].iter().product();
+    let index = flat / stride % shape[position];
+    match &results.dimensions[dimension].coordinate {
+        Coordinate::Numbers(x) => short(x[index]),
+        Coordinate::Labels(x) => x[index].clone(),
+    }
+}
+
+fn short(x: f64) -> String {
+    match x.abs() {
+        a if x.is_nan() || a <= 0.0 => format!("{x}"),
+        a if (1e-3..1e6).contains(&a) => {
+            let digits = (5 - a.log10().floor() as i32).clamp(0, 8) as usize;
+            format!("{x:.digits$}")
+        }
+        _ => format!("{x:.4e}"),
+    }
+}

@@ -1,0 +1,49 @@
+//! What stops a command, and with which exit code.
+
+use estimators::EstimatorError;
+use figures::FigureError;
+use sweep::{ScenarioError, StoreError, SweepError};
+
+/// Exit code of something that the user can put right in what was given.
+const BAD_INPUT: u8 = 2;
+
+/// A command that did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    #[error(transparent)]
+    Figure(#[from] FigureError),
+    #[error(transparent)]
+    Estimator(#[from] EstimatorError),
+    #[error("{0}")]
+    BadInput(String),
+    #[error("cannot write: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl From<ScenarioError> for Failure {
+    fn from(error: ScenarioError) -> Self {
+        Self::Sweep(error.into())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Sweep(error.into())
+    }
+}
+
+impl Failure {
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Sweep(SweepError::Scenario(_) | SweepError::Store(_))
+            | Self::BadInput(_)
+            | Self::Estimator(_)
+            | Self::Figure(FigureError::Missing { .. } | FigureError::Empty { .. } | FigureError::Write { .. }) => {
+                BAD_INPUT
+            }
+            _ => 1,
+        }
+    }
+}

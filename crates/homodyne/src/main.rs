@@ -1,0 +1,59 @@
+//! The command line of homodyne.
+
+mod commands;
+mod failure;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Simulates physical systems that learn by measuring their own gradient.
+///
+/// A scenario (TOML) describes a device, noise, an estimator and what is swept; `run` turns it into one HDF5 file and
+/// a figure.
+#[derive(Debug, Parser)]
+#[command(name = "homodyne", version, about, after_help = "\
+Examples:
+  homodyne list                                        scenarios that ship
+  homodyne run scenarios/error_vs_spacing.toml         one HDF5 file and a figure in results/
+  homodyne show results/error-vs-spacing.h5            Monte Carlo, exact and published errors as a table
+  homodyne plan --parameters 7 --band 100,1000 --duration 0.1 --ratio 2.05
+
+Exit codes: 0 done, 1 failed, 2 bad input.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(commands::run::Run),
+    Plot(commands::plot::PlotArguments),
+    Show(commands::show::Show),
+    Plan(commands::plan::Plan),
+    Export(commands::export::Export),
+    Schema(commands::schema::Schema),
+    List(commands::list::List),
+    Completions(commands::completions::Completions),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Run(c) => c.execute(),
+        Command::Plot(c) => c.execute(),
+        Command::Show(c) => c.execute(),
+        Command::Plan(c) => c.execute(),
+        Command::Export(c) => c.execute(),
+        Command::Schema(c) => c.execute(),
+        Command::List(c) => c.execute(),
+        Command::Completions(c) => c.execute(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

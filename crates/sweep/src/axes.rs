@@ -1,0 +1,359 @@
+//! The axes of a sweep and the grid that they span.
+
+use std::collections::BTreeMap;
+
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::document::KeyError;
+use crate::seed::{self, Purpose};
+
+/// Most points of a grid.
+pub const MOST_POINTS: usize = 10_000_000;
+
+/// One swept key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AxisKey {
+    /// Dotted path of the key.
+    pub path: String,
+    /// Its values.
+    pub values: Vec<Value>,
+    /// Names of the values, for legends.
+    pub labels: Option<Vec<String>>,
+}
+
+/// Keys that advance together: usually one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    /// The keys; all have equally many values.
+    pub keys: Vec<AxisKey>,
+}
+
+impl Axis {
+    /// Number of values.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys[0].values.len()
+    }
+
+    /// Never: empty axes are refused.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Spacing of a range.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scale {
+    /// Equal steps.
+    #[default]
+    Linear,
+    /// Equal ratios.
+    Log,
+}
+
+/// A range of numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Range {
+    from: f64,
+    to: f64,
+    points: usize,
+    #[serde(default)]
+    scale: Scale,
+}
+
+/// Values drawn at random: between `from` and `to`, or within the device's ranges.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Random {
+    random: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<f64>,
+    #[serde(default)]
+    scale: Scale,
+}
+
+/// Values with names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    #[schemars(with = "Vec<serde_json::Value>")]
+    values: Vec<Value>,
+    labels: Option<Vec<String>>,
+}
+
+/// The ways to write an axis (for the JSON Schema).
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+#[allow(private_interfaces, reason = "the variants document the format, nothing builds them")]
+pub enum AxisSchema {
+    /// A range.
+    Range(Range),
+    /// Random values.
+    Random(Random),
+    /// Values with names.
+    Named(Named),
+    /// Values.
+    List(#[schemars(with = "Vec<serde_json::Value>")] Vec<Value>),
+}
+
+/// `[sweep]` (for the JSON Schema).
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SweepSchema {
+    /// Groups of axes that advance together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub zip: Vec<BTreeMap<String, AxisSchema>>,
+    /// Dotted path of a key, and its values.
+    #[serde(flatten)]
+    pub axes: BTreeMap<String, AxisSchema>,
+}
+
+/// Lowest and highest value of each component of a parameter vector.
+pub type Bounds = (Vec<f64>, Vec<f64>);
+
+/// Reads `[sweep]`. `bounds_of` gives the ranges of keys that are vectors of parameters of the device, where it has them.
+///
+/// # Errors
+/// At the first axis that is empty, of unknown form, or zipped with one of another length.
+pub fn parse(
+    sweep: Option<&Value>,
+    seed: u64,
+    bounds_of: &mut dyn FnMut(&str) -> Option<Bounds>,
+) -> Result<Vec<Axis>, KeyError> {
+    let Some(sweep) = sweep else { return Ok(Vec::new()) };
+    let Value::Table(table) = sweep else {
+        return Err(KeyError::new("sweep", "must be a table of dotted keys and their values"));
+    };
+    let mut axes = Vec::new();
+    for (path, value) in table {
+        let mut key = |path: &str, value: &Value, number: usize| axis_key(path, value, seed, number as u64, bounds_of);
+        if path == "zip" {
+            let groups = value.as_array().map(|items| items.iter().map(Value::as_table).collect::<Option<Vec<_>>>());
+            let Some(Some(groups)) = groups else {
+                return Err(KeyError::new("sweep.zip", "must be a list of tables of axes"));
+            };
+            for group in groups {
+                let keys = zip_keys(group, axes.len(), &mut key)?;
+                axes.push(Axis { keys });
+            }
+        } else {
+            let number = axes.len();
+            axes.push(Axis { keys: vec![key(path, value, number)?] });
+        }
+    }
+    let points = axes.iter().try_fold(1_usize, |n, axis: &Axis| n.checked_mul(axis.len()));
+    match points {
+        Some(points) if points <= MOST_POINTS => Ok(axes),
+        _ => Err(KeyError::new("sweep", format!("spans more than {MOST_POINTS} points"))),
+    }
+}
+
+fn zip_keys(
+    group: &Table,
+    number: usize,
+    key: &mut dyn FnMut(&str, &Value, usize) -> Result<AxisKey, KeyError>,
+) -> Result<Vec<AxisKey>, KeyError> {
+    let keys: Vec<AxisKey> =
+        group.iter().enumerate().map(|(k, (path, value))| key(path, value, number + (k << 32))).collect::<Result<_, _>>()?;
+    let Some(first) = keys.first() else {
+        return Err(KeyError::new("sweep.zip", "a group is empty"));
+    };
+    match keys.iter().find(|k| k.values.len() != first.values.len()) {
+        Some(other) => Err(KeyError::new(
+            "sweep.zip",
+            format!(
+                "`{}` has {} values, but `{}` has {}: axes that advance together need equally many",
+                other.path,
+                other.values.len(),
+                first.path,
+                first.values.len()
+            ),
+        )),
+        None => Ok(keys),
+    }
+}
+
+fn axis_key(
+    path: &str,
+    value: &Value,
+    seed: u64,
+    number: u64,
+    bounds_of: &mut dyn FnMut(&str) -> Option<Bounds>,
+) -> Result<AxisKey, KeyError> {
+    let fail = |message: String| Err(KeyError::new(path, format!("sweep axis: {message}")));
+    if path.starts_with("study.") || path.starts_with("figure") || path.starts_with("sweep") {
+        return fail("keys of [study], [figure] and [sweep] cannot be swept".to_owned());
+    }
+    let (values, labels) = match value {
+        Value::Array(items) => (items.clone(), None),
+        Value::Table(table) if table.contains_key("values") => {
+            let named: Named = understand(path, value)?;
+            if let Some(labels) = &named.labels
+                && labels.len() != named.values.len()
+            {
+                return fail(format!("{} labels for {} values", labels.len(), named.values.len()));
+            }
+            (named.values, named.labels)
+        }
+        Value::Table(table) if table.contains_key("random") => {
+            (random_values(path, &understand(path, value)?, seed, number, bounds_of)?, None)
+        }
+        Value::Table(_) => (range_values(path, &understand(path, value)?)?, None),
+        other => {
+            return fail(format!(
+                "found {other}, must be a list, {{ from, to, points, scale }}, {{ values, labels }} or {{ random }}"
+            ));
+        }
+    };
+    if values.is_empty() {
+        return fail("has no values: at least one is needed".to_owned());
+    }
+    Ok(AxisKey { path: path.to_owned(), values, labels })
+}
+
+fn understand<T: serde::de::DeserializeOwned>(path: &str, value: &Value) -> Result<T, KeyError> {
+    value
+        .clone()
+        .try_into()
+        .map_err(|e: toml::de::Error| KeyError::new(path, format!("sweep axis: {}", e.message().trim_end().replace('\n', "; "))))
+}
+
+fn check_scale(path: &str, from: f64, to: f64, scale: Scale) -> Result<(), KeyError> {
+    if !(from.is_finite() && to.is_finite()) {
+        return Err(KeyError::new(path, format!("sweep axis: from {from} to {to} is not a range of finite numbers")));
+    }
+    if scale == Scale::Log && !(from > 0.0 && to > 0.0) {
+        return Err(KeyError::new(
+            path,
+            format!("sweep axis: a logarithmic scale needs positive ends, found {from} to {to}"),
+        ));
+    }
+    Ok(())
+}
+
+fn range_values(path: &str, range: &Range) -> Result<Vec<Value>, KeyError> {
+    check_scale(path, range.from, range.to, range.scale)?;
+    if range.points > MOST_POINTS {
+        return Err(KeyError::new(path, format!("sweep axis: {} points, at most {MOST_POINTS}", range.points)));
+    }
+    let last = range.points.saturating_sub(1).max(1) as f64;
+    let at = |k: usize| {
+        let t = k as f64 / last;
+        if k == 0 {
+            range.from
+        } else if k + 1 == range.points {
+            range.to
+        } else {
+            match range.scale {
+                Scale::Linear => range.from + t * (range.to - range.from),
+                Scale::Log => range.from * (t * (range.to / range.from).ln()).exp(),
+            }
+        }
+    };
+    Ok((0..range.points).map(|k| Value::Float(at(k))).collect())
+}
+
+fn random_values(
+    path: &str,
+    random: &Random,
+    seed: u64,
+    number: u64,
+    bounds_of: &mut dyn FnMut(&str) -> Option<Bounds>,
+) -> Result<Vec<Value>, KeyError> {
+    if random.random > MOST_POINTS {
+        return Err(KeyError::new(path, format!("sweep axis: {} points, at most {MOST_POINTS}", random.random)));
+    }
+    let mut rng = seed::stream(seed, Purpose::Axis { axis: number });
+    let mut between = |from: f64, to: f64| {
+        let t: f64 = rng.random();
+        Value::Float(match random.scale {
+            Scale::Linear => from + t * (to - from),
+            Scale::Log => from * (t * (to / from).ln()).exp(),
+        })
+    };
+    match (random.from, random.to) {
+        (Some(from), Some(to)) => {
+            check_scale(path, from, to, random.scale)?;
+            Ok((0..random.random).map(|_| between(from, to)).collect())
+        }
+        (None, None) => {
+            let Some((low, high)) = bounds_of(path) else {
+                return Err(KeyError::new(
+                    path,
+                    "sweep axis: has no ranges of its own to draw from: add `from` and `to`",
+                ));
+            };
+            let mut point = || Value::Array(low.iter().zip(&high).map(|(&a, &b)| between(a, b)).collect());
+            Ok((0..random.random).map(|_| point()).collect())
+        }
+        _ => Err(KeyError::new(path, "sweep axis: `from` and `to` go together")),
+    }
+}
+
+/// Number of points of the grid.
+#[must_use]
+pub fn points(axes: &[Axis]) -> usize {
+    axes.iter().map(Axis::len).product()
+}
+
+/// Index along each axis of a point; the last axis runs fastest.
+#[must_use]
+pub fn indices(axes: &[Axis], point: usize) -> Vec<usize> {
+    let mut rest = point;
+    let mut out = vec![0; axes.len()];
+    for (axis, index) in axes.iter().zip(&mut out).rev() {
+        *index = rest % axis.len();
+        rest /= axis.len();
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<Axis>, KeyError> {
+        let value: Value = Value::Table(toml::from_str(text).unwrap());
+        parse(Some(&value), 1, &mut |_| Some((vec![0.0, 1.0], vec![1.0, 2.0])))
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        let axes = read(
+            "\"a.b\" = { from = 1.0, to = 100.0, points = 3, scale = \"log\" }\n\
+             \"c.d\" = [\"x\", \"y\"]\n\
+             \"e.f\" = { random = 4 }\n\
+             zip = [ { \"g.h\" = [1, 2], \"i.j\" = { values = [3, 4], labels = [\"p\", \"q\"] } } ]\n",
+        )
+        .unwrap();
+        assert_eq!(axes.iter().map(Axis::len).collect::<Vec<_>>(), [3, 2, 4, 2]);
+        assert!((axes[0].keys[0].values[1].as_float().unwrap() - 10.0).abs() < 1e-12);
+        assert_eq!(axes[2].keys[0].values[0].as_array().unwrap().len(), 2);
+        assert_eq!(axes[3].keys.len(), 2);
+        assert_eq!(indices(&axes, 47), [2, 1, 3, 1]);
+        assert_eq!(points(&axes), 48);
+    }
+
+    #[test]
+    fn bad_axes_are_refused() {
+        for (text, say) in [
+            ("\"a\" = []", "no values"),
+            ("\"a\" = 3", "must be a list"),
+            ("\"a\" = { from = 0.0, to = 1.0, points = 3, scale = \"log\" }", "positive ends"),
+            ("\"a\" = { from = 0.0, too = 1.0, points = 3 }", "too"),
+            ("\"a\" = { random = 3, from = 1.0 }", "go together"),
+            ("zip = [ { \"a\" = [1], \"b\" = [1, 2] } ]", "equally many"),
+            ("\"study.seed\" = [1]", "cannot be swept"),
+        ] {
+            let message = read(text).unwrap_err().message;
+            assert!(message.contains(say), "{text}: {message}");
+        }
+    }
+}

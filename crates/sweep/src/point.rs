@@ -1,0 +1,415 @@
+//! One point of a sweep: its scenario, and the experiment that is repeated there.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use device::{Device, DeviceError, Linear, Polynomial};
+use estimators::differences::{Difference, FiniteDifferences};
+use estimators::filter::FilterSettings;
+use estimators::hge::{Hge, LockInReadout, Mode};
+use estimators::instrument::Converter;
+use estimators::random::{Distribution, RandomCode, Sides, Spsa};
+use estimators::walsh::Walsh;
+use estimators::{EstimatorError, Experiment, Instrument, Route, Scheme, published};
+use noise::{NoiseError, NoiseModel, PowerLaw, RelaxationEnsemble, Spectrum, TabulatedSpectrum, Trace};
+use toml::Table;
+
+use crate::axes::Axis;
+use crate::document::KeyError;
+use crate::scenario::{
+    ConverterSection, DeviceSection, DifferenceChoice, DistributionChoice, EstimatorSection, FilterSection,
+    Frequencies, HgeEstimator, ModeChoice, NoiseSection, ReadoutChoice, RouteChoice, Scenario, SidesChoice, StudyKind,
+};
+use crate::study::{Library, table_at};
+
+/// Longest record whose noise colour is folded into the weights.
+const LONGEST_FOLDED: usize = 16_384;
+
+/// A point of the sweep, checked.
+#[derive(Debug)]
+pub struct Point {
+    /// Its scenario, every key set.
+    pub scenario: Scenario,
+    /// The device (none in a study of noise alone).
+    pub device: Option<Arc<dyn Device>>,
+    /// Where its gradient is measured \[V\].
+    pub operating_point_volt: Vec<f64>,
+    /// The noise.
+    pub noise: NoiseModel,
+    /// The estimator's scheme (error studies only).
+    pub scheme: Option<Scheme>,
+    instrument: Instrument,
+    hge: Option<Hge>,
+}
+
+fn from_estimator(error: EstimatorError) -> KeyError {
+    match error {
+        EstimatorError::Setting { key, found, allowed } => KeyError::new(key, format!("found {found}: {allowed}")),
+        EstimatorError::Device(e) => from_device(e),
+        EstimatorError::Noise(e) => from_noise(e),
+        other => KeyError::new("estimator", other.to_string()),
+    }
+}
+
+fn from_device(error: DeviceError) -> KeyError {
+    match error {
+        DeviceError::Description { name, what } => KeyError::new(format!("device.{name}"), what),
+        DeviceError::WrongParameters { expected, found } => KeyError::new(
+            "device.operating_point_volt",
+            format!("found {found} voltages: the device has {expected} parameters"),
+        ),
+        other => KeyError::new("device.file", other.to_string()),
+    }
+}
+
+fn from_noise(error: NoiseError) -> KeyError {
+    match error {
+        NoiseError::OutOfRange { name, found, allowed } => {
+            KeyError::new(format!("noise.{name}"), format!("found {found}: {allowed}"))
+        }
+        other => KeyError::new("noise.file", other.to_string()),
+    }
+}
+
+impl Point {
+    /// Understands and checks one point.
+    pub(crate) fn resolve(
+        base: &Table,
+        axes: &[Axis],
+        point: usize,
+        folder: &Path,
+        library: &Library,
+    ) -> Result<Self, KeyError> {
+        let scenario = Scenario::from_table(&table_at(base, axes, point)?)?;
+        let rate_hz = scenario.sampling.rate_hz;
+        if rate_hz <= 0.0 {
+            return Err(KeyError::new("sampling.rate_hz", format!("found {rate_hz}: must be a positive number")));
+        }
+        let device = scenario.device.as_ref().map(|s| build_device(s, folder, library)).transpose()?;
+        let operating_point_volt = match (&scenario.device, &device) {
+            (Some(section), Some(device)) => operating_point(section, device.as_ref())?,
+            _ => Vec::new(),
+        };
+        let noise = build_noise(&scenario.noise, rate_hz, folder)?;
+        let (mut scheme, mut hge, mut instrument) = (None, None, Instrument::default());
+        if let (StudyKind::Error, Some(estimator), Some(device)) = (scenario.study.kind, &scenario.estimator, &device) {
+            instrument = build_instrument(estimator)?;
+            if let EstimatorSection::Hge(section) = estimator {
+                hge = Some(build_hge(section, rate_hz, device.parameters())?);
+            }
+            let built = build_scheme(estimator, hge.as_ref(), rate_hz, device.parameters());
+            scheme = Some(built.map_err(from_estimator)?);
+        }
+        match scenario.study.kind {
+            StudyKind::Error => {
+                let linear = noise.is_gaussian() && instrument.adc.is_none();
+                if scenario.study.route == RouteChoice::Folded && !linear {
+                    let message = "found \"folded\": needs Gaussian noise and no ADC, use \"weights\" or \"streaming\"";
+                    return Err(KeyError::new("study.route", message));
+                }
+            }
+            StudyKind::Response => check_response(&scenario, device.as_deref())?,
+            StudyKind::Spectrum => check_spectrum(&scenario)?,
+        }
+        Ok(Self { scenario, device, operating_point_volt, noise, scheme, instrument, hge })
+    }
+
+    /// The device of a scenario's tree, whatever else stands in it.
+    pub(crate) fn device_of(base: &Table, folder: &Path, library: &Library) -> Result<Arc<dyn Device>, KeyError> {
+        let scenario = Scenario::from_table(base)?;
+        let section = scenario.device.ok_or_else(|| KeyError::new("device", "is missing"))?;
+        build_device(&section, folder, library)
+    }
+
+    /// True gradient \[nA/V\] of the first output; NaN where it is not known.
+    #[must_use]
+    pub fn true_gradient(&self) -> Vec<f64> {
+        let Some(device) = &self.device else { return Vec::new() };
+        match device.gradient(&self.operating_point_volt) {
+            Some(gradient) => gradient.row(0).to_vec(),
+            None => vec![f64::NAN; device.parameters()],
+        }
+    }
+
+    /// The route that trials take.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        let samples = self.scheme.as_ref().map_or(0, Scheme::samples);
+        match self.scenario.study.route {
+            RouteChoice::Streaming => Route::Streaming,
+            RouteChoice::Weights => Route::Weights,
+            RouteChoice::Folded => Route::Folded,
+            RouteChoice::Auto => {
+                let possible = self.noise.is_gaussian() && self.instrument.adc.is_none() && samples <= LONGEST_FOLDED;
+                // folding costs about as much as four records of noise
+                let pays = samples as u64 <= 4 * self.scenario.study.repetitions.max(1);
+                if possible && pays { Route::Folded } else { Route::Weights }
+            }
+        }
+    }
+
+    /// The experiment, ready to be repeated.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated, or the route that was asked for is not possible.
+    pub(crate) fn experiment(&self, library: &Library) -> Result<Experiment, EstimatorError> {
+        let scheme = self.scheme.clone().expect("an error study has a scheme");
+        let device = Arc::clone(self.device.as_ref().expect("an error study has a device"));
+        let generator = library.generator(&self.noise, self.scenario.sampling.rate_hz, scheme.samples());
+        let build = |route: Route| {
+            Experiment::new(
+                scheme.clone(),
+                Arc::clone(&device),
+                self.operating_point_volt.clone(),
+                self.instrument,
+                Arc::clone(&generator),
+                self.noise.is_gaussian(),
+                route,
+            )
+        };
+        match build(self.route()) {
+            Err(EstimatorError::Noise(NoiseError::NotPositiveDefinite { .. }))
+                if self.scenario.study.route == RouteChoice::Auto =>
+            {
+                build(Route::Weights)
+            }
+            result => result,
+        }
+    }
+
+    /// Published mean squared error \[(nA/V)²\], B25 Eqs. (8) and (10); NaN where it is not defined.
+    #[must_use]
+    pub fn published(&self, true_gradient: &[f64]) -> Vec<f64> {
+        let undefined = vec![f64::NAN; true_gradient.len()];
+        let (Some(hge), Some(scheme)) = (&self.hge, &self.scheme) else { return undefined };
+        let window_s = scheme.samples() as f64 / self.scenario.sampling.rate_hz;
+        match hge.filter.cutoff_for(window_s) {
+            Ok(cutoff_hz) => {
+                published::mean_squared_error(hge, cutoff_hz, true_gradient, |f| self.noise.density(f))
+            }
+            Err(_) => undefined,
+        }
+    }
+}
+
+fn build_device(section: &DeviceSection, folder: &Path, library: &Library) -> Result<Arc<dyn Device>, KeyError> {
+    Ok(match section {
+        DeviceSection::Linear(d) => {
+            Arc::new(Linear::new(d.gradient_na_per_volt.clone(), d.offset_na).map_err(from_device)?)
+        }
+        DeviceSection::Polynomial(d) => Arc::new(
+            Polynomial::new(d.offset_na, d.coefficients.clone(), d.mixing_na_per_volt2.clone()).map_err(from_device)?,
+        ),
+        DeviceSection::NeuralSurrogate(d) => {
+            library.surrogate(&folder.join(&d.file), d.activation).map_err(from_device)?
+        }
+    })
+}
+
+fn operating_point(section: &DeviceSection, device: &dyn Device) -> Result<Vec<f64>, KeyError> {
+    let given = match section {
+        DeviceSection::Linear(d) => &d.operating_point_volt,
+        DeviceSection::Polynomial(d) => &d.operating_point_volt,
+        DeviceSection::NeuralSurrogate(d) => &d.operating_point_volt,
+    };
+    let expected = device.parameters();
+    match given {
+        Some(point) if point.len() == expected => Ok(point.clone()),
+        Some(point) => Err(from_device(DeviceError::WrongParameters { expected, found: point.len() })),
+        None => Ok(match device.range_volt() {
+            Some((low, high)) => low.iter().zip(&high).map(|(a, b)| 0.5 * (a + b)).collect(),
+            None => vec![0.0; expected],
+        }),
+    }
+}
+
+fn build_noise(section: &NoiseSection, rate_hz: f64, folder: &Path) -> Result<NoiseModel, KeyError> {
+    let law = |psd_na2_per_hz, at_hz, exponent, corner_hz| {
+        PowerLaw { psd_na2_per_hz, at_hz, exponent, corner_hz }.checked().map_err(from_noise)
+    };
+    let ensemble = |s: &crate::scenario::EnsembleNoise| {
+        let law = law(s.psd_na2_per_hz, s.at_hz, s.exponent, s.corner_hz)?;
+        if law.exponent > 0.0 && law.corner_hz <= 0.0 {
+            return Err(KeyError::new("noise.corner_hz", "found 0: an ensemble needs a positive lowest corner"));
+        }
+        if s.per_decade == 0 || s.per_decade > 100 {
+            return Err(KeyError::new("noise.per_decade", format!("found {}: must be 1 to 100", s.per_decade)));
+        }
+        Ok(RelaxationEnsemble::power_law(&law, rate_hz, s.per_decade))
+    };
+    Ok(match section {
+        NoiseSection::None {} => NoiseModel::Quiet,
+        NoiseSection::White(s) => {
+            let checked = law(s.psd_na2_per_hz, 1.0, 0.0, 0.0)?;
+            NoiseModel::Gaussian(Spectrum::White(checked.psd_na2_per_hz))
+        }
+        NoiseSection::PowerLaw(s) => NoiseModel::Gaussian(Spectrum::PowerLaw(law(
+            s.psd_na2_per_hz,
+            s.at_hz,
+            s.exponent,
+            s.corner_hz,
+        )?)),
+        NoiseSection::Tabulated(s) => {
+            let table = TabulatedSpectrum::from_file(&folder.join(&s.file)).map_err(from_noise)?;
+            NoiseModel::Gaussian(Spectrum::Tabulated(table))
+        }
+        NoiseSection::Relaxation(s) => NoiseModel::Gaussian(Spectrum::Relaxation(ensemble(s)?)),
+        NoiseSection::Telegraph(s) => NoiseModel::Telegraph(ensemble(s)?),
+        NoiseSection::Trace(s) => {
+            NoiseModel::Replay(Trace::from_file(&folder.join(&s.file), rate_hz).map_err(from_noise)?)
+        }
+        NoiseSection::Sum { terms } => {
+            NoiseModel::Sum(terms.iter().map(|t| build_noise(t, rate_hz, folder)).collect::<Result<_, _>>()?)
+        }
+    })
+}
+
+fn build_instrument(estimator: &EstimatorSection) -> Result<Instrument, KeyError> {
+    let section = estimator.instrument();
+    let converter = |key: &'static str, s: &Option<ConverterSection>| {
+        s.as_ref().map(|s| Converter::new(key, s.bits, s.low, s.high)).transpose().map_err(from_estimator)
+    };
+    let instrument = Instrument {
+        dac: converter("estimator.instrument.dac", &section.dac)?,
+        adc: converter("estimator.instrument.adc", &section.adc)?,
+        hold_samples: section.hold_samples,
+        delay_samples: section.delay_samples,
+        ramp_s: section.ramp_s,
+    };
+    instrument.checked().map_err(from_estimator)
+}
+
+fn filter(section: &FilterSection) -> FilterSettings {
+    FilterSettings {
+        order: section.order,
+        settled: section.settled,
+        cutoff_hz: section.cutoff_hz,
+        gain_corrected: section.gain_corrected,
+    }
+}
+
+fn build_hge(section: &HgeEstimator, rate_hz: f64, parameters: usize) -> Result<Hge, KeyError> {
+    let (frequencies_hz, ladder_phases) = match &section.frequencies_hz {
+        Frequencies::Ladder(l) if section.quadrature => Hge::quadrature_ladder(l.top, l.spacing, parameters),
+        Frequencies::Ladder(l) => Hge::ladder(l.top, l.spacing, parameters),
+        Frequencies::List(_) if section.quadrature => {
+            return Err(KeyError::new(
+                "estimator.quadrature",
+                "goes with frequencies_hz = { top, spacing }: beside a list, write phases_rad",
+            ));
+        }
+        Frequencies::List(list) => (list.clone(), vec![0.0; parameters]),
+    };
+    if section.quadrature && section.phases_rad.is_some() {
+        return Err(KeyError::new("estimator.phases_rad", "is set by `quadrature = true`: give one of the two"));
+    }
+    Ok(Hge {
+        rate_hz,
+        duration_s: section.duration_s,
+        amplitude_volt: section.amplitude_volt.to_vec(),
+        frequencies_hz,
+        phases_rad: section.phases_rad.clone().unwrap_or(ladder_phases),
+        mode: match section.mode {
+            ModeChoice::Parallel => Mode::Parallel,
+            ModeChoice::Sequential => Mode::Sequential,
+        },
+        readout: match section.readout {
+            ReadoutChoice::X => LockInReadout::X,
+            ReadoutChoice::R => LockInReadout::R,
+        },
+        filter: filter(&section.filter),
+    })
+}
+
+fn build_scheme(
+    estimator: &EstimatorSection,
+    hge: Option<&Hge>,
+    rate_hz: f64,
+    parameters: usize,
+) -> Result<Scheme, EstimatorError> {
+    let distribution = |choice: DistributionChoice| match choice {
+        DistributionChoice::Rademacher => Distribution::Rademacher,
+        DistributionChoice::SegmentedUniform => Distribution::SegmentedUniform,
+    };
+    match estimator {
+        EstimatorSection::Hge(_) => hge.expect("built beforehand").build(parameters).map(Scheme::Fixed),
+        EstimatorSection::Fd(s) => FiniteDifferences {
+            rate_hz,
+            duration_s: s.duration_s,
+            amplitude_volt: s.amplitude_volt.to_vec(),
+            difference: match s.difference {
+                DifferenceChoice::Central => Difference::Central,
+                DifferenceChoice::Forward => Difference::Forward,
+            },
+            filter: filter(&s.filter),
+        }
+        .build(parameters)
+        .map(Scheme::Fixed),
+        EstimatorSection::Spsa(s) => Spsa {
+            rate_hz,
+            duration_s: s.duration_s,
+            amplitude_volt: s.amplitude_volt.to_vec(),
+            sides: match s.sides {
+                SidesChoice::One => Sides::One,
+                SidesChoice::Two => Sides::Two,
+            },
+            directions: s.directions,
+            distribution: distribution(s.distribution),
+            filter: filter(&s.filter),
+        }
+        .build(parameters)
+        .map(Scheme::Random),
+        EstimatorSection::Walsh(s) => Walsh {
+            rate_hz,
+            duration_s: s.duration_s,
+            amplitude_volt: s.amplitude_volt.to_vec(),
+            chips: s.chips,
+            periods: s.periods,
+        }
+        .build(parameters)
+        .map(Scheme::Fixed),
+        EstimatorSection::RandomCode(s) => RandomCode {
+            rate_hz,
+            duration_s: s.duration_s,
+            amplitude_volt: s.amplitude_volt.to_vec(),
+            chips: s.chips,
+            distribution: distribution(s.distribution),
+        }
+        .build(parameters)
+        .map(Scheme::Random),
+    }
+}
+
+fn check_response(scenario: &Scenario, device: Option<&dyn Device>) -> Result<(), KeyError> {
+    let (Some(response), Some(device)) = (&scenario.response, device) else { return Ok(()) };
+    let parameters = device.parameters();
+    if response.parameter == 0 || response.parameter > parameters {
+        let message = format!("found {}: must be 1 to {parameters}", response.parameter);
+        return Err(KeyError::new("response.parameter", message));
+    }
+    if response.points < 2 || response.points > 1_000_000 {
+        return Err(KeyError::new("response.points", format!("found {}: must be 2 to 10⁶", response.points)));
+    }
+    if response.from_volt >= response.to_volt {
+        let message = format!("found {}: must lie above from_volt ({})", response.to_volt, response.from_volt);
+        return Err(KeyError::new("response.to_volt", message));
+    }
+    Ok(())
+}
+
+fn check_spectrum(scenario: &Scenario) -> Result<(), KeyError> {
+    let Some(spectrum) = &scenario.spectrum else { return Ok(()) };
+    let samples = (spectrum.segment_s * scenario.sampling.rate_hz).round();
+    if !(16.0..=1e8).contains(&samples) {
+        let message = format!("found {}: must hold 16 to 10⁸ samples", spectrum.segment_s);
+        return Err(KeyError::new("spectrum.segment_s", message));
+    }
+    if spectrum.duration_s < spectrum.segment_s {
+        let message = format!("found {}: must be at least segment_s ({})", spectrum.duration_s, spectrum.segment_s);
+        return Err(KeyError::new("spectrum.duration_s", message));
+    }
+    if !(spectrum.confidence > 0.0 && spectrum.confidence < 1.0) {
+        return Err(KeyError::new("spectrum.confidence", format!("found {}: must lie between 0 and 1", spectrum.confidence)));
+    }
+    Ok(())
+}

@@ -1,0 +1,785 @@
+//! The types of a scenario file: what may stand in it, with units and defaults.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::document::KeyError;
+
+/// What is computed at each point of the sweep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StudyKind {
+    /// Bias, variance and mean squared error of an estimator, by Monte Carlo and exactly.
+    #[default]
+    Error,
+    /// Output current and gradient of the device along one parameter (an I-V curve).
+    Response,
+    /// Spectrum of the noise: Welch estimate of generated records beside the stated density.
+    Spectrum,
+}
+
+/// By which of three equivalent routes trials are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouteChoice {
+    /// `folded` where it is possible and pays, `weights` otherwise.
+    #[default]
+    Auto,
+    /// Noise record written out, lock-in run sample by sample.
+    Streaming,
+    /// Noise record written out, scalar products with the weights.
+    Weights,
+    /// One Gaussian a sample, scalar products with weights that hold the colour of the noise.
+    Folded,
+}
+
+/// `[study]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StudySection {
+    /// Name of the study and of its files.
+    pub name: String,
+    /// One line that says what it shows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// What is computed.
+    #[serde(default)]
+    pub kind: StudyKind,
+    /// Seed of all random numbers.
+    #[serde(default)]
+    pub seed: u64,
+    /// Monte Carlo repetitions at each point.
+    #[serde(default = "default_repetitions")]
+    pub repetitions: u64,
+    /// Keep every single estimate, not only moments.
+    #[serde(default)]
+    pub store_estimates: bool,
+    /// How trials are computed.
+    #[serde(default)]
+    pub route: RouteChoice,
+}
+
+fn default_repetitions() -> u64 {
+    1000
+}
+
+/// `[sampling]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SamplingSection {
+    /// Sampling rate [Hz].
+    pub rate_hz: f64,
+}
+
+impl Default for SamplingSection {
+    fn default() -> Self {
+        Self { rate_hz: 10_000.0 }
+    }
+}
+
+/// A linear device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinearDevice {
+    /// Gradient [nA/V].
+    pub gradient_na_per_volt: Vec<f64>,
+    /// Current at zero [nA].
+    #[serde(default)]
+    pub offset_na: f64,
+    /// Where the gradient is measured [V]; zero if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operating_point_volt: Option<Vec<f64>>,
+}
+
+/// A polynomial device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolynomialDevice {
+    /// For each parameter, coefficients of w, w², w³, … [nA/V, nA/V², …].
+    pub coefficients: Vec<Vec<f64>>,
+    /// Current at zero [nA].
+    #[serde(default)]
+    pub offset_na: f64,
+    /// Coefficients of products of two parameters [nA/V²], M × M, above the diagonal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixing_na_per_volt2: Option<Vec<Vec<f64>>>,
+    /// Where the gradient is measured [V]; zero if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operating_point_volt: Option<Vec<f64>>,
+}
+
+/// Non-linearity of a neural surrogate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActivationChoice {
+    /// max(0, x).
+    #[default]
+    Relu,
+    /// x or eˣ − 1.
+    Elu,
+    /// tanh x.
+    Tanh,
+    /// 1/(1 + e⁻ˣ).
+    Sigmoid,
+}
+
+/// A neural network fitted to a device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SurrogateDevice {
+    /// `.npz` of layer weights; a relative path starts at the scenario's folder.
+    pub file: PathBuf,
+    /// Non-linearity between layers.
+    #[serde(default)]
+    pub activation: ActivationChoice,
+    /// Where the gradient is measured [V]; the middle of the device's ranges if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operating_point_volt: Option<Vec<f64>>,
+}
+
+/// `[device]`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum DeviceSection {
+    /// I = I₀ + g·w.
+    Linear(LinearDevice),
+    /// Polynomial in each parameter, and products of two.
+    Polynomial(PolynomialDevice),
+    /// Neural surrogate.
+    NeuralSurrogate(SurrogateDevice),
+}
+
+/// White noise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WhiteNoise {
+    /// One-sided density [nA²/Hz].
+    pub psd_na2_per_hz: f64,
+}
+
+/// S(f) = S₀ (f₀ / max(f, f_corner))^β.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PowerLawNoise {
+    /// One-sided density at `at_hz` [nA²/Hz].
+    pub psd_na2_per_hz: f64,
+    /// Reference frequency [Hz].
+    pub at_hz: f64,
+    /// Exponent, 0 to 2.
+    pub exponent: f64,
+    /// Flat below [Hz].
+    pub corner_hz: f64,
+}
+
+/// Sum of relaxation processes with a power-law spectrum.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnsembleNoise {
+    /// One-sided density at `at_hz` [nA²/Hz].
+    pub psd_na2_per_hz: f64,
+    /// Reference frequency [Hz].
+    pub at_hz: f64,
+    /// Exponent, 0 to 2.
+    pub exponent: f64,
+    /// Lowest corner frequency of the ensemble [Hz].
+    pub corner_hz: f64,
+    /// Processes in each decade of corner frequencies.
+    #[serde(default = "default_per_decade")]
+    pub per_decade: usize,
+}
+
+fn default_per_decade() -> usize {
+    3
+}
+
+/// Noise from a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileNoise {
+    /// `.npy` or `.csv`; a relative path starts at the scenario's folder.
+    pub file: PathBuf,
+}
+
+/// `[noise]`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum NoiseSection {
+    /// No noise.
+    None {},
+    /// The same density at all frequencies.
+    White(WhiteNoise),
+    /// Gaussian noise of a power-law spectrum.
+    PowerLaw(PowerLawNoise),
+    /// Gaussian noise of a measured spectrum: columns frequency [Hz] and density [nA²/Hz].
+    Tabulated(FileNoise),
+    /// Gaussian relaxation processes.
+    Relaxation(EnsembleNoise),
+    /// Random telegraph signals.
+    Telegraph(EnsembleNoise),
+    /// A measured trace [nA] at the sampling rate, replayed from random starting points.
+    Trace(FileNoise),
+    /// Independent sources added up.
+    Sum {
+        /// The sources, each like a `[noise]` table.
+        terms: Vec<NoiseSection>,
+    },
+}
+
+/// One number for all parameters, or one for each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum PerParameter {
+    /// The same for all.
+    All(f64),
+    /// One for each.
+    Each(Vec<f64>),
+}
+
+impl PerParameter {
+    /// As a list of one or of all.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<f64> {
+        match self {
+            Self::All(x) => vec![*x],
+            Self::Each(xs) => xs.clone(),
+        }
+    }
+}
+
+/// Frequencies of homodyne gradient extraction.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Frequencies {
+    /// `top − m · spacing`.
+    Ladder(Ladder),
+    /// One for each parameter [Hz].
+    List(Vec<f64>),
+}
+
+/// A ladder of frequencies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ladder {
+    /// Frequency of the first parameter [Hz].
+    pub top: f64,
+    /// How much lower each next one is [Hz].
+    #[serde(default)]
+    pub spacing: f64,
+}
+
+impl<'de> Deserialize<'de> for Frequencies {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Array(items) => {
+                let numbers: Result<Vec<f64>, _> = Value::Array(items).try_into();
+                numbers.map(Self::List).map_err(|e| serde::de::Error::custom(e.message()))
+            }
+            table @ Value::Table(_) => {
+                table.try_into().map(Self::Ladder).map_err(|e: toml::de::Error| serde::de::Error::custom(e.message()))
+            }
+            other => Err(serde::de::Error::custom(format!(
+                "found a {}, must be {{ top = …, spacing = … }} or a list of frequencies [Hz]",
+                other.type_str()
+            ))),
+        }
+    }
+}
+
+/// Low-pass of the readout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FilterSection {
+    /// Order of the Butterworth filter, 1 to 8.
+    pub order: usize,
+    /// Fraction to which its step response has settled at the end of the window.
+    pub settled: f64,
+    /// Cut-off [Hz], instead of the one that follows from `settled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cutoff_hz: Option<f64>,
+    /// Divide by the fraction to which the digital filter has settled.
+    pub gain_corrected: bool,
+}
+
+impl Default for FilterSection {
+    fn default() -> Self {
+        Self { order: 3, settled: 0.98, cutoff_hz: None, gain_corrected: false }
+    }
+}
+
+/// Resolution and range of a converter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConverterSection {
+    /// Number of bits.
+    pub bits: u32,
+    /// Lowest level [V for the DAC, nA for the ADC].
+    pub low: f64,
+    /// Highest level [V for the DAC, nA for the ADC].
+    pub high: f64,
+}
+
+/// Departures from an ideal instrument.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct InstrumentSection {
+    /// Converter of the voltages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dac: Option<ConverterSection>,
+    /// Converter of the current.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adc: Option<ConverterSection>,
+    /// Voltages change only at every this many samples.
+    pub hold_samples: usize,
+    /// The output answers this many samples late.
+    pub delay_samples: usize,
+    /// Sines grow, and steps are linear, over this time [s].
+    pub ramp_s: f64,
+}
+
+/// One after the other, or all at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModeChoice {
+    /// One record for all parameters.
+    #[default]
+    Parallel,
+    /// One record for each parameter.
+    Sequential,
+}
+
+/// Which number of the lock-in is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadoutChoice {
+    /// In-phase component.
+    #[default]
+    X,
+    /// Signed amplitude.
+    R,
+}
+
+/// Homodyne gradient extraction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HgeEstimator {
+    /// Parallel or sequential.
+    #[serde(default)]
+    pub mode: ModeChoice,
+    /// X or R.
+    #[serde(default)]
+    pub readout: ReadoutChoice,
+    /// Duration of a record [s].
+    pub duration_s: f64,
+    /// Amplitude of the sines [V].
+    pub amplitude_volt: PerParameter,
+    /// Frequencies [Hz].
+    pub frequencies_hz: Frequencies,
+    /// Phases [rad]; all zero if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phases_rad: Option<Vec<f64>>,
+    /// Put two parameters on each frequency of the ladder, a quarter period apart.
+    #[serde(default)]
+    pub quadrature: bool,
+    /// Low-pass of the lock-ins.
+    #[serde(default)]
+    pub filter: FilterSection,
+    /// Instrument.
+    #[serde(default)]
+    pub instrument: InstrumentSection,
+}
+
+/// Which two levels a finite difference compares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DifferenceChoice {
+    /// −α and α.
+    #[default]
+    Central,
+    /// 0 and α.
+    Forward,
+}
+
+/// Finite differences.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FdEstimator {
+    /// Central or forward.
+    #[serde(default)]
+    pub difference: DifferenceChoice,
+    /// Duration of a record, for one parameter [s].
+    pub duration_s: f64,
+    /// Step [V].
+    pub amplitude_volt: PerParameter,
+    /// Low-pass of each level.
+    #[serde(default)]
+    pub filter: FilterSection,
+    /// Instrument.
+    #[serde(default)]
+    pub instrument: InstrumentSection,
+}
+
+/// Law of random directions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DistributionChoice {
+    /// ±1.
+    #[default]
+    Rademacher,
+    /// Uniform on two segments, of unit variance (Cao 2011).
+    SegmentedUniform,
+}
+
+/// One- or two-sided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SidesChoice {
+    /// −cΔ and cΔ.
+    #[default]
+    Two,
+    /// 0 and cΔ.
+    One,
+}
+
+/// Simultaneous perturbation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpsaEstimator {
+    /// One- or two-sided.
+    #[serde(default)]
+    pub sides: SidesChoice,
+    /// Directions that share the duration.
+    #[serde(default = "one")]
+    pub directions: usize,
+    /// Law of the directions.
+    #[serde(default)]
+    pub distribution: DistributionChoice,
+    /// Duration of the record, for all parameters and directions [s].
+    pub duration_s: f64,
+    /// Step c [V].
+    pub amplitude_volt: PerParameter,
+    /// Low-pass of each level.
+    #[serde(default)]
+    pub filter: FilterSection,
+    /// Instrument.
+    #[serde(default)]
+    pub instrument: InstrumentSection,
+}
+
+/// Walsh (Hadamard) codes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WalshEstimator {
+    /// Chips in a period, a power of two above the number of parameters; the smallest if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chips: Option<usize>,
+    /// Periods of the code in the record.
+    #[serde(default = "one")]
+    pub periods: usize,
+    /// Duration of the record, for all parameters [s].
+    pub duration_s: f64,
+    /// Amplitude [V].
+    pub amplitude_volt: PerParameter,
+    /// Instrument.
+    #[serde(default)]
+    pub instrument: InstrumentSection,
+}
+
+/// Random codes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomCodeEstimator {
+    /// Number of chips, each with a random direction.
+    pub chips: usize,
+    /// Law of the code.
+    #[serde(default)]
+    pub distribution: DistributionChoice,
+    /// Duration of the record, for all parameters [s].
+    pub duration_s: f64,
+    /// Amplitude [V].
+    pub amplitude_volt: PerParameter,
+    /// Instrument.
+    #[serde(default)]
+    pub instrument: InstrumentSection,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// `[estimator]`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum EstimatorSection {
+    /// Homodyne gradient extraction.
+    Hge(HgeEstimator),
+    /// Finite differences.
+    Fd(FdEstimator),
+    /// Simultaneous perturbation.
+    Spsa(SpsaEstimator),
+    /// Walsh codes.
+    Walsh(WalshEstimator),
+    /// Random codes.
+    RandomCode(RandomCodeEstimator),
+}
+
+/// `[response]`: the I-V curve of a response study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResponseSection {
+    /// Parameter that is varied, from 1.
+    pub parameter: usize,
+    /// Lowest value [V].
+    pub from_volt: f64,
+    /// Highest value [V].
+    pub to_volt: f64,
+    /// Number of values.
+    pub points: usize,
+}
+
+/// `[spectrum]`: records and segments of a spectrum study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpectrumSection {
+    /// Duration of each record [s]; `study.repetitions` of them are made.
+    pub duration_s: f64,
+    /// Duration of the segments that are averaged [s].
+    pub segment_s: f64,
+    /// Probability with which the band holds the true density.
+    #[serde(default = "default_confidence")]
+    pub confidence: f64,
+}
+
+fn default_confidence() -> f64 {
+    0.95
+}
+
+/// What a figure shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FigureKind {
+    /// An error against a swept quantity: Monte Carlo as points, theory as lines.
+    Error,
+    /// Estimates in parallel mode against estimates in sequential mode.
+    Scatter,
+    /// Current and gradient along one parameter.
+    Response,
+    /// Noise spectrum.
+    Spectrum,
+}
+
+/// Which error a figure shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorVariable {
+    /// Mean squared error.
+    #[default]
+    Mse,
+    /// Variance.
+    Variance,
+    /// Absolute value of the bias.
+    Bias,
+}
+
+/// `[figure]`: what the figure of this study shows; sensible if not given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FigureSection {
+    /// Kind of figure; follows from the kind of study if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<FigureKind>,
+    /// Dotted path of the axis drawn along x; the first numeric axis if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub x: Option<String>,
+    /// Error that is drawn.
+    pub variable: ErrorVariable,
+    /// Parameter that is drawn, from 1; the one with the weakest response if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<usize>,
+    /// Axis whose extremes are drawn as a shaded band of the exact error, not as series.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub band: Option<String>,
+    /// Draw the published expression where it is defined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<bool>,
+    /// Title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Label of the x axis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub x_label: Option<String>,
+}
+
+/// A whole scenario, for the JSON Schema. Any key may also be swept: `[sweep]` maps its dotted path to values.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(title = "homodyne scenario", deny_unknown_fields)]
+pub struct Scenario {
+    /// The study.
+    pub study: StudySection,
+    /// The device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceSection>,
+    /// The noise.
+    pub noise: NoiseSection,
+    /// The sampling.
+    pub sampling: SamplingSection,
+    /// The estimator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimator: Option<EstimatorSection>,
+    /// I-V curve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<ResponseSection>,
+    /// Noise spectrum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spectrum: Option<SpectrumSection>,
+    /// Figure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figure: Option<FigureSection>,
+    /// Axes: dotted path to `{ from, to, points, scale }`, a list, `{ values, labels }`, `{ random }`; `zip` holds a
+    /// list of tables of axes that advance together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<crate::axes::SweepSchema>,
+}
+
+/// Top-level tables of a scenario.
+const SECTIONS: [&str; 9] =
+    ["study", "device", "noise", "sampling", "estimator", "response", "spectrum", "figure", "sweep"];
+
+fn section<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, KeyError> {
+    serde_path_to_error::deserialize(value).map_err(|e| {
+        let path = e.path().to_string();
+        let key = if path == "." { at.to_owned() } else { format!("{at}.{path}") };
+        KeyError::new(key, e.inner().message().trim_end().replace('\n', "; "))
+    })
+}
+
+fn kind_of(value: Value, at: &str, allowed: &[&str]) -> Result<(String, Value), KeyError> {
+    let Value::Table(mut table) = value else {
+        return Err(KeyError::new(at, format!("found a {}, must be a table", value.type_str())));
+    };
+    let list = allowed.iter().map(|k| format!("\"{k}\"")).collect::<Vec<_>>().join(", ");
+    match table.remove("kind") {
+        Some(Value::String(kind)) if allowed.contains(&kind.as_str()) => Ok((kind, Value::Table(table))),
+        Some(other) => Err(KeyError::new(format!("{at}.kind"), format!("found {other}, must be one of {list}"))),
+        None => Err(KeyError::new(at, format!("`kind` is missing, must be one of {list}"))),
+    }
+}
+
+impl DeviceSection {
+    fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
+        let (kind, rest) = kind_of(value, at, &["linear", "polynomial", "neural-surrogate"])?;
+        Ok(match kind.as_str() {
+            "linear" => Self::Linear(section(rest, at)?),
+            "polynomial" => Self::Polynomial(section(rest, at)?),
+            _ => Self::NeuralSurrogate(section(rest, at)?),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Terms {
+    terms: Vec<Value>,
+}
+
+impl NoiseSection {
+    fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
+        let allowed = ["none", "white", "power-law", "tabulated", "relaxation", "telegraph", "trace", "sum"];
+        let (kind, rest) = kind_of(value, at, &allowed)?;
+        Ok(match kind.as_str() {
+            "none" => {
+                let Nothing {} = section(rest, at)?;
+                Self::None {}
+            }
+            "white" => Self::White(section(rest, at)?),
+            "power-law" => Self::PowerLaw(section(rest, at)?),
+            "tabulated" => Self::Tabulated(section(rest, at)?),
+            "relaxation" => Self::Relaxation(section(rest, at)?),
+            "telegraph" => Self::Telegraph(section(rest, at)?),
+            "trace" => Self::Trace(section(rest, at)?),
+            _ => {
+                let Terms { terms } = section(rest, at)?;
+                let terms = terms.into_iter().map(|term| Self::parse(term, &format!("{at}.terms")));
+                Self::Sum { terms: terms.collect::<Result<_, _>>()? }
+            }
+        })
+    }
+}
+
+impl EstimatorSection {
+    fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
+        let (kind, rest) = kind_of(value, at, &["hge", "fd", "spsa", "walsh", "random-code"])?;
+        Ok(match kind.as_str() {
+            "hge" => Self::Hge(section(rest, at)?),
+            "fd" => Self::Fd(section(rest, at)?),
+            "spsa" => Self::Spsa(section(rest, at)?),
+            "walsh" => Self::Walsh(section(rest, at)?),
+            _ => Self::RandomCode(section(rest, at)?),
+        })
+    }
+
+    /// Its instrument.
+    #[must_use]
+    pub fn instrument(&self) -> &InstrumentSection {
+        match self {
+            Self::Hge(e) => &e.instrument,
+            Self::Fd(e) => &e.instrument,
+            Self::Spsa(e) => &e.instrument,
+            Self::Walsh(e) => &e.instrument,
+            Self::RandomCode(e) => &e.instrument,
+        }
+    }
+}
+
+impl Scenario {
+    /// Understands a tree of TOML in which every swept key has been set.
+    ///
+    /// # Errors
+    /// At the first key that is unknown, missing, or of a wrong type.
+    pub fn from_table(table: &Table) -> Result<Self, KeyError> {
+        if let Some(unknown) = table.keys().find(|k| !SECTIONS.contains(&k.as_str())) {
+            return Err(KeyError::new(
+                unknown.as_str(),
+                format!("unknown table, must be one of {}", SECTIONS.map(|s| format!("`{s}`")).join(", ")),
+            ));
+        }
+        crate::document::refuse_not_finite(&Value::Table(table.clone()), "")?;
+        let get = |name: &str| table.get(name).cloned();
+        let missing = |name: &str| KeyError::new("", format!("the table `[{name}]` is missing"));
+        let study: StudySection = section(get("study").ok_or_else(|| missing("study"))?, "study")?;
+        if study.name.is_empty() || study.name.contains(['/', '\\']) {
+            let message = format!("found \"{}\", must be a word that can name a file", study.name);
+            return Err(KeyError::new("study.name", message));
+        }
+        if study.repetitions == 0 {
+            return Err(KeyError::new("study.repetitions", "found 0, must be at least 1"));
+        }
+        let scenario = Self {
+            device: get("device").map(|v| DeviceSection::parse(v, "device")).transpose()?,
+            noise: get("noise").map_or(Ok(NoiseSection::None {}), |v| NoiseSection::parse(v, "noise"))?,
+            sampling: get("sampling").map_or(Ok(SamplingSection::default()), |v| section(v, "sampling"))?,
+            estimator: get("estimator").map(|v| EstimatorSection::parse(v, "estimator")).transpose()?,
+            response: get("response").map(|v| section(v, "response")).transpose()?,
+            spectrum: get("spectrum").map(|v| section(v, "spectrum")).transpose()?,
+            figure: get("figure").map(|v| section(v, "figure")).transpose()?,
+            sweep: None,
+            study,
+        };
+        let (needed, present): (&[&str], &[bool]) = match scenario.study.kind {
+            StudyKind::Error => (&["device", "estimator"], &[scenario.device.is_some(), scenario.estimator.is_some()]),
+            StudyKind::Response => (&["device", "response"], &[scenario.device.is_some(), scenario.response.is_some()]),
+            StudyKind::Spectrum => (&["spectrum"], &[scenario.spectrum.is_some()]),
+        };
+        match needed.iter().zip(present).find(|(_, present)| !**present) {
+            Some((name, _)) => Err(missing(name)),
+            None => Ok(scenario),
+        }
+    }
+}
