@@ -162,6 +162,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         }
         let points: Vec<(f64, f64, f64)> = order
             .iter()
+            .step_by(figure.markers_every.unwrap_or(1).max(1))
             .map(|&k| (xs[k], absolute(value(monte_carlo, k, middle)), value(standard_error, k, middle)))
             .collect();
         ys.extend(points.iter().map(|p| p.1));

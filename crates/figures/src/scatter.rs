@@ -12,7 +12,7 @@ use crate::render::spanning;
 
 /// Slope of the least-squares line through the origin, and root mean square of what it leaves.
 #[must_use]
-pub fn fit_through_origin(points: &[(f64, f64)]) -> (f64, f64) {
+pub(crate) fn fit_through_origin(points: &[(f64, f64)]) -> (f64, f64) {
     let (xy, xx) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x * y, b + x * x));
     let slope = xy / xx;
     let rest = points.iter().map(|(x, y)| (y - slope * x).powi(2)).sum::<f64>() / points.len() as f64;

@@ -605,6 +605,9 @@ pub struct FigureSection {
     /// Draw the published expression where it is defined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<bool>,
+    /// Draw the Monte Carlo at every this many values of x only, where a fine theory curve would be hidden.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub markers_every: Option<usize>,
     /// Title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
