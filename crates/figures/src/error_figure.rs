@@ -197,8 +197,9 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     if combinations > MOST_SERIES {
         notes.push(format!("the first {MOST_SERIES} of {combinations} series"));
     }
+    let several = results.dimensions[parameter_dimension].coordinate.len() > 1;
     Ok(vec![Plot {
-        title: format!("{title}: parameter {}", parameter + 1),
+        title: if several { format!("{title}: parameter {}", parameter + 1) } else { title },
         x: spanning(&x_label, x_scale, xs.clone())?,
         y: spanning(&format!("{symbol} [{unit}]"), y_scale, ys)?,
         series,

@@ -14,16 +14,18 @@ use crate::plot::{Dash, GREY, Item, Marker, Plot, Series};
 static FONT: &[u8] = include_bytes!("../fonts/DejaVuSans.ttf");
 const FAMILY: &str = "DejaVu Sans";
 
-const PANEL_WIDTH: i32 = 560;
-const PANEL_HEIGHT: i32 = 460;
-const LEGEND_WIDTH: i32 = 250;
-const LEFT: i32 = 92;
-const RIGHT: i32 = 18;
-const TOP: i32 = 44;
-const BOTTOM: i32 = 66;
-const LEGEND_STEP: i32 = 22;
+/// Units of the layout in one pixel of the figure: plotters knows whole units only, and curves need finer ones.
+const FINE: i32 = 8;
+const PANEL_WIDTH: i32 = 560 * FINE;
+const PANEL_HEIGHT: i32 = 460 * FINE;
+const LEGEND_WIDTH: i32 = 250 * FINE;
+const LEFT: i32 = 92 * FINE;
+const RIGHT: i32 = 18 * FINE;
+const TOP: i32 = 44 * FINE;
+const BOTTOM: i32 = 66 * FINE;
+const LEGEND_STEP: i32 = 22 * FINE;
 
-/// Pixels of the PNG for each unit of the SVG.
+/// Pixels of the PNG for each pixel of the SVG.
 const PNG_SCALE: f32 = 2.0;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
@@ -69,8 +71,8 @@ impl Frame<'_> {
 pub(crate) fn svg(panels: &[Plot]) -> Result<String, FigureError> {
     let legend: Vec<&Series> = panels.first().map_or(Vec::new(), |p| p.series.iter().filter(|s| s.legend.is_some()).collect());
     let longest = legend.iter().filter_map(|s| s.legend.as_ref()).map(|l| l.chars().count()).max().unwrap_or(0);
-    let legend_width = if legend.is_empty() { 0 } else { (60 + 8 * longest as i32).max(LEGEND_WIDTH) };
-    let legend_height = TOP + 10 + LEGEND_STEP * legend.len() as i32;
+    let legend_width = if legend.is_empty() { 0 } else { ((60 + 8 * longest as i32) * FINE).max(LEGEND_WIDTH) };
+    let legend_height = TOP + 10 * FINE + LEGEND_STEP * legend.len() as i32;
     let (width, height) = (PANEL_WIDTH * panels.len() as i32 + legend_width, PANEL_HEIGHT.max(legend_height));
     let mut text = String::new();
     {
@@ -87,8 +89,8 @@ pub(crate) fn svg(panels: &[Plot]) -> Result<String, FigureError> {
             draw_panel(&root, &frame)?;
         }
         for (k, series) in legend.iter().enumerate() {
-            let y = TOP + 12 + LEGEND_STEP * k as i32;
-            draw_legend_entry(&root, series, PANEL_WIDTH * panels.len() as i32 + 8, y)?;
+            let y = TOP + 12 * FINE + LEGEND_STEP * k as i32;
+            draw_legend_entry(&root, series, PANEL_WIDTH * panels.len() as i32 + 8 * FINE, y)?;
         }
         root.present().map_err(refused)?;
     }
@@ -96,7 +98,7 @@ pub(crate) fn svg(panels: &[Plot]) -> Result<String, FigureError> {
 }
 
 fn style(size: i32, colour: [u8; 3], h: HPos, v: VPos) -> TextStyle<'static> {
-    TextStyle { font: (FAMILY, size).into_font(), color: rgb(colour).to_backend_color(), pos: Pos::new(h, v) }
+    TextStyle { font: (FAMILY, size * FINE).into_font(), color: rgb(colour).to_backend_color(), pos: Pos::new(h, v) }
 }
 
 fn write(root: &Area<'_>, text: &str, at: (i32, i32), style: TextStyle<'_>) -> Result<(), FigureError> {
@@ -104,7 +106,7 @@ fn write(root: &Area<'_>, text: &str, at: (i32, i32), style: TextStyle<'_>) -> R
 }
 
 fn path(root: &Area<'_>, points: Vec<(i32, i32)>, colour: [u8; 3], width: u32) -> Result<(), FigureError> {
-    root.draw(&PathElement::new(points, rgb(colour).stroke_width(width))).map_err(refused)
+    root.draw(&PathElement::new(points, rgb(colour).stroke_width(width * FINE as u32))).map_err(refused)
 }
 
 fn draw_panel(root: &Area<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
@@ -123,31 +125,31 @@ fn draw_panel(root: &Area<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
     path(root, vec![(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], black, 1)?;
     for tick in frame.plot.x.ticks() {
         let Some(x) = frame.x(tick.value).map(|x| x.round() as i32) else { continue };
-        let length = if tick.label.is_some() { 7 } else { 4 };
+        let length = FINE * if tick.label.is_some() { 7 } else { 4 };
         path(root, vec![(x, bottom), (x, bottom - length)], black, 1)?;
         path(root, vec![(x, top), (x, top + length)], black, 1)?;
         if let Some(label) = tick.label {
-            write(root, &label, (x, bottom + 8), style(15, black, HPos::Center, VPos::Top))?;
+            write(root, &label, (x, bottom + 8 * FINE), style(15, black, HPos::Center, VPos::Top))?;
         }
     }
     for tick in frame.plot.y.ticks() {
         let Some(y) = frame.y(tick.value).map(|y| y.round() as i32) else { continue };
-        let length = if tick.label.is_some() { 7 } else { 4 };
+        let length = FINE * if tick.label.is_some() { 7 } else { 4 };
         path(root, vec![(left, y), (left + length, y)], black, 1)?;
         path(root, vec![(right, y), (right - length, y)], black, 1)?;
         if let Some(label) = tick.label {
-            write(root, &label, (left - 8, y), style(15, black, HPos::Right, VPos::Center))?;
+            write(root, &label, (left - 8 * FINE, y), style(15, black, HPos::Right, VPos::Center))?;
         }
     }
     let middle = left + frame.width / 2;
-    write(root, &frame.plot.x.label, (middle, bottom + 34), style(17, black, HPos::Center, VPos::Top))?;
-    let sideways = TextStyle::from((FAMILY, 17).into_font().transform(FontTransform::Rotate270))
+    write(root, &frame.plot.x.label, (middle, bottom + 34 * FINE), style(17, black, HPos::Center, VPos::Top))?;
+    let sideways = TextStyle::from((FAMILY, 17 * FINE).into_font().transform(FontTransform::Rotate270))
         .color(&BLACK)
         .pos(Pos::new(HPos::Center, VPos::Top));
-    write(root, &frame.plot.y.label, (outer_left + 8, top + frame.height / 2), sideways)?;
-    write(root, &frame.plot.title, (middle, 12), style(17, black, HPos::Center, VPos::Top))?;
+    write(root, &frame.plot.y.label, (outer_left + 8 * FINE, top + frame.height / 2), sideways)?;
+    write(root, &frame.plot.title, (middle, 12 * FINE), style(17, black, HPos::Center, VPos::Top))?;
     for (k, note) in frame.plot.notes.iter().enumerate() {
-        let at = (left + 14, top + 14 + 20 * k as i32);
+        let at = (left + 14 * FINE, top + (14 + 20 * k as i32) * FINE);
         write(root, note, at, style(14, GREY, HPos::Left, VPos::Top))?;
     }
     Ok(())
@@ -171,7 +173,7 @@ fn draw_series(root: &Area<'_>, frame: &Frame<'_>, series: &Series) -> Result<()
                     let low = frame.pixel(x, y - error).map_or(bottom, |p| p.1.min(bottom));
                     path(root, vec![(at.0, low), (at.0, high)], series.colour, 1)?;
                     for end in [low, high] {
-                        path(root, vec![(at.0 - 3, end), (at.0 + 3, end)], series.colour, 1)?;
+                        path(root, vec![(at.0 - 3 * FINE, end), (at.0 + 3 * FINE, end)], series.colour, 1)?;
                     }
                 }
                 mark(root, at, *marker, series.colour)?;
@@ -191,8 +193,8 @@ fn dashed(root: &Area<'_>, points: &[(f64, f64)], dash: Dash, colour: [u8; 3], w
     let round = |p: (f64, f64)| (p.0.round() as i32, p.1.round() as i32);
     let pattern: &[f64] = match dash {
         Dash::Solid => return path(root, points.iter().map(|&p| round(p)).collect(), colour, width),
-        Dash::Dashed => &[9.0, 6.0],
-        Dash::Dotted => &[2.0, 5.0],
+        Dash::Dashed => &[9.0 * FINE as f64, 6.0 * FINE as f64],
+        Dash::Dotted => &[2.0 * FINE as f64, 5.0 * FINE as f64],
     };
     let (mut left, mut part) = (pattern[0], 0);
     let mut run = Vec::new();
@@ -226,14 +228,15 @@ fn dashed(root: &Area<'_>, points: &[(f64, f64)], dash: Dash, colour: [u8; 3], w
 fn mark(root: &Area<'_>, (x, y): (i32, i32), marker: Marker, colour: [u8; 3]) -> Result<(), FigureError> {
     let fill = rgb(colour).filled();
     let polygon = |corners: &[(i32, i32)]| {
-        root.draw(&Polygon::new(corners.iter().map(|(a, b)| (x + a, y + b)).collect::<Vec<_>>(), fill)).map_err(refused)
+        root.draw(&Polygon::new(corners.iter().map(|(a, b)| (x + a * FINE, y + b * FINE)).collect::<Vec<_>>(), fill)).map_err(refused)
     };
     match marker {
-        Marker::Disc => root.draw(&Circle::new((x, y), 4, fill)).map_err(refused),
-        Marker::Dot => root.draw(&Circle::new((x, y), 2, rgb(colour).mix(0.35).filled())).map_err(refused),
+        Marker::Disc => root.draw(&Circle::new((x, y), 4 * FINE, fill)).map_err(refused),
+        Marker::Dot => root.draw(&Circle::new((x, y), 2 * FINE, rgb(colour).mix(0.35).filled())).map_err(refused),
         Marker::Square => {
-            root.draw(&Rectangle::new([(x - 4, y - 4), (x + 4, y + 4)], WHITE.filled())).map_err(refused)?;
-            let corners = vec![(x - 4, y - 4), (x + 4, y - 4), (x + 4, y + 4), (x - 4, y + 4), (x - 4, y - 4)];
+            let r = 4 * FINE;
+            root.draw(&Rectangle::new([(x - r, y - r), (x + r, y + r)], WHITE.filled())).map_err(refused)?;
+            let corners = vec![(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r), (x - r, y - r)];
             path(root, corners, colour, 1)
         }
         Marker::Triangle => polygon(&[(0, -5), (5, 4), (-5, 4)]),
@@ -244,17 +247,17 @@ fn mark(root: &Area<'_>, (x, y): (i32, i32), marker: Marker, colour: [u8; 3]) ->
 fn draw_legend_entry(root: &Area<'_>, series: &Series, x: i32, y: i32) -> Result<(), FigureError> {
     match &series.item {
         Item::Line { dash, width, .. } => {
-            let ends = [(f64::from(x), f64::from(y)), (f64::from(x + 34), f64::from(y))];
+            let ends = [(f64::from(x), f64::from(y)), (f64::from(x + 34 * FINE), f64::from(y))];
             dashed(root, &ends, *dash, series.colour, *width)?;
         }
-        Item::Points { marker, .. } => mark(root, (x + 17, y), *marker, series.colour)?,
+        Item::Points { marker, .. } => mark(root, (x + 17 * FINE, y), *marker, series.colour)?,
         Item::Band(_) => {
             let fill = rgb(series.colour).mix(0.18).filled();
-            root.draw(&Rectangle::new([(x, y - 6), (x + 34, y + 6)], fill)).map_err(refused)?;
+            root.draw(&Rectangle::new([(x, y - 6 * FINE), (x + 34 * FINE, y + 6 * FINE)], fill)).map_err(refused)?;
         }
     }
     let label = series.legend.as_deref().unwrap_or_default();
-    write(root, label, (x + 44, y), style(14, [0, 0, 0], HPos::Left, VPos::Center))
+    write(root, label, (x + 44 * FINE, y), style(14, [0, 0, 0], HPos::Left, VPos::Center))
 }
 
 /// An SVG whose text is outlines, and its pixels.
@@ -270,13 +273,22 @@ pub(crate) fn outlines_and_pixels(svg: &str) -> Result<Rendered, FigureError> {
     let options =
         usvg::Options { fontdb: Arc::new(fonts), font_family: FAMILY.to_owned(), ..usvg::Options::default() };
     let tree = usvg::Tree::from_str(svg, &options).map_err(|e| refused(&e))?;
-    let size = tree.size().to_int_size().scale_by(PNG_SCALE).ok_or_else(|| refused(&"the figure has no size"))?;
+    let scale = PNG_SCALE / FINE as f32;
+    let size = tree.size().to_int_size().scale_by(scale).ok_or_else(|| refused(&"the figure has no size"))?;
     let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height()).ok_or_else(|| refused(&"no memory"))?;
-    resvg::render(&tree, tiny_skia::Transform::from_scale(PNG_SCALE, PNG_SCALE), &mut pixels.as_mut());
-    Ok(Rendered {
-        outlines_svg: tree.to_string(&usvg::WriteOptions::default()),
-        png: pixels.encode_png().map_err(|e| refused(&e))?,
-    })
+    resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixels.as_mut());
+    let (width, height) = (tree.size().width(), tree.size().height());
+    let compact = usvg::WriteOptions { coordinates_precision: 2, transforms_precision: 4, ..usvg::WriteOptions::default() };
+    let outlines_svg = tree.to_string(&compact).replacen(
+        &format!("width=\"{width}\" height=\"{height}\""),
+        &format!(
+            "width=\"{}\" height=\"{}\" viewBox=\"0 0 {width} {height}\"",
+            width / FINE as f32,
+            height / FINE as f32
+        ),
+        1,
+    );
+    Ok(Rendered { outlines_svg, png: pixels.encode_png().map_err(|e| refused(&e))? })
 }
 
 /// Range of an axis that spans the values of a set of series, for those who build panels.
