@@ -1,0 +1,12 @@
+//! Tests across crates, one module a subject.
+#![allow(missing_docs, reason = "test names say what they test")]
+#![allow(unreachable_pub, reason = "modules of one test binary")]
+
+mod agreement;
+mod claims;
+mod determinism;
+mod generators;
+mod golden;
+mod limits;
+mod routes;
+mod surrogate;
