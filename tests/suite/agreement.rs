@@ -85,9 +85,11 @@ fn random_directions_on_a_curved_device() {
     let device = "kind = \"polynomial\"\ncoefficients = [[50, 300], [-30, 0, 4000], [80]]\n\
                   mixing_na_per_volt2 = [[0, 900, 0], [0, 0, -700], [0, 0, 0]]\n";
     let linear = "kind = \"linear\"\ngradient_na_per_volt = [50, -30, 80]\n";
-    for estimator in
-        ["kind = \"spsa\"\ndirections = 2\n", "kind = \"spsa\"\nsides = \"one\"\n", "kind = \"random-code\"\nchips = 10\n"]
-    {
+    for estimator in [
+        "kind = \"spsa\"\ndirections = 2\n",
+        "kind = \"spsa\"\nsides = \"one\"\n",
+        "kind = \"random-code\"\nchips = 10\n",
+    ] {
         let text = format!(
             "{}[estimator]\n{estimator}duration_s = 0.02\namplitude_volt = 0.05\n",
             LINEAR.replace(linear, device)

@@ -21,9 +21,8 @@ fn coordinate(results: &Results, name: &str) -> Vec<f64> {
 fn log_slope(points: &[(f64, f64)]) -> f64 {
     let n = points.len() as f64;
     let (mx, my) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x.ln() / n, b + y.ln() / n));
-    let (xy, xx) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| {
-        (a + (x.ln() - mx) * (y.ln() - my), b + (x.ln() - mx).powi(2))
-    });
+    let (xy, xx) =
+        points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + (x.ln() - mx) * (y.ln() - my), b + (x.ln() - mx).powi(2)));
     xy / xx
 }
 

@@ -40,7 +40,10 @@ fn zero_frequency_reads_nothing() {
 fn parameters_may_differ_in_number_between_points() {
     let r = run_text(
         QUIET,
-        &["sweep.\"device.gradient_na_per_volt\"=[[1.0], [1.0, 2.0]]", "estimator.frequencies_hz={top=900, spacing=100}"],
+        &[
+            "sweep.\"device.gradient_na_per_volt\"=[[1.0], [1.0, 2.0]]",
+            "estimator.frequencies_hz={top=900, spacing=100}",
+        ],
     );
     let bias = &variable(&r, "bias").values;
     assert_eq!(bias.len(), 4);

@@ -111,8 +111,7 @@ mod tests {
     #[test]
     fn conforms() {
         let mixing = vec![vec![0.0, 7.0, -3.0], vec![0.0; 3], vec![0.0; 3]];
-        let device =
-            Polynomial::new(1.0, vec![vec![1.0, -2.0, 5.0], vec![3.0], vec![0.0, 4.0]], Some(mixing)).unwrap();
+        let device = Polynomial::new(1.0, vec![vec![1.0, -2.0, 5.0], vec![3.0], vec![0.0, 4.0]], Some(mixing)).unwrap();
         crate::conformance::gradient_equals_differences(&device, &[0.3, -0.7, 0.9], 1e-8);
     }
 

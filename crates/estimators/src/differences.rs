@@ -50,10 +50,7 @@ impl FiniteDifferences {
                     Window { start: half, length: half, factor: scale },
                 ];
                 RecordPlan {
-                    drives: vec![Drive {
-                        parameter: m,
-                        waveform: Waveform::Levels(vec![(0, low), (half, alpha)]),
-                    }],
+                    drives: vec![Drive { parameter: m, waveform: Waveform::Levels(vec![(0, low), (half, alpha)]) }],
                     channels: vec![Channel { reference: Reference::One, component: Component::X, windows }],
                     parameter_of_channel: vec![m],
                 }

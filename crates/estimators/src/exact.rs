@@ -65,15 +65,15 @@ impl<'a> Covariances<'a> {
     /// Of channels `a` and `b`.
     pub(crate) fn of(&self, a: usize, b: usize) -> f64 {
         let length = self.inverse.len();
-        let mut product: Vec<Complex64> = self.spectra[a].iter().zip(&self.spectra[b]).map(|(x, y)| x.conj() * y).collect();
+        let mut product: Vec<Complex64> =
+            self.spectra[a].iter().zip(&self.spectra[b]).map(|(x, y)| x.conj() * y).collect();
         product[0].im = 0.0;
         product[length / 2].im = 0.0;
         let mut correlation = vec![0.0; length];
         self.inverse.process(&mut product, &mut correlation).expect("lengths match the plan");
-        let structure: f64 = (1..self.r.lags())
-            .map(|k| self.r.structure[k] * (correlation[k] + correlation[length - k]))
-            .sum::<f64>()
-            / length as f64;
+        let structure: f64 =
+            (1..self.r.lags()).map(|k| self.r.structure[k] * (correlation[k] + correlation[length - k])).sum::<f64>()
+                / length as f64;
         self.r.variance * self.sums[a] * self.sums[b] - structure
     }
 }
@@ -154,7 +154,9 @@ impl Experiment {
             }
             Prepared::Fixed { .. } if digital => Some("the variance behind an ADC has no exact expression here"),
             Prepared::Fixed { .. } => None,
-            Prepared::Random { .. } if digital => Some("behind an ADC, random directions have no exact expression here"),
+            Prepared::Random { .. } if digital => {
+                Some("behind an ADC, random directions have no exact expression here")
+            }
             Prepared::Random { .. } if self.device.is_affine() && self.instrument.drives_linearly() => None,
             Prepared::Random { measurement, .. } => {
                 if self.enumerates(measurement) {
@@ -257,8 +259,7 @@ impl Experiment {
         let outcomes = 1_usize << parameters;
         let (mut first, mut second) = (vec![0.0; parameters], vec![0.0; parameters]);
         for outcome in 0..outcomes {
-            let direction: Vec<f64> =
-                (0..parameters).map(|m| if outcome >> m & 1 == 1 { 1.0 } else { -1.0 }).collect();
+            let direction: Vec<f64> = (0..parameters).map(|m| if outcome >> m & 1 == 1 { 1.0 } else { -1.0 }).collect();
             let points: Vec<Vec<f64>> = measurement
                 .levels
                 .iter()

@@ -238,7 +238,9 @@ impl Experiment {
             .blocks
             .iter()
             .enumerate()
-            .flat_map(|(k, channel)| channel.windows.iter().zip(&measurement.levels).map(move |(w, s)| (k, w.start, *s)))
+            .flat_map(|(k, channel)| {
+                channel.windows.iter().zip(&measurement.levels).map(move |(w, s)| (k, w.start, *s))
+            })
             .map(|(k, start, level)| (start, if k == block { level } else { 0.0 }))
             .collect();
         let ramp_samples = (self.instrument.ramp_s * measurement.rate_hz).round() as usize;

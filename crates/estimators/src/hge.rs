@@ -110,8 +110,7 @@ impl Hge {
         }
         let channels = |m: usize| -> Vec<Channel> {
             let windows = vec![Window { start: 0, length: samples, factor: 2.0 / amplitude_volt[m] }];
-            let reference =
-                Reference::Sine { frequency_hz: self.frequencies_hz[m], phase_rad: self.phases_rad[m] };
+            let reference = Reference::Sine { frequency_hz: self.frequencies_hz[m], phase_rad: self.phases_rad[m] };
             let x = Channel { reference, component: Component::X, windows: windows.clone() };
             match self.readout {
                 LockInReadout::X => vec![x],

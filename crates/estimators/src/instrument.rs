@@ -47,7 +47,8 @@ impl Converter {
         let mut k = first;
         while k < last {
             let threshold = self.low + (k + 0.5) * self.step;
-            sum += 0.5 * statrs::function::erf::erfc((threshold - mean) / (standard_deviation * std::f64::consts::SQRT_2));
+            sum +=
+                0.5 * statrs::function::erf::erfc((threshold - mean) / (standard_deviation * std::f64::consts::SQRT_2));
             k += 1.0;
         }
         self.low + self.step * sum

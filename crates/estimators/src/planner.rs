@@ -122,7 +122,10 @@ impl Requirements {
                     ),
                 );
             } else if f.abs() < guard_hz {
-                remark(Severity::Warning, format!("{name} lies within {guard_hz:.1} Hz of 0: the offset leaks into it"));
+                remark(
+                    Severity::Warning,
+                    format!("{name} lies within {guard_hz:.1} Hz of 0: the offset leaks into it"),
+                );
             }
             for (n, &other) in frequencies_hz[..m].iter().enumerate() {
                 let distance = (self.folded_hz(f) - self.folded_hz(other)).abs();
@@ -181,7 +184,10 @@ impl Requirements {
             return Err(EstimatorError::setting(
                 "band",
                 band,
-                format!("must be a range from low to high, above 0 and below half the sampling rate ({} Hz)", 0.5 * self.rate_hz),
+                format!(
+                    "must be a range from low to high, above 0 and below half the sampling rate ({} Hz)",
+                    0.5 * self.rate_hz
+                ),
             ));
         }
         if parameters == 0 {

@@ -65,6 +65,6 @@ mod tests {
         };
         let cutoff_hz = hge.filter.cutoff_for(0.1).unwrap();
         let mse = mean_squared_error(&hge, cutoff_hz, &[0.0], |_| 1e-5);
-        assert!((mse[0] - 1e-5 * 1.047_198 * cutoff_hz / 16e-6).abs() < 1e-4, "{mse:?}");
+        assert!((mse[0] - 1e-5 * std::f64::consts::FRAC_PI_3 * cutoff_hz / 16e-6).abs() < 1e-4, "{mse:?}");
     }
 }

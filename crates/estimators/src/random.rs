@@ -112,42 +112,25 @@ pub struct RandomMeasurement {
     pub blocks: Vec<Channel>,
 }
 
-impl RandomMeasurement {
-    fn new(
-        rate_hz: f64,
-        samples: usize,
-        step_volt: Vec<f64>,
-        distribution: Distribution,
-        levels_and_factors: &[(f64, f64)],
-        filter: LowPass,
-        blocks: usize,
-        window: usize,
-    ) -> Self {
-        let per_block = levels_and_factors.len();
-        let block = |k: usize| Channel {
-            reference: Reference::One,
-            component: Component::X,
-            windows: levels_and_factors
-                .iter()
-                .enumerate()
-                .map(|(i, (_, factor))| Window {
-                    start: (k * per_block + i) * window,
-                    length: window,
-                    factor: factor / blocks as f64,
-                })
-                .collect(),
-        };
-        Self {
-            rate_hz,
-            samples,
-            step_volt,
-            distribution,
-            levels: levels_and_factors.iter().map(|x| x.0).collect(),
-            filter,
-            blocks: (0..blocks).map(block).collect(),
-        }
-    }
+/// Blocks of consecutive windows of `window` samples, read with `factors` and averaged.
+fn averaged_blocks(factors: &[f64], blocks: usize, window: usize) -> Vec<Channel> {
+    let block = |k: usize| Channel {
+        reference: Reference::One,
+        component: Component::X,
+        windows: factors
+            .iter()
+            .enumerate()
+            .map(|(i, factor)| Window {
+                start: (k * factors.len() + i) * window,
+                length: window,
+                factor: factor / blocks as f64,
+            })
+            .collect(),
+    };
+    (0..blocks).map(block).collect()
+}
 
+impl RandomMeasurement {
     /// Number of parameters.
     #[must_use]
     pub fn parameters(&self) -> usize {
@@ -198,21 +181,19 @@ impl Spsa {
                 format!("leaves {window} of {samples} samples for each level: at least 8 are needed"),
             ));
         }
-        let levels_and_factors = match self.sides {
-            Sides::One => [(0.0, -1.0), (1.0, 1.0)],
-            Sides::Two => [(-1.0, -0.5), (1.0, 0.5)],
+        let (levels, factors) = match self.sides {
+            Sides::One => (vec![0.0, 1.0], [-1.0, 1.0]),
+            Sides::Two => (vec![-1.0, 1.0], [-0.5, 0.5]),
         };
-        let filter = self.filter.low_pass(window, self.rate_hz)?;
-        Ok(RandomMeasurement::new(
-            self.rate_hz,
+        Ok(RandomMeasurement {
+            rate_hz: self.rate_hz,
             samples,
             step_volt,
-            self.distribution,
-            &levels_and_factors,
-            filter,
-            directions,
-            window,
-        ))
+            distribution: self.distribution,
+            levels,
+            filter: self.filter.low_pass(window, self.rate_hz)?,
+            blocks: averaged_blocks(&factors, directions, window),
+        })
     }
 }
 
@@ -233,15 +214,14 @@ impl RandomCode {
                 format!("must be at most the number of samples ({samples})"),
             ));
         }
-        Ok(RandomMeasurement::new(
-            self.rate_hz,
+        Ok(RandomMeasurement {
+            rate_hz: self.rate_hz,
             samples,
             step_volt,
-            self.distribution,
-            &[(1.0, 1.0)],
-            LowPass::Mean,
-            chips,
-            chip,
-        ))
+            distribution: self.distribution,
+            levels: vec![1.0],
+            filter: LowPass::Mean,
+            blocks: averaged_blocks(&[1.0], chips, chip),
+        })
     }
 }

@@ -42,9 +42,7 @@ impl Reference {
     pub fn quarter_ahead(self) -> Self {
         match self {
             Self::One => Self::One,
-            Self::Sine { frequency_hz, phase_rad } => {
-                Self::Sine { frequency_hz, phase_rad: phase_rad + FRAC_PI_2 }
-            }
+            Self::Sine { frequency_hz, phase_rad } => Self::Sine { frequency_hz, phase_rad: phase_rad + FRAC_PI_2 },
         }
     }
 }
@@ -102,8 +100,8 @@ impl Channel {
             .map(|window| {
                 let mut state = filter.start(window.length);
                 let mut reading = 0.0;
-                for n in window.start..window.start + window.length {
-                    reading = state.push(record_na[n] * self.reference.value(n, rate_hz));
+                for (k, y) in record_na[window.start..window.start + window.length].iter().enumerate() {
+                    reading = state.push(y * self.reference.value(window.start + k, rate_hz));
                 }
                 window.factor * reading
             })

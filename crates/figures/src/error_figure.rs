@@ -81,9 +81,11 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let swept: Vec<usize> = monte_carlo.dimensions[..monte_carlo.dimensions.len() - 1].to_vec();
     let parameter_dimension = monte_carlo.dimensions[monte_carlo.dimensions.len() - 1];
     let dimension_named = |path: &str| {
-        swept.iter().copied().find(|&d| results.dimensions[d].name == path).ok_or_else(|| FigureError::Missing {
-            what: format!("the axis `{path}` that the figure asks for"),
-        })
+        swept
+            .iter()
+            .copied()
+            .find(|&d| results.dimensions[d].name == path)
+            .ok_or_else(|| FigureError::Missing { what: format!("the axis `{path}` that the figure asks for") })
     };
     let x_dimension = match &figure.x {
         Some(path) => dimension_named(path)?,
@@ -151,7 +153,11 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         };
         let exact_line = line(exact);
         ys.extend(exact_line.iter().map(|p| p.1));
-        series.push(Series { item: Item::Line { points: exact_line, dash: Dash::Solid, width: 2 }, colour, legend: None });
+        series.push(Series {
+            item: Item::Line { points: exact_line, dash: Dash::Solid, width: 2 },
+            colour,
+            legend: None,
+        });
         if let Some(published) = published.filter(|_| show_published) {
             let points = line(published);
             if points.iter().any(|p| p.1.is_finite()) {
@@ -192,7 +198,8 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         ErrorVariable::Bias => "|bias|",
     };
     let unit = if quantity == "bias" { "nA/V" } else { "(nA/V)²" };
-    let title = figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().replace('-', " "));
+    let title =
+        figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().replace('-', " "));
     let mut notes = Vec::new();
     if combinations > MOST_SERIES {
         notes.push(format!("the first {MOST_SERIES} of {combinations} series"));

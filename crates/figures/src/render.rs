@@ -69,7 +69,8 @@ impl Frame<'_> {
 
 /// Lays panels out side by side, the legend to the right of the last one, clear of data.
 pub(crate) fn svg(panels: &[Plot]) -> Result<String, FigureError> {
-    let legend: Vec<&Series> = panels.first().map_or(Vec::new(), |p| p.series.iter().filter(|s| s.legend.is_some()).collect());
+    let legend: Vec<&Series> =
+        panels.first().map_or(Vec::new(), |p| p.series.iter().filter(|s| s.legend.is_some()).collect());
     let longest = legend.iter().filter_map(|s| s.legend.as_ref()).map(|l| l.chars().count()).max().unwrap_or(0);
     let legend_width = if legend.is_empty() { 0 } else { ((60 + 8 * longest as i32) * FINE).max(LEGEND_WIDTH) };
     let legend_height = TOP + 10 * FINE + LEGEND_STEP * legend.len() as i32;
@@ -159,8 +160,7 @@ fn draw_series(root: &Area<'_>, frame: &Frame<'_>, series: &Series) -> Result<()
     match &series.item {
         Item::Line { points, dash, width } => {
             for run in points.split(|p| frame.pixel(p.0, p.1).is_none()) {
-                let pixels: Vec<(f64, f64)> =
-                    run.iter().filter_map(|p| Some((frame.x(p.0)?, frame.y(p.1)?))).collect();
+                let pixels: Vec<(f64, f64)> = run.iter().filter_map(|p| Some((frame.x(p.0)?, frame.y(p.1)?))).collect();
                 dashed(root, &pixels, *dash, series.colour, *width)?;
             }
         }
@@ -228,7 +228,8 @@ fn dashed(root: &Area<'_>, points: &[(f64, f64)], dash: Dash, colour: [u8; 3], w
 fn mark(root: &Area<'_>, (x, y): (i32, i32), marker: Marker, colour: [u8; 3]) -> Result<(), FigureError> {
     let fill = rgb(colour).filled();
     let polygon = |corners: &[(i32, i32)]| {
-        root.draw(&Polygon::new(corners.iter().map(|(a, b)| (x + a * FINE, y + b * FINE)).collect::<Vec<_>>(), fill)).map_err(refused)
+        root.draw(&Polygon::new(corners.iter().map(|(a, b)| (x + a * FINE, y + b * FINE)).collect::<Vec<_>>(), fill))
+            .map_err(refused)
     };
     match marker {
         Marker::Disc => root.draw(&Circle::new((x, y), 4 * FINE, fill)).map_err(refused),
@@ -270,15 +271,15 @@ pub(crate) fn outlines_and_pixels(svg: &str) -> Result<Rendered, FigureError> {
     let refused = |e: &dyn std::fmt::Display| FigureError::Drawing(e.to_string());
     let mut fonts = usvg::fontdb::Database::new();
     fonts.load_font_data(FONT.to_vec());
-    let options =
-        usvg::Options { fontdb: Arc::new(fonts), font_family: FAMILY.to_owned(), ..usvg::Options::default() };
+    let options = usvg::Options { fontdb: Arc::new(fonts), font_family: FAMILY.to_owned(), ..usvg::Options::default() };
     let tree = usvg::Tree::from_str(svg, &options).map_err(|e| refused(&e))?;
     let scale = PNG_SCALE / FINE as f32;
     let size = tree.size().to_int_size().scale_by(scale).ok_or_else(|| refused(&"the figure has no size"))?;
     let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height()).ok_or_else(|| refused(&"no memory"))?;
     resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixels.as_mut());
     let (width, height) = (tree.size().width(), tree.size().height());
-    let compact = usvg::WriteOptions { coordinates_precision: 2, transforms_precision: 4, ..usvg::WriteOptions::default() };
+    let compact =
+        usvg::WriteOptions { coordinates_precision: 2, transforms_precision: 4, ..usvg::WriteOptions::default() };
     let outlines_svg = tree.to_string(&compact).replacen(
         &format!("width=\"{width}\" height=\"{height}\""),
         &format!(
@@ -293,7 +294,6 @@ pub(crate) fn outlines_and_pixels(svg: &str) -> Result<Rendered, FigureError> {
 
 /// Range of an axis that spans the values of a set of series, for those who build panels.
 pub(crate) fn spanning(label: &str, scale: crate::axis::Scale, values: Vec<f64>) -> Result<Axis, FigureError> {
-    Axis::around(label.to_owned(), scale, values.into_iter()).ok_or_else(|| FigureError::Empty {
-        what: format!("\"{label}\" has no value that its axis can show"),
-    })
+    Axis::around(label.to_owned(), scale, values.into_iter())
+        .ok_or_else(|| FigureError::Empty { what: format!("\"{label}\" has no value that its axis can show") })
 }

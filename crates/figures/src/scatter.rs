@@ -30,7 +30,8 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let Coordinate::Labels(modes) = &results.dimensions[mode].coordinate else {
         return Err(missing("names along `estimator.mode`"));
     };
-    let index_of = |name: &str| modes.iter().position(|m| m == name).ok_or_else(|| missing(&format!("mode \"{name}\"")));
+    let index_of =
+        |name: &str| modes.iter().position(|m| m == name).ok_or_else(|| missing(&format!("mode \"{name}\"")));
     let (parallel, sequential) = (index_of("parallel")?, index_of("sequential")?);
     let panel_axis = estimate.dimensions.iter().copied().find(|&d| {
         let name = results.dimensions[d].name.as_str();

@@ -12,14 +12,19 @@ use clap::{Parser, Subcommand};
 /// A scenario (TOML) describes a device, noise, an estimator and what is swept; `run` turns it into one HDF5 file and
 /// a figure.
 #[derive(Debug, Parser)]
-#[command(name = "homodyne", version, about, after_help = "\
+#[command(
+    name = "homodyne",
+    version,
+    about,
+    after_help = "\
 Examples:
   homodyne list                                        scenarios that ship
   homodyne run scenarios/error_vs_spacing.toml         one HDF5 file and a figure in results/
   homodyne show results/error-vs-spacing.h5            Monte Carlo, exact and published errors as a table
   homodyne plan --parameters 7 --band 100,1000 --duration 0.1 --ratio 2.05
 
-Exit codes: 0 done, 1 failed, 2 bad input.")]
+Exit codes: 0 done, 1 failed, 2 bad input."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

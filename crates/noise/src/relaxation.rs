@@ -55,7 +55,7 @@ impl RelaxationEnsemble {
             let log_step = std::f64::consts::LN_10 / per_decade as f64;
             let log_span = (0.5 * rate_hz / law.corner_hz).ln().max(0.0);
             let count = (log_span / log_step).ceil() as usize + 1;
-                        (0..count)
+            (0..count)
                 .map(|k| {
                     let corner_hz = law.corner_hz * (k as f64 * log_step).exp();
                     process(corner_hz, corner_hz.powf(-law.exponent))

@@ -39,7 +39,11 @@ impl PowerLaw {
             return out("corner_hz", self.corner_hz, "must be a frequency, zero or more");
         }
         if self.corner_hz <= 0.0 && self.exponent >= 1.0 {
-            return out("corner_hz", self.corner_hz, "must be positive for an exponent of 1 or more: the variance is infinite otherwise");
+            return out(
+                "corner_hz",
+                self.corner_hz,
+                "must be positive for an exponent of 1 or more: the variance is infinite otherwise",
+            );
         }
         Ok(self)
     }

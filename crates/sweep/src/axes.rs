@@ -160,8 +160,11 @@ fn zip_keys(
     number: usize,
     key: &mut dyn FnMut(&str, &Value, usize) -> Result<AxisKey, KeyError>,
 ) -> Result<Vec<AxisKey>, KeyError> {
-    let keys: Vec<AxisKey> =
-        group.iter().enumerate().map(|(k, (path, value))| key(path, value, number + (k << 32))).collect::<Result<_, _>>()?;
+    let keys: Vec<AxisKey> = group
+        .iter()
+        .enumerate()
+        .map(|(k, (path, value))| key(path, value, number + (k << 32)))
+        .collect::<Result<_, _>>()?;
     let Some(first) = keys.first() else {
         return Err(KeyError::new("sweep.zip", "a group is empty"));
     };
@@ -219,10 +222,9 @@ fn axis_key(
 }
 
 fn understand<T: serde::de::DeserializeOwned>(path: &str, value: &Value) -> Result<T, KeyError> {
-    value
-        .clone()
-        .try_into()
-        .map_err(|e: toml::de::Error| KeyError::new(path, format!("sweep axis: {}", e.message().trim_end().replace('\n', "; "))))
+    value.clone().try_into().map_err(|e: toml::de::Error| {
+        KeyError::new(path, format!("sweep axis: {}", e.message().trim_end().replace('\n', "; ")))
+    })
 }
 
 fn check_scale(path: &str, from: f64, to: f64, scale: Scale) -> Result<(), KeyError> {

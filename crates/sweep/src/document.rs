@@ -73,7 +73,8 @@ impl Document {
         };
         let change = toml::from_str::<Table>(&format!("{key} = {value}"))
             .or_else(|first| {
-                toml::from_str::<Table>(&format!("{key} = {}", Value::String(value.trim().to_owned()))).map_err(|_| first)
+                toml::from_str::<Table>(&format!("{key} = {}", Value::String(value.trim().to_owned())))
+                    .map_err(|_| first)
             })
             .map_err(|e| refuse(format!("--set {assignment}: {}", e.message())))?;
         merge(&mut self.table, change);
@@ -90,46 +91,65 @@ impl Document {
     /// The error at its line in this file.
     #[must_use]
     pub fn locate(&self, error: KeyError) -> ScenarioError {
-        let from_command_line = self.overridden.iter().any(|o| error.key == *o || error.key.starts_with(&format!("{o}.")));
+        let from_command_line =
+            self.overridden.iter().any(|o| error.key == *o || error.key.starts_with(&format!("{o}.")));
         let message = match error.key.as_str() {
             "" => error.message,
             key => format!("`{key}`: {}", error.message),
         };
         if from_command_line {
-            return ScenarioError { file: self.file.clone(), line: None, message: format!("{message} (given by --set)") };
+            return ScenarioError {
+                file: self.file.clone(),
+                line: None,
+                message: format!("{message} (given by --set)"),
+            };
         }
         ScenarioError { file: self.file.clone(), line: self.line_of(&error.key), message }
     }
 
-    /// Line of a dotted key; of its nearest ancestor that stands in the file if it does not itself; of the sweep axis
-    /// that sets it if there is one.
+    /// Line of a dotted key: of the sweep axis that sets it, of the key itself, of its nearest ancestor that stands in
+    /// the file, or of a sweep axis that makes it up.
     fn line_of(&self, key: &str) -> Option<usize> {
         let tree = DeTable::parse(&self.text).ok()?;
-        if let Some(sweep) = tree.get_ref().get("sweep").and_then(|v| v.get_ref().as_table()) {
-            for (axis, _) in sweep {
-                if key == axis.get_ref().as_ref() || key.starts_with(&format!("{}.", axis.get_ref())) {
-                    return Some(line_at(&self.text, axis.span().start));
-                }
-            }
+        let axes = axis_offsets(tree.get_ref());
+        let line = |offset: usize| line_at(&self.text, offset);
+        if let Some((_, offset)) = axes.iter().find(|(axis, _)| is_at_or_below(key, axis)) {
+            return Some(line(*offset));
         }
         let mut table = tree.get_ref();
         let mut found = None;
         let mut rest = key;
         while !rest.is_empty() {
-            let hit = table
-                .iter()
-                .filter(|(k, _)| rest == k.get_ref().as_ref() || rest.starts_with(&format!("{}.", k.get_ref())))
-                .max_by_key(|(k, _)| k.get_ref().len());
+            let hit =
+                table.iter().filter(|(k, _)| is_at_or_below(rest, k.get_ref())).max_by_key(|(k, _)| k.get_ref().len());
             let Some((k, v)) = hit else { break };
-            found = Some(line_at(&self.text, k.span().start));
+            found = Some(line(k.span().start));
             rest = rest[k.get_ref().len()..].trim_start_matches('.');
             match v.get_ref() {
                 DeValue::Table(inner) => table = inner,
                 _ => break,
             }
         }
-        found
+        found.or_else(|| axes.iter().find(|(axis, _)| is_at_or_below(axis, key)).map(|(_, offset)| line(*offset)))
     }
+}
+
+/// Whether dotted path `key` is `ancestor` or lies below it.
+fn is_at_or_below(key: &str, ancestor: &str) -> bool {
+    key.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Every swept key, zipped ones too, and where it stands.
+fn axis_offsets(tree: &DeTable<'_>) -> Vec<(String, usize)> {
+    let Some(sweep) = tree.get("sweep").and_then(|v| v.get_ref().as_table()) else { return Vec::new() };
+    let groups = sweep.get("zip").and_then(|v| v.get_ref().as_array()).into_iter().flat_map(|a| a.iter());
+    let zipped = groups.filter_map(|group| group.get_ref().as_table());
+    std::iter::once(sweep)
+        .chain(zipped)
+        .flat_map(|table| table.iter())
+        .filter(|(k, _)| k.get_ref().as_ref() != "zip")
+        .map(|(k, _)| (k.get_ref().to_string(), k.span().start))
+        .collect()
 }
 
 fn line_at(text: &str, offset: usize) -> usize {

@@ -184,9 +184,7 @@ impl Point {
         let (Some(hge), Some(scheme)) = (&self.hge, &self.scheme) else { return undefined };
         let window_s = scheme.samples() as f64 / self.scenario.sampling.rate_hz;
         match hge.filter.cutoff_for(window_s) {
-            Ok(cutoff_hz) => {
-                published::mean_squared_error(hge, cutoff_hz, true_gradient, |f| self.noise.density(f))
-            }
+            Ok(cutoff_hz) => published::mean_squared_error(hge, cutoff_hz, true_gradient, |f| self.noise.density(f)),
             Err(_) => undefined,
         }
     }
@@ -243,12 +241,9 @@ fn build_noise(section: &NoiseSection, rate_hz: f64, folder: &Path) -> Result<No
             let checked = law(s.psd_na2_per_hz, 1.0, 0.0, 0.0)?;
             NoiseModel::Gaussian(Spectrum::White(checked.psd_na2_per_hz))
         }
-        NoiseSection::PowerLaw(s) => NoiseModel::Gaussian(Spectrum::PowerLaw(law(
-            s.psd_na2_per_hz,
-            s.at_hz,
-            s.exponent,
-            s.corner_hz,
-        )?)),
+        NoiseSection::PowerLaw(s) => {
+            NoiseModel::Gaussian(Spectrum::PowerLaw(law(s.psd_na2_per_hz, s.at_hz, s.exponent, s.corner_hz)?))
+        }
         NoiseSection::Tabulated(s) => {
             let table = TabulatedSpectrum::from_file(&folder.join(&s.file)).map_err(from_noise)?;
             NoiseModel::Gaussian(Spectrum::Tabulated(table))
@@ -409,7 +404,10 @@ fn check_spectrum(scenario: &Scenario) -> Result<(), KeyError> {
         return Err(KeyError::new("spectrum.duration_s", message));
     }
     if !(spectrum.confidence > 0.0 && spectrum.confidence < 1.0) {
-        return Err(KeyError::new("spectrum.confidence", format!("found {}: must lie between 0 and 1", spectrum.confidence)));
+        return Err(KeyError::new(
+            "spectrum.confidence",
+            format!("found {}: must lie between 0 and 1", spectrum.confidence),
+        ));
     }
     Ok(())
 }

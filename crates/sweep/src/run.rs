@@ -201,12 +201,9 @@ fn error_study(study: &Study, progress: &dyn Progress) -> Result<Results, SweepE
             p.moments.iter().zip(&p.true_gradient).map(|(m, &g)| part(estimate(m, g))).collect()
         };
         add(name, units, &format!("{long_name}, Monte Carlo"), &|p| each(p, |e| e.value));
-        add(
-            &format!("{name}_standard_error"),
-            units,
-            &format!("standard error of the Monte Carlo {name}"),
-            &|p| each(p, |e| e.standard_error),
-        );
+        add(&format!("{name}_standard_error"), units, &format!("standard error of the Monte Carlo {name}"), &|p| {
+            each(p, |e| e.standard_error)
+        });
     }
     add("bias_exact", linear, "bias of the estimate, exact", &|p| p.bias_exact.clone());
     add("variance_exact", square, "variance of the estimate, exact", &|p| p.variance_exact.clone());
@@ -358,10 +355,8 @@ fn response_study(study: &Study, progress: &dyn Progress) -> Result<Results, Swe
             };
             let grid = ndarray::Array2::from_shape_fn((volts.len(), device.parameters()), |(k, m)| at(volts[k])[m]);
             let currents = device::currents_na(device.as_ref(), grid.view()).map_err(fail)?;
-            let gradient = volts
-                .iter()
-                .map(|&volt| device.gradient(&at(volt)).map_or(f64::NAN, |g| g[[0, varied]]))
-                .collect();
+            let gradient =
+                volts.iter().map(|&volt| device.gradient(&at(volt)).map_or(f64::NAN, |g| g[[0, varied]])).collect();
             progress.advance(study.section.repetitions);
             Ok((volts, currents, gradient))
         })

@@ -37,7 +37,7 @@ pub enum RouteChoice {
     Folded,
 }
 
-/// `[study]`.
+/// `(study)`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StudySection {
@@ -67,11 +67,11 @@ fn default_repetitions() -> u64 {
     1000
 }
 
-/// `[sampling]`.
+/// `(sampling)`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SamplingSection {
-    /// Sampling rate [Hz].
+    /// Sampling rate (Hz).
     pub rate_hz: f64,
 }
 
@@ -85,12 +85,12 @@ impl Default for SamplingSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinearDevice {
-    /// Gradient [nA/V].
+    /// Gradient (nA/V).
     pub gradient_na_per_volt: Vec<f64>,
-    /// Current at zero [nA].
+    /// Current at zero (nA).
     #[serde(default)]
     pub offset_na: f64,
-    /// Where the gradient is measured [V]; zero if not given.
+    /// Where the gradient is measured (V); zero if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point_volt: Option<Vec<f64>>,
 }
@@ -99,15 +99,15 @@ pub struct LinearDevice {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolynomialDevice {
-    /// For each parameter, coefficients of w, w², w³, … [nA/V, nA/V², …].
+    /// For each parameter, coefficients of w, w², w³, … (nA/V, nA/V², …).
     pub coefficients: Vec<Vec<f64>>,
-    /// Current at zero [nA].
+    /// Current at zero (nA).
     #[serde(default)]
     pub offset_na: f64,
-    /// Coefficients of products of two parameters [nA/V²], M × M, above the diagonal.
+    /// Coefficients of products of two parameters (nA/V²), M × M, above the diagonal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixing_na_per_volt2: Option<Vec<Vec<f64>>>,
-    /// Where the gradient is measured [V]; zero if not given.
+    /// Where the gradient is measured (V); zero if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point_volt: Option<Vec<f64>>,
 }
@@ -136,7 +136,7 @@ pub struct SurrogateDevice {
     /// Non-linearity between layers.
     #[serde(default)]
     pub activation: ActivationChoice,
-    /// Where the gradient is measured [V]; the middle of the device's ranges if not given.
+    /// Where the gradient is measured (V); the middle of the device's ranges if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point_volt: Option<Vec<f64>>,
 }
@@ -157,7 +157,7 @@ pub enum DeviceSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WhiteNoise {
-    /// One-sided density [nA²/Hz].
+    /// One-sided density (nA²/Hz).
     pub psd_na2_per_hz: f64,
 }
 
@@ -165,13 +165,13 @@ pub struct WhiteNoise {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PowerLawNoise {
-    /// One-sided density at `at_hz` [nA²/Hz].
+    /// One-sided density at `at_hz` (nA²/Hz).
     pub psd_na2_per_hz: f64,
-    /// Reference frequency [Hz].
+    /// Reference frequency (Hz).
     pub at_hz: f64,
     /// Exponent, 0 to 2.
     pub exponent: f64,
-    /// Flat below [Hz].
+    /// Flat below (Hz).
     pub corner_hz: f64,
 }
 
@@ -179,13 +179,13 @@ pub struct PowerLawNoise {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnsembleNoise {
-    /// One-sided density at `at_hz` [nA²/Hz].
+    /// One-sided density at `at_hz` (nA²/Hz).
     pub psd_na2_per_hz: f64,
-    /// Reference frequency [Hz].
+    /// Reference frequency (Hz).
     pub at_hz: f64,
     /// Exponent, 0 to 2.
     pub exponent: f64,
-    /// Lowest corner frequency of the ensemble [Hz].
+    /// Lowest corner frequency of the ensemble (Hz).
     pub corner_hz: f64,
     /// Processes in each decade of corner frequencies.
     #[serde(default = "default_per_decade")]
@@ -214,13 +214,13 @@ pub enum NoiseSection {
     White(WhiteNoise),
     /// Gaussian noise of a power-law spectrum.
     PowerLaw(PowerLawNoise),
-    /// Gaussian noise of a measured spectrum: columns frequency [Hz] and density [nA²/Hz].
+    /// Gaussian noise of a measured spectrum: columns frequency (Hz) and density (nA²/Hz).
     Tabulated(FileNoise),
     /// Gaussian relaxation processes.
     Relaxation(EnsembleNoise),
     /// Random telegraph signals.
     Telegraph(EnsembleNoise),
-    /// A measured trace [nA] at the sampling rate, replayed from random starting points.
+    /// A measured trace (nA) at the sampling rate, replayed from random starting points.
     Trace(FileNoise),
     /// Independent sources added up.
     Sum {
@@ -256,7 +256,7 @@ impl PerParameter {
 pub enum Frequencies {
     /// `top − m · spacing`.
     Ladder(Ladder),
-    /// One for each parameter [Hz].
+    /// One for each parameter (Hz).
     List(Vec<f64>),
 }
 
@@ -264,9 +264,9 @@ pub enum Frequencies {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ladder {
-    /// Frequency of the first parameter [Hz].
+    /// Frequency of the first parameter (Hz).
     pub top: f64,
-    /// How much lower each next one is [Hz].
+    /// How much lower each next one is (Hz).
     #[serde(default)]
     pub spacing: f64,
 }
@@ -297,7 +297,7 @@ pub struct FilterSection {
     pub order: usize,
     /// Fraction to which its step response has settled at the end of the window.
     pub settled: f64,
-    /// Cut-off [Hz], instead of the one that follows from `settled`.
+    /// Cut-off (Hz), instead of the one that follows from `settled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cutoff_hz: Option<f64>,
     /// Divide by the fraction to which the digital filter has settled.
@@ -316,9 +316,9 @@ impl Default for FilterSection {
 pub struct ConverterSection {
     /// Number of bits.
     pub bits: u32,
-    /// Lowest level [V for the DAC, nA for the ADC].
+    /// Lowest level (V for the DAC, nA for the ADC).
     pub low: f64,
-    /// Highest level [V for the DAC, nA for the ADC].
+    /// Highest level (V for the DAC, nA for the ADC).
     pub high: f64,
 }
 
@@ -336,7 +336,7 @@ pub struct InstrumentSection {
     pub hold_samples: usize,
     /// The output answers this many samples late.
     pub delay_samples: usize,
-    /// Sines grow, and steps are linear, over this time [s].
+    /// Sines grow, and steps are linear, over this time (s).
     pub ramp_s: f64,
 }
 
@@ -372,13 +372,13 @@ pub struct HgeEstimator {
     /// X or R.
     #[serde(default)]
     pub readout: ReadoutChoice,
-    /// Duration of a record [s].
+    /// Duration of a record (s).
     pub duration_s: f64,
-    /// Amplitude of the sines [V].
+    /// Amplitude of the sines (V).
     pub amplitude_volt: PerParameter,
-    /// Frequencies [Hz].
+    /// Frequencies (Hz).
     pub frequencies_hz: Frequencies,
-    /// Phases [rad]; all zero if not given.
+    /// Phases (rad); all zero if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phases_rad: Option<Vec<f64>>,
     /// Put two parameters on each frequency of the ladder, a quarter period apart.
@@ -410,9 +410,9 @@ pub struct FdEstimator {
     /// Central or forward.
     #[serde(default)]
     pub difference: DifferenceChoice,
-    /// Duration of a record, for one parameter [s].
+    /// Duration of a record, for one parameter (s).
     pub duration_s: f64,
-    /// Step [V].
+    /// Step (V).
     pub amplitude_volt: PerParameter,
     /// Low-pass of each level.
     #[serde(default)]
@@ -457,9 +457,9 @@ pub struct SpsaEstimator {
     /// Law of the directions.
     #[serde(default)]
     pub distribution: DistributionChoice,
-    /// Duration of the record, for all parameters and directions [s].
+    /// Duration of the record, for all parameters and directions (s).
     pub duration_s: f64,
-    /// Step c [V].
+    /// Step c (V).
     pub amplitude_volt: PerParameter,
     /// Low-pass of each level.
     #[serde(default)]
@@ -479,9 +479,9 @@ pub struct WalshEstimator {
     /// Periods of the code in the record.
     #[serde(default = "one")]
     pub periods: usize,
-    /// Duration of the record, for all parameters [s].
+    /// Duration of the record, for all parameters (s).
     pub duration_s: f64,
-    /// Amplitude [V].
+    /// Amplitude (V).
     pub amplitude_volt: PerParameter,
     /// Instrument.
     #[serde(default)]
@@ -497,9 +497,9 @@ pub struct RandomCodeEstimator {
     /// Law of the code.
     #[serde(default)]
     pub distribution: DistributionChoice,
-    /// Duration of the record, for all parameters [s].
+    /// Duration of the record, for all parameters (s).
     pub duration_s: f64,
-    /// Amplitude [V].
+    /// Amplitude (V).
     pub amplitude_volt: PerParameter,
     /// Instrument.
     #[serde(default)]
@@ -532,21 +532,21 @@ pub enum EstimatorSection {
 pub struct ResponseSection {
     /// Parameter that is varied, from 1.
     pub parameter: usize,
-    /// Lowest value [V].
+    /// Lowest value (V).
     pub from_volt: f64,
-    /// Highest value [V].
+    /// Highest value (V).
     pub to_volt: f64,
     /// Number of values.
     pub points: usize,
 }
 
-/// `[spectrum]`: records and segments of a spectrum study.
+/// `(spectrum)`: records and segments of a spectrum study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpectrumSection {
-    /// Duration of each record [s]; `study.repetitions` of them are made.
+    /// Duration of each record (s); `study.repetitions` of them are made.
     pub duration_s: f64,
-    /// Duration of the segments that are averaged [s].
+    /// Duration of the segments that are averaged (s).
     pub segment_s: f64,
     /// Probability with which the band holds the true density.
     #[serde(default = "default_confidence")]
@@ -616,7 +616,7 @@ pub struct FigureSection {
     pub x_label: Option<String>,
 }
 
-/// A whole scenario, for the JSON Schema. Any key may also be swept: `[sweep]` maps its dotted path to values.
+/// A whole scenario, for the JSON Schema. Any key may also be swept: `(sweep)` maps its dotted path to values.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "homodyne scenario", deny_unknown_fields)]
 pub struct Scenario {

@@ -130,14 +130,13 @@ fn read_file(file: &File) -> hdf5::Result<Results> {
     }
     let datasets = file.datasets()?;
     let short = |d: &Dataset| d.name().trim_start_matches('/').to_owned();
-    let (scales, others): (Vec<&Dataset>, Vec<&Dataset>) =
-        datasets.iter().partition(|d| dimension_scales::is_scale(d));
+    let (scales, others): (Vec<&Dataset>, Vec<&Dataset>) = datasets.iter().partition(|d| dimension_scales::is_scale(d));
     for scale in &scales {
         let coordinate = match scale.read_1d::<f64>() {
             Ok(numbers) => Coordinate::Numbers(numbers.to_vec()),
-            Err(_) => Coordinate::Labels(
-                scale.read_1d::<VarLenUnicode>()?.iter().map(|t| t.as_str().to_owned()).collect(),
-            ),
+            Err(_) => {
+                Coordinate::Labels(scale.read_1d::<VarLenUnicode>()?.iter().map(|t| t.as_str().to_owned()).collect())
+            }
         };
         let units = read_text(scale, "units").unwrap_or_default();
         results.dimensions.push(Dimension { name: short(scale), coordinate, units });
@@ -146,7 +145,8 @@ fn read_file(file: &File) -> hdf5::Result<Results> {
         let mut dimensions = Vec::new();
         for axis in 0..dataset.ndim() {
             let position = scales.iter().position(|s| dimension_scales::is_attached(dataset, s, axis));
-            dimensions.push(position.ok_or_else(|| hdf5::Error::from(format!("`{}` lacks a dimension", dataset.name())))?);
+            dimensions
+                .push(position.ok_or_else(|| hdf5::Error::from(format!("`{}` lacks a dimension", dataset.name())))?);
         }
         results.variables.push(Variable {
             name: short(dataset),

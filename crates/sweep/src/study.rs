@@ -82,9 +82,14 @@ impl Study {
     /// # Errors
     /// At the first thing that is wrong, with its line.
     pub fn new(document: Document) -> Result<Self, ScenarioError> {
-        Self::understand(&document)
-            .map_err(|e| document.locate(e))
-            .map(|(section, figure, axes, base, library)| Self { document, section, figure, axes, base, library })
+        Self::understand(&document).map_err(|e| document.locate(e)).map(|(section, figure, axes, base, library)| Self {
+            document,
+            section,
+            figure,
+            axes,
+            base,
+            library,
+        })
     }
 
     #[allow(clippy::type_complexity, reason = "the parts of a study, named by the caller")]
@@ -156,8 +161,11 @@ impl Study {
 /// The tree of one point: every swept key set, shallow ones first so that deeper ones refine them.
 pub(crate) fn table_at(base: &Table, axes: &[Axis], point: usize) -> Result<Table, KeyError> {
     let indices = axes::indices(axes, point);
-    let mut changes: Vec<(&str, &Value)> =
-        axes.iter().zip(indices).flat_map(|(a, i)| a.keys.iter().map(move |k| (k.path.as_str(), &k.values[i]))).collect();
+    let mut changes: Vec<(&str, &Value)> = axes
+        .iter()
+        .zip(indices)
+        .flat_map(|(a, i)| a.keys.iter().map(move |k| (k.path.as_str(), &k.values[i])))
+        .collect();
     changes.sort_by_key(|(path, _)| path.matches('.').count());
     let mut table = base.clone();
     for (path, value) in changes {

@@ -92,8 +92,7 @@ impl Plan {
         }
         let findings = requirements.check(&frequencies_hz, &phases_rad)?;
         let broken = findings.iter().any(|f| f.severity == Severity::Error);
-        let predictions =
-            if broken { Vec::new() } else { self.predict(&requirements, &frequencies_hz, &phases_rad)? };
+        let predictions = if broken { Vec::new() } else { self.predict(&requirements, &frequencies_hz, &phases_rad)? };
         if self.json {
             let text = json!({
                 "frequencies_hz": frequencies_hz,
@@ -106,7 +105,11 @@ impl Plan {
         } else {
             println!("guard {:.1} Hz around each frequency", requirements.guard_hz()?);
             if !predictions.is_empty() {
-                println!("\nif the parameter is the weak one ({:.4} nA/V, the others {}):", self.gradient / self.ratio, self.gradient);
+                println!(
+                    "\nif the parameter is the weak one ({:.4} nA/V, the others {}):",
+                    self.gradient / self.ratio,
+                    self.gradient
+                );
                 println!("{:>5} {:>14} {:>18} {:>18}", "param", "frequency [Hz]", "MSE exact", "MSE published");
             }
             for (m, (f, p)) in frequencies_hz.iter().zip(&predictions).enumerate() {
@@ -149,8 +152,9 @@ impl Plan {
         let cutoff_hz = requirements.cutoff_hz()?;
         (0..parameters)
             .map(|weak| {
-                let gradient: Vec<f64> =
-                    (0..parameters).map(|m| if m == weak { self.gradient / self.ratio } else { self.gradient }).collect();
+                let gradient: Vec<f64> = (0..parameters)
+                    .map(|m| if m == weak { self.gradient / self.ratio } else { self.gradient })
+                    .collect();
                 let device: Arc<dyn Device> =
                     Arc::new(Linear::new(gradient.clone(), 0.0).map_err(|e| Failure::BadInput(e.to_string()))?);
                 let experiment = Experiment::new(

@@ -15,10 +15,13 @@ enum Quantity {
 
 /// Draw the figure of a results file again, as its scenario says or otherwise.
 #[derive(Debug, Args)]
-#[command(name = "plot", after_help = "\
+#[command(
+    name = "plot",
+    after_help = "\
 Examples:
   homodyne plot results/error-vs-spacing.h5
-  homodyne plot results/error-vs-spacing.h5 --parameter 1 --variable bias --output figures/bias")]
+  homodyne plot results/error-vs-spacing.h5 --parameter 1 --variable bias --output figures/bias"
+)]
 pub(crate) struct PlotArguments {
     /// The results file.
     results: PathBuf,

@@ -115,11 +115,8 @@ impl Run {
         let bytes = 8 * (points * parameters * 11 + estimates) + 16_384;
         println!("disk            about {}", human_bytes(bytes));
         println!("memory          about {}", human_bytes(3 * bytes + 40_000_000));
-        let threads = if self.threads == 0 {
-            std::thread::available_parallelism().map_or(1, usize::from)
-        } else {
-            self.threads
-        };
+        let threads =
+            if self.threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { self.threads };
         let seconds = estimated_cpu_s(study)? / threads as f64;
         println!("estimated time  {:.1} s on {threads} threads (measured at up to three points)", seconds);
         let state = if path.exists() { "exists already" } else { "would be written" };

@@ -1,0 +1,31 @@
+# make run    runs a scenario and draws its figure       SCENARIO=scenarios/fig2d.toml, OUTPUT=results
+# make test   passes every test
+# Both look for libhdf5 first, and install it where they can.
+
+SCENARIO ?= scenarios/error_vs_spacing.toml
+OUTPUT ?= results
+CARGO ?= cargo
+
+.PHONY: run test check bench gallery libhdf5
+
+run: libhdf5
+	@$(CARGO) build --release --locked --package homodyne
+	@./target/release/homodyne run $(SCENARIO) --output $(OUTPUT) --overwrite
+
+test: libhdf5
+	$(CARGO) test --release --locked --workspace --exclude benches
+
+# what .ci/run does after the tests
+check: libhdf5
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps --locked
+
+bench: libhdf5
+	$(CARGO) bench --package benches --locked
+
+gallery: libhdf5
+	scripts/make_gallery.sh
+
+libhdf5:
+	@scripts/need_libhdf5.sh

@@ -1,0 +1,165 @@
+//! Every bad input ends with exit code 2, a message that names file, line, found and allowed, and nothing half-written.
+
+use std::fs;
+
+use crate::{Bench, SCENARIO, text};
+
+/// Replaces `from` by `to` in the sound scenario and expects a refusal that names the line and says `words`.
+fn refused(from: &str, to: &str, line: Option<usize>, words: &[&str]) {
+    assert!(SCENARIO.contains(from), "{from}");
+    let bench = Bench::new();
+    let scenario = bench.write("bad.toml", &SCENARIO.replacen(from, to, 1));
+    let output = bench.run(&scenario, &[]);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{to}: {message}");
+    let place = line.map_or("bad.toml".to_owned(), |line| format!("bad.toml:{line}: "));
+    for word in words.iter().copied().chain([place.as_str()]) {
+        assert!(message.contains(word), "{to}: wanted {word:?} in {message}");
+    }
+    assert!(!message.contains("panicked"), "{message}");
+    assert_eq!(bench.files("out"), Vec::<String>::new(), "{to}: something was written");
+}
+
+#[test]
+fn misspelt_keys() {
+    let words = ["estimator.amplitud_volt", "amplitude_volt"];
+    refused("amplitude_volt", "amplitud_volt", Some(20), &words);
+    refused("[noise]", "[noize]", Some(10), &["noize", "`noise`"]);
+    refused("kind = \"hge\"", "kind = \"hgw\"", Some(18), &["hgw", "\"fd\"", "\"spsa\""]);
+    refused("top = 1000.0", "topp = 1000.0", Some(21), &["topp", "top"]);
+}
+
+#[test]
+fn wrong_types() {
+    refused("duration_s = 0.05", "duration_s = \"long\"", Some(19), &["estimator.duration_s", "string"]);
+    refused("[123, 60]", "123", Some(8), &["device.gradient_na_per_volt"]);
+    refused("repetitions = 200", "repetitions = 1.5", Some(4), &["study.repetitions"]);
+    refused("seed = 1", "seed = -1", Some(3), &["study.seed"]);
+    refused("name = \"small\"", "name = ", Some(2), &["not valid TOML"]);
+}
+
+#[test]
+fn values_out_of_range() {
+    refused("duration_s = 0.05", "duration_s = -0.1", Some(19), &["estimator.duration_s", "-0.1", "positive"]);
+    refused("amplitude_volt = 8e-3", "amplitude_volt = 0.0", Some(20), &["amplitude_volt", "found 0", "positive"]);
+    refused("top = 1000.0", "top = 6000.0", Some(21), &["frequencies_hz", "6000 Hz", "5000 Hz"]);
+    refused("exponent = 1.5", "exponent = 2.5", Some(14), &["noise.exponent", "2.5", "0 and 2"]);
+    refused("[123, 60]", "[123, nan]", Some(8), &["device.gradient_na_per_volt", "NaN", "finite"]);
+    refused("psd_na2_per_hz = 1e-5", "psd_na2_per_hz = -1e-5", Some(12), &["psd_na2_per_hz", "zero or more"]);
+    refused("repetitions = 200", "repetitions = 0", Some(4), &["study.repetitions", "at least 1"]);
+    refused("name = \"small\"", "name = \"../small\"", Some(2), &["study.name"]);
+}
+
+#[test]
+fn sweeps_that_cannot_be() {
+    refused("[20.0, 40.0, 80.0]", "[]", Some(24), &["frequencies_hz.spacing", "no values"]);
+    refused("\"estimator.mode\"", "\"estimator.moode\"", Some(25), &["estimator.moode", "unknown field", "mode"]);
+    refused("\"estimator.mode\"", "\"nowhere.mode\"", Some(25), &["nowhere"]);
+    refused("[20.0, 40.0, 80.0]", "[20.0, 40.0, 8000.0]", Some(24), &["-7000 Hz", "5000 Hz"]);
+    refused("[\"parallel\", \"sequential\"]", "[\"parallel\", \"both\"]", Some(25), &["both", "sequential"]);
+    refused("[20.0, 40.0, 80.0]", "{ random = 3 }", Some(24), &["from", "to"]);
+}
+
+#[test]
+fn changes_from_the_command_line_are_named_as_such() {
+    let bench = Bench::new();
+    let scenario = bench.write("bad.toml", SCENARIO);
+    let output = bench.run(&scenario, &["--set", "estimator.duration_s=-3"]);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(message.contains("estimator.duration_s") && message.contains("--set"), "{message}");
+    assert_eq!(bench.run(&scenario, &["--set", "nonsense"]).status.code(), Some(2));
+}
+
+#[test]
+fn device_files() {
+    let surrogate = |file: &str| {
+        SCENARIO.replacen("kind = \"linear\"", "kind = \"neural-surrogate\"", 1).replacen(
+            "gradient_na_per_volt = [123, 60]",
+            &format!("file = \"{file}\""),
+            1,
+        )
+    };
+    let bench = Bench::new();
+    bench.write("broken.npz", "this is not a zip archive");
+    for (file, words) in [("missing.npz", "missing.npz"), ("broken.npz", "not an .npz")] {
+        let scenario = bench.write("bad.toml", &surrogate(file));
+        let output = bench.run(&scenario, &[]);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(words) && message.contains("bad.toml:8"), "{message}");
+    }
+    assert_eq!(bench.files("out"), Vec::<String>::new());
+}
+
+#[test]
+fn a_missing_scenario() {
+    let bench = Bench::new();
+    let output = bench.run(&bench.path("nowhere.toml"), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("nowhere.toml"));
+}
+
+#[test]
+fn existing_results_are_kept_unless_told() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    assert_eq!(bench.run(&scenario, &[]).status.code(), Some(0));
+    let before = fs::read(bench.path("out/small.h5")).expect("results");
+    let output = bench.run(&scenario, &["--set", "study.seed=2"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--overwrite"), "{}", text(&output.stderr));
+    assert_eq!(fs::read(bench.path("out/small.h5")).expect("results"), before);
+    assert_eq!(bench.run(&scenario, &["--set", "study.seed=2", "--overwrite"]).status.code(), Some(0));
+    assert_ne!(fs::read(bench.path("out/small.h5")).expect("results"), before);
+}
+
+#[test]
+fn an_output_that_cannot_be_written() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    // a file where the folder should be: refused for every user, root too
+    bench.write("out", "in the way");
+    let output = bench.run(&scenario, &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("cannot write"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn results_files_that_are_not() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    assert_eq!(bench.run(&scenario, &[]).status.code(), Some(0));
+    let whole = fs::read(bench.path("out/small.h5")).expect("results");
+    for (name, bytes) in [
+        ("truncated.h5", &whole[..whole.len() / 2]),
+        ("short.h5", &whole[..100]),
+        ("empty.h5", &[]),
+        ("text.h5", b"hello"),
+    ] {
+        fs::write(bench.path(name), bytes).expect("written");
+        for command in ["plot", "show", "export"] {
+            let output = bench.homodyne(&[command, name]);
+            let message = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command} {name}: {message}");
+            assert!(message.contains(name) && !message.contains("panicked"), "{command} {name}: {message}");
+        }
+    }
+    let leftovers = bench.files(".");
+    assert!(!leftovers.iter().any(|f| f.ends_with(".svg") || f.ends_with(".npz")), "{leftovers:?}");
+    assert_eq!(bench.homodyne(&["plot", "out/small.h5", "--parameter", "9"]).status.code(), Some(2));
+    assert_eq!(bench.homodyne(&["plot", "out/small.h5", "--x", "nothing"]).status.code(), Some(2));
+}
+
+#[test]
+fn plans_that_cannot_work() {
+    let bench = Bench::new();
+    let code = |arguments: &[&str]| bench.homodyne(arguments).status.code();
+    assert_eq!(code(&["plan", "--parameters", "40", "--band", "100,1000"]), Some(2));
+    assert_eq!(code(&["plan", "--band", "1000,100"]), Some(2));
+    assert_eq!(code(&["plan", "--check", "300,300"]), Some(2));
+    assert_eq!(code(&["plan", "--check", "300,9000"]), Some(2));
+    assert_eq!(code(&["plan", "--duration", "-1"]), Some(2));
+    assert_eq!(code(&["plan", "--exponent", "7"]), Some(2));
+    assert_eq!(code(&["nonsense"]), Some(2));
+}

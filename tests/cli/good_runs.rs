@@ -1,0 +1,77 @@
+//! What the commands print and write when all is well.
+
+use crate::{Bench, SCENARIO, text};
+
+#[test]
+fn run_show_plot_export() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    let output = bench.run(&scenario, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(bench.files("out"), ["small.h5", "small.png", "small.svg"]);
+    let svg = std::fs::read_to_string(bench.path("out/small.svg")).expect("a figure");
+    assert!(!svg.contains("<text"), "text must be outlines");
+    let shown = text(&bench.homodyne(&["show", "out/small.h5", "--parameter", "2"]).stdout);
+    assert_eq!(shown.lines().filter(|l| l.contains("parallel")).count(), 3, "{shown}");
+    assert!(shown.contains("mean square"), "{shown}");
+    let plotted = bench.homodyne(&["plot", "out/small.h5", "--variable", "bias", "--output", "more/bias"]);
+    assert!(plotted.status.success(), "{}", text(&plotted.stderr));
+    assert_eq!(bench.files("more"), ["bias.png", "bias.svg"]);
+    assert!(bench.homodyne(&["export", "out/small.h5"]).status.success());
+    assert_eq!(bench.homodyne(&["export", "out/small.h5"]).status.code(), Some(2), "never overwritten untold");
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_says_what_would_be() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    let output = bench.run(&scenario, &["--dry-run"]);
+    let said = text(&output.stdout);
+    assert!(output.status.success());
+    for word in ["points          6", "200 each, 1200 in all", "samples", "disk", "memory", "estimated time"] {
+        assert!(said.contains(word), "wanted {word:?} in {said}");
+    }
+    assert_eq!(bench.files("out"), Vec::<String>::new());
+}
+
+#[test]
+fn equal_runs_make_equal_figures_and_numbers() {
+    let read = |threads: &str| {
+        let bench = Bench::new();
+        let scenario = bench.write("good.toml", SCENARIO);
+        assert!(bench.run(&scenario, &["--threads", threads]).status.success());
+        let figure = std::fs::read(bench.path("out/small.png")).expect("a figure");
+        let table = text(&bench.homodyne(&["show", "out/small.h5"]).stdout);
+        let table = table.split_once("\n\n").expect("a head and a table").1.to_owned();
+        (figure, table)
+    };
+    assert_eq!(read("1"), read("3"));
+}
+
+#[test]
+fn the_schema_knows_every_kind() {
+    let bench = Bench::new();
+    let schema = text(&bench.homodyne(&["schema"]).stdout);
+    let tree: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+    assert_eq!(tree["title"], "homodyne scenario");
+    for kind in ["neural-surrogate", "power-law", "telegraph", "hge", "random-code", "segmented-uniform"] {
+        assert!(schema.contains(&format!("\"{kind}\"")), "{kind}");
+    }
+}
+
+#[test]
+fn plan_list_completions_help() {
+    let bench = Bench::new();
+    let plan = text(&bench.homodyne(&["plan", "--json"]).stdout);
+    let plan: serde_json::Value = serde_json::from_str(&plan).expect("JSON");
+    assert_eq!(plan["frequencies_hz"].as_array().map(Vec::len), Some(7));
+    assert_eq!(plan["findings"].as_array().map(Vec::len), Some(0));
+    assert!(plan["mse_exact"].as_array().is_some_and(|m| m.iter().all(|x| x.as_f64().is_some_and(|x| x > 0.0))));
+    let list = text(&bench.homodyne(&["list"]).stdout);
+    assert!(list.lines().count() >= 12 && list.contains("Fig. 3b"), "{list}");
+    assert!(text(&bench.homodyne(&["completions", "bash"]).stdout).contains("homodyne"));
+    for command in ["run", "plot", "show", "plan", "export", "completions"] {
+        let help = text(&bench.homodyne(&[command, "--help"]).stdout);
+        assert!(help.contains("Example"), "{command}: {help}");
+    }
+}

@@ -1,0 +1,112 @@
+//! h5py, xarray and h5dump read the results; NumPy reads the export.
+
+use std::process::Command;
+
+use crate::{Bench, SCENARIO, text};
+
+/// The Python to use: `HOMODYNE_PYTHON`, or `python3`.
+fn python(bench: &Bench, script: &str) -> std::process::Output {
+    let python = std::env::var("HOMODYNE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    Command::new(python).arg("-c").arg(script).current_dir(bench.folder.path()).output().expect("Python starts")
+}
+
+fn has(bench: &Bench, modules: &str) -> bool {
+    let python_name = std::env::var("HOMODYNE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let found = Command::new(python_name)
+        .arg("-c")
+        .arg(format!("import {modules}"))
+        .current_dir(bench.folder.path())
+        .output()
+        .is_ok_and(|o| o.status.success());
+    if !found {
+        eprintln!("skipped: no Python with {modules} (set HOMODYNE_PYTHON to one that has them)");
+    }
+    found
+}
+
+fn results() -> Bench {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    let output = bench.run(&scenario, &["--no-figure", "--set", "study.store_estimates=true"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    bench
+}
+
+fn passes(bench: &Bench, script: &str) {
+    let output = python(bench, script);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn h5py_reads_dimensions_units_and_attributes() {
+    let bench = results();
+    if !has(&bench, "h5py") {
+        return;
+    }
+    passes(
+        &bench,
+        "import h5py
+f = h5py.File('out/small.h5')
+v = f['mse_exact']
+assert v.shape == (3, 2, 2), v.shape
+assert [d.keys()[0] for d in v.dims] == ['estimator.frequencies_hz.spacing', 'estimator.mode', 'parameter']
+assert v.attrs['units'] == 'nA^2/V^2' and v.attrs['long_name']
+assert list(f['estimator.frequencies_hz.spacing'][:]) == [20, 40, 80]
+assert f['estimator.frequencies_hz.spacing'].attrs['units'] == 'Hz'
+assert f['estimator.mode'].asstr()[:].tolist() == ['parallel', 'sequential']
+assert f['estimate'].shape == (3, 2, 200, 2)
+for name in ('scenario', 'seed', 'program_version', 'git_revision', 'created', 'host'): assert f.attrs[name]
+assert 'gradient_na_per_volt = [123, 60]' in f.attrs['scenario']
+",
+    );
+}
+
+#[test]
+fn xarray_reads_named_dimensions_with_both_engines() {
+    let bench = results();
+    if !has(&bench, "xarray, h5netcdf, netCDF4") {
+        return;
+    }
+    passes(
+        &bench,
+        "import xarray as xr
+for engine in ('h5netcdf', 'netcdf4'):
+    d = xr.open_dataset('out/small.h5', engine=engine)
+    one = d.mse_exact.sel({'estimator.mode': 'parallel', 'parameter': 2, 'estimator.frequencies_hz.spacing': 40})
+    assert one.dims == () and float(one) > 0
+    assert d.bias.dims == ('estimator.frequencies_hz.spacing', 'estimator.mode', 'parameter')
+    assert d.estimate.sizes['repetition'] == 200
+    assert abs(float(d.estimate.mean('repetition')[0, 0, 0] - d.true_gradient[0, 0, 0] - d.bias[0, 0, 0])) < 1e-9
+",
+    );
+}
+
+#[test]
+fn numpy_reads_the_export() {
+    let bench = results();
+    assert!(bench.homodyne(&["export", "out/small.h5", "--output", "small.npz"]).status.success());
+    if !has(&bench, "numpy") {
+        return;
+    }
+    passes(
+        &bench,
+        "import numpy as np
+z = np.load('small.npz')
+assert z['mse'].shape == (3, 2, 2) and z['estimator.frequencies_hz.spacing'].tolist() == [20, 40, 80]
+",
+    );
+}
+
+#[test]
+fn h5dump_reads_the_results() {
+    let bench = results();
+    let output =
+        Command::new("h5dump").args(["-d", "/mse_exact", "out/small.h5"]).current_dir(bench.folder.path()).output();
+    match output {
+        Err(_) => eprintln!("skipped: h5dump is not here (Debian: hdf5-tools)"),
+        Ok(output) => {
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            assert!(text(&output.stdout).contains("DIMENSION_LIST"), "{}", text(&output.stdout));
+        }
+    }
+}
