@@ -55,7 +55,7 @@ fn sweeps_that_cannot_be() {
     refused("[20.0, 40.0, 80.0]", "[]", Some(24), &["frequencies_hz.spacing", "no values"]);
     refused("\"estimator.mode\"", "\"estimator.moode\"", Some(25), &["estimator.moode", "unknown field", "mode"]);
     refused("\"estimator.mode\"", "\"nowhere.mode\"", Some(25), &["nowhere"]);
-    refused("[20.0, 40.0, 80.0]", "[20.0, 40.0, 8000.0]", Some(24), &["-7000 Hz", "5000 Hz"]);
+    refused("[20.0, 40.0, 80.0]", "[20.0, 40.0, 8000.0]", Some(21), &["-7000 Hz", "5000 Hz", "spacing = 8000"]);
     refused("[\"parallel\", \"sequential\"]", "[\"parallel\", \"both\"]", Some(25), &["both", "sequential"]);
     refused("[20.0, 40.0, 80.0]", "{ random = 3 }", Some(24), &["from", "to"]);
 }

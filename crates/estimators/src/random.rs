@@ -37,7 +37,7 @@ impl Distribution {
         }
     }
 
-    /// E[1/Δ²]: 1, or 1/0.61. (E[Δ²] = 1 for both.)
+    /// Mean of 1/Δ²: 1, or 1/0.61. (The mean of Δ² is 1 for both.)
     #[must_use]
     pub fn mean_inverse_square(self) -> f64 {
         match self {

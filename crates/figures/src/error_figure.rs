@@ -109,6 +109,14 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let others: Vec<usize> = swept.iter().copied().filter(|&d| d != x_dimension && Some(d) != band).collect();
     let combinations: usize = others.iter().map(|&d| results.dimensions[d].coordinate.len()).product();
     let absolute = |v: f64| if quantity == "bias" { v.abs() } else { v };
+    let time = results.variable("measurement_time_s");
+    let value_of_time = |k: usize, fixed: &[(usize, usize)]| {
+        time.map_or(f64::NAN, |time| {
+            reader.at(time, &|d| {
+                if d == x_dimension { k } else { fixed.iter().find(|(f, _)| *f == d).map_or(0, |(_, i)| *i) }
+            })
+        })
+    };
     let mut series = Vec::new();
     let show_published = figure.published.unwrap_or(true);
     let (mut any_published, mut ys) = (false, Vec::new());
@@ -172,7 +180,9 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
             .map(|&k| (xs[k], absolute(value(monte_carlo, k, middle)), value(standard_error, k, middle)))
             .collect();
         ys.extend(points.iter().map(|p| p.1));
-        let legend = if name.is_empty() { "Monte Carlo".to_owned() } else { name };
+        let name = if name.is_empty() { "Monte Carlo".to_owned() } else { name };
+        let times: Vec<f64> = order.iter().map(|&k| value_of_time(k, &fixed)).collect();
+        let legend = format!("{name}{}", time_note(&times));
         series.push(Series { item: Item::Points { points, marker }, colour, legend: Some(legend) });
     }
     let key = |item: Item, legend: &str| Series { item, colour: GREY, legend: Some(legend.to_owned()) };
@@ -212,6 +222,18 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         series,
         notes,
     }])
+}
+
+/// The time that one estimate of the whole gradient takes, for the legend: a range where it changes along x.
+fn time_note(times: &[f64]) -> String {
+    let (low, high) = times.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &t| (l.min(t), h.max(t)));
+    if !(low.is_finite() && high.is_finite()) {
+        String::new()
+    } else if high - low < 1e-9 {
+        format!(" ({} s)", plain(low))
+    } else {
+        format!(" ({}–{} s)", plain(low), plain(high))
+    }
 }
 
 /// Logarithmic if the values span more than a factor of eight and are positive.

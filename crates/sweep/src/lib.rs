@@ -1,7 +1,7 @@
 //! The sweep engine: a scenario file becomes a grid of points, each point blocks of repetitions, and those one HDF5 file.
 //!
 //! Data goes one way: [`document`] (TOML with its lines) → [`study`] (validated, defaults filled in, axes resolved)
-//! → [`point`] (one experiment, ready to repeat) → [`run`] (all cores, bit-identical for any number of them) →
+//! → [`point`] (one experiment, ready to repeat) → [`mod@run`] (all cores, bit-identical for any number of them) →
 //! [`results`] → [`store`] (HDF5). It knows nothing of figures.
 
 pub mod axes;

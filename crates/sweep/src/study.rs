@@ -108,7 +108,11 @@ impl Study {
         let axes = axes::parse(sweep.as_ref(), seed.cast_unsigned(), &mut bounds_of)?;
         let first = Point::resolve(&base, &axes, 0, document.folder(), &library)?;
         let (section, figure) = (first.scenario.study.clone(), first.scenario.figure.clone());
-        let check = |point: usize| Point::resolve(&base, &axes, point, document.folder(), &library).map(|_| ());
+        let check = |point: usize| {
+            Point::resolve(&base, &axes, point, document.folder(), &library)
+                .map(|_| ())
+                .map_err(|e| KeyError { message: format!("{} (at {})", e.message, coordinates(&axes, point)), ..e })
+        };
         (0..axes::points(&axes)).into_par_iter().map(check).find_map_first(Result::err).map_or(Ok(()), Err)?;
         Ok((section, figure, axes, base, library))
     }
@@ -133,14 +137,7 @@ impl Study {
     /// Coordinates of a point, for messages.
     #[must_use]
     pub fn coordinates(&self, point: usize) -> String {
-        let indices = axes::indices(&self.axes, point);
-        let parts: Vec<String> = self
-            .axes
-            .iter()
-            .zip(indices)
-            .flat_map(|(axis, i)| axis.keys.iter().map(move |k| format!("{} = {}", k.path, k.values[i])))
-            .collect();
-        if parts.is_empty() { "the only one".to_owned() } else { parts.join(", ") }
+        coordinates(&self.axes, point)
     }
 
     /// The scenario as it runs: changes applied, defaults filled in (at the first point), the sweep as written.
@@ -156,6 +153,16 @@ impl Study {
         }
         text
     }
+}
+
+fn coordinates(axes: &[Axis], point: usize) -> String {
+    let indices = axes::indices(axes, point);
+    let parts: Vec<String> = axes
+        .iter()
+        .zip(indices)
+        .flat_map(|(axis, i)| axis.keys.iter().map(move |k| format!("{} = {}", k.path, k.values[i])))
+        .collect();
+    if parts.is_empty() { "the only one".to_owned() } else { parts.join(", ") }
 }
 
 /// The tree of one point: every swept key set, shallow ones first so that deeper ones refine them.

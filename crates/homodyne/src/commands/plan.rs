@@ -21,16 +21,16 @@ pub(crate) struct Plan {
     /// Number of parameters.
     #[arg(long, default_value_t = 7)]
     parameters: usize,
-    /// Lowest and highest frequency [Hz].
+    /// Lowest and highest frequency (Hz).
     #[arg(long, value_delimiter = ',', num_args = 1.., default_value = "100,1000")]
     band: Vec<f64>,
-    /// Check these frequencies [Hz] instead of proposing some.
+    /// Check these frequencies (Hz) instead of proposing some.
     #[arg(long, value_delimiter = ',', num_args = 1..)]
     check: Vec<f64>,
-    /// Phases of the frequencies to check [rad].
+    /// Phases of the frequencies to check (rad).
     #[arg(long, value_delimiter = ',', num_args = 1.., requires = "check")]
     phases: Vec<f64>,
-    /// Duration of the measurement [s].
+    /// Duration of the measurement (s).
     #[arg(long, default_value_t = 0.1)]
     duration: f64,
     /// Largest ratio of the responses of two parameters.
@@ -39,16 +39,16 @@ pub(crate) struct Plan {
     /// Tolerated crosstalk of one line, as a fraction of the weaker derivative.
     #[arg(long, default_value_t = 0.04)]
     crosstalk: f64,
-    /// Sampling rate [Hz].
+    /// Sampling rate (Hz).
     #[arg(long, default_value_t = 10_000.0)]
     rate: f64,
-    /// Amplitude of the perturbations [V].
+    /// Amplitude of the perturbations (V).
     #[arg(long, default_value_t = 8e-3)]
     amplitude: f64,
-    /// Response of the stronger parameters [nA/V].
+    /// Response of the stronger parameters (nA/V).
     #[arg(long, default_value_t = 123.0)]
     gradient: f64,
-    /// Noise density at 1 kHz [nA²/Hz].
+    /// Noise density at 1 kHz (nA²/Hz).
     #[arg(long, default_value_t = 1e-5)]
     noise: f64,
     /// Exponent of the noise, 0 to 2.

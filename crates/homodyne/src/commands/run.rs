@@ -119,6 +119,13 @@ impl Run {
             if self.threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { self.threads };
         let seconds = estimated_cpu_s(study)? / threads as f64;
         println!("estimated time  {:.1} s on {threads} threads (measured at up to three points)", seconds);
+        let remarks = first.findings();
+        if !remarks.is_empty() {
+            println!("frequencies     {} remarks at the first point:", remarks.len());
+            for remark in remarks.iter().take(5) {
+                println!("                {}", remark.message);
+            }
+        }
         let state = if path.exists() { "exists already" } else { "would be written" };
         println!("results         {} {state}", path.display());
         Ok(())

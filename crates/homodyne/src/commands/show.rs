@@ -57,8 +57,8 @@ fn print(results: &Results, only: Option<usize>, out: &mut impl Write) -> std::i
     }
     writeln!(
         out,
-        "{:>5} {:>12} {:>12} {:>10} {:>12} {:>7} {:>12} {:>12} {:>7}",
-        "param", "gradient", "MSE", "± s.e.", "exact", "dev.", "published", "bias exact", "dev."
+        "{:>5} {:>9} {:>12} {:>12} {:>10} {:>12} {:>7} {:>12} {:>12} {:>7}",
+        "param", "time [s]", "gradient", "MSE", "± s.e.", "exact", "dev.", "published", "bias exact", "dev."
     )?;
     let deviation = |name: &str, k: usize| -> f64 {
         let get = |suffix: &str| column(&format!("{name}{suffix}")).map_or(f64::NAN, |v| v[k]);
@@ -76,8 +76,9 @@ fn print(results: &Results, only: Option<usize>, out: &mut impl Write) -> std::i
         let get = |name: &str| column(name).map_or(f64::NAN, |v| v[k]);
         writeln!(
             out,
-            "{:>5} {:>12} {:>12} {:>10} {:>12} {:>7.2} {:>12} {:>12} {:>7.2}",
+            "{:>5} {:>9} {:>12} {:>12} {:>10} {:>12} {:>7.2} {:>12} {:>12} {:>7.2}",
             k % parameters + 1,
+            column("measurement_time_s").map_or(String::new(), |t| format!("{:.4}", t[k / parameters])),
             short(get("true_gradient")),
             short(*value),
             short(get("mse_standard_error")),
