@@ -148,15 +148,16 @@ fn of_eigenvalues(eigenvalues: &[f64], period: usize, lags: usize) -> Autocovari
     Autocovariance { variance, structure }
 }
 
-/// The smallest even number of the form 2^a 3^b 5^c that is at least `length`.
+/// The smallest even number of the form 2^a 3^b, or five times that, which is at least `length`: more factors of five make
+/// the transform slower than a somewhat longer one (2000 samples take 5.3 µs, 2048 take 3.7 µs).
 fn fast_length(length: usize) -> usize {
     let smooth = |mut n: usize| {
-        for p in [2, 3, 5] {
+        for p in [2, 3] {
             while n.is_multiple_of(p) {
                 n /= p;
             }
         }
-        n == 1
+        n == 1 || n == 5
     };
     (length..).find(|n| n.is_multiple_of(2) && smooth(*n)).expect("there is always a next power of two")
 }
