@@ -2,6 +2,17 @@
 //!
 //! A [`Device`] maps many parameter vectors to outputs at once and knows its exact gradient where one exists. It knows
 //! nothing of estimators or noise.
+//!
+//! ```
+//! use device::{Device, Polynomial, currents_na};
+//!
+//! // a third-order I-V curve with 20 nA at zero
+//! let curve = Polynomial::new(20.0, vec![vec![60.0, 45.0, -110.0]], None)?;
+//! let currents = currents_na(&curve, ndarray::array![[0.0], [0.1]].view())?;
+//! assert!((currents[1] - 26.34).abs() < 1e-12);
+//! assert!((curve.gradient(&[0.1]).unwrap()[[0, 0]] - 65.7).abs() < 1e-12); // nA/V
+//! # Ok::<(), device::DeviceError>(())
+//! ```
 
 mod error;
 mod linear;

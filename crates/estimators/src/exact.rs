@@ -4,9 +4,8 @@
 //! variance `Σ_nk W_n W_k r_{n−k} = ∫ S(f) |W(f)|² df`. It is computed in the time domain, from the structure
 //! function, which loses no digits to noise that the readout rejects.
 
-use noise::Autocovariance;
+use noise::{Autocovariance, transform};
 use num_complex::Complex64;
-use realfft::RealFftPlanner;
 
 use crate::amplitude::{Gaussian2, signed_amplitude_moments};
 use crate::experiment::{Experiment, Prepared, PreparedRecord};
@@ -46,8 +45,7 @@ impl<'a> Covariances<'a> {
     pub(crate) fn new(weights: &[f64], r: &'a Autocovariance) -> Self {
         let samples = r.lags();
         let length = (2 * samples).next_power_of_two();
-        let mut planner = RealFftPlanner::<f64>::new();
-        let forward = planner.plan_fft_forward(length);
+        let forward = transform::forward(length);
         let spectra = weights
             .chunks_exact(samples)
             .map(|row| {
@@ -59,7 +57,7 @@ impl<'a> Covariances<'a> {
             })
             .collect();
         let sums = weights.chunks_exact(samples).map(|row| row.iter().sum()).collect();
-        Self { r, sums, spectra, inverse: planner.plan_fft_inverse(length) }
+        Self { r, sums, spectra, inverse: transform::inverse(length) }
     }
 
     /// Of channels `a` and `b`.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use num_complex::Complex64;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
-use realfft::{ComplexToReal, RealFftPlanner};
+use realfft::ComplexToReal;
 
 use crate::autocovariance::Autocovariance;
 use crate::spectrum::Spectrum;
+use crate::transform;
 
 /// How often the embedding may be lengthened in search of a covariance without negative eigenvalues.
 const LENGTHENINGS: usize = 4;
@@ -46,7 +47,6 @@ impl CirculantGenerator {
     /// For records of `samples` samples at `rate_hz`.
     #[must_use]
     pub fn new(spectrum: &Spectrum, rate_hz: f64, samples: usize) -> Self {
-        let mut planner = RealFftPlanner::<f64>::new();
         let mut period = fast_length(2 * samples.max(2));
         let mut lengthenings = 0;
         let r = Autocovariance::of(spectrum, rate_hz, period / 2 + 1);
@@ -58,7 +58,7 @@ impl CirculantGenerator {
                 circle[j] = if lengthenings == 0 { r.at(j) } else { continued(&r, samples, half, j) };
                 circle[(period - j) % period] = circle[j];
             }
-            let forward = planner.plan_fft_forward(period);
+            let forward = transform::forward(period);
             let mut lines = forward.make_output_vec();
             forward.process(&mut circle, &mut lines).expect("lengths match the plan");
             let eigenvalues: Vec<f64> = lines.iter().map(|line| line.re).collect();
@@ -85,7 +85,7 @@ impl CirculantGenerator {
                 (e / period as f64 * if real_line { 1.0 } else { 0.5 }).sqrt()
             })
             .collect();
-        Self { samples, amplitude, autocovariance, transform: planner.plan_fft_inverse(period) }
+        Self { samples, amplitude, autocovariance, transform: transform::inverse(period) }
     }
 
     fn period(&self) -> usize {
@@ -138,8 +138,7 @@ fn continued(r: &Autocovariance, samples: usize, half: usize, j: usize) -> f64 {
 
 /// Autocovariance of the periodic noise with these eigenvalues.
 fn of_eigenvalues(eigenvalues: &[f64], period: usize, lags: usize) -> Autocovariance {
-    let mut planner = RealFftPlanner::<f64>::new();
-    let inverse = planner.plan_fft_inverse(period);
+    let inverse = transform::inverse(period);
     let mut input: Vec<Complex64> = eigenvalues.iter().map(|&e| Complex64::new(e, 0.0)).collect();
     let mut r = vec![0.0; period];
     inverse.process(&mut input, &mut r).expect("lengths match the plan");

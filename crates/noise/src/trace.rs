@@ -5,9 +5,8 @@ use std::path::Path;
 use ndarray::Array2;
 use num_complex::Complex64;
 use rand::{Rng, RngExt};
-use realfft::RealFftPlanner;
 
-use crate::{Autocovariance, NoiseError, welch};
+use crate::{Autocovariance, NoiseError, transform, welch};
 
 /// A measured noise trace that is replayed from random starting points, end joined to start, its mean removed.
 ///
@@ -93,15 +92,14 @@ impl Trace {
     #[must_use]
     pub fn autocovariance(&self, lags: usize) -> Autocovariance {
         let period = self.samples_na.len();
-        let mut planner = RealFftPlanner::<f64>::new();
-        let forward = planner.plan_fft_forward(period);
+        let forward = transform::forward(period);
         let mut lines = forward.make_output_vec();
         forward.process(&mut self.samples_na.clone(), &mut lines).expect("lengths match the plan");
         for line in &mut lines {
             *line = Complex64::new(line.norm_sqr(), 0.0);
         }
         let mut r = vec![0.0; period];
-        planner.plan_fft_inverse(period).process(&mut lines, &mut r).expect("lengths match the plan");
+        transform::inverse(period).process(&mut lines, &mut r).expect("lengths match the plan");
         let scale = (period as f64).powi(2);
         let variance = r[0] / scale;
         let structure = (0..lags).map(|k| variance - r[k % period] / scale).collect();

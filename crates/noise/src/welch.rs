@@ -3,7 +3,6 @@
 use std::f64::consts::PI;
 
 use num_complex::Complex64;
-use realfft::RealFftPlanner;
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 /// A one-sided density estimated from a record.
@@ -53,7 +52,7 @@ impl Welch {
     /// For segments of `segment` samples taken at `rate_hz`.
     #[must_use]
     pub fn new(rate_hz: f64, segment: usize) -> Self {
-        let transform = RealFftPlanner::<f64>::new().plan_fft_forward(segment);
+        let transform = crate::transform::forward(segment);
         let window = (0..segment).map(|n| (PI * n as f64 / segment as f64).sin().powi(2)).collect();
         Self {
             rate_hz,
