@@ -35,7 +35,7 @@ impl std::fmt::Debug for CirculantGenerator {
     }
 }
 
-/// Work space for [`CirculantGenerator::fill`], reused from record to record.
+/// Work space for [`CirculantGenerator::add_to`], reused from record to record.
 #[derive(Clone, Debug, Default)]
 pub struct CirculantScratch {
     spectrum: Vec<Complex64>,
