@@ -82,6 +82,33 @@ for engine in ('h5netcdf', 'netcdf4'):
 }
 
 #[test]
+fn every_shipped_scenario_obeys_the_json_schema_and_a_misspelt_key_does_not() {
+    let bench = Bench::new();
+    if !has(&bench, "jsonschema, tomllib") {
+        return;
+    }
+    std::fs::write(bench.path("schema.json"), bench.homodyne(&["schema"]).stdout).expect("written");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
+    passes(
+        &bench,
+        &format!(
+            "import glob, json, jsonschema, tomllib
+schema = json.load(open('schema.json'))
+files = glob.glob('{folder}/*.toml')
+assert len(files) >= 14
+for file in files:
+    jsonschema.validate(tomllib.load(open(file, 'rb')), schema)
+bad = tomllib.load(open(files[0], 'rb'))
+bad['study']['nmae'] = 'x'
+try: jsonschema.validate(bad, schema)
+except jsonschema.ValidationError: pass
+else: raise SystemExit('a misspelt key passed')
+"
+        ),
+    );
+}
+
+#[test]
 fn numpy_reads_the_export() {
     let bench = results();
     assert!(bench.homodyne(&["export", "out/small.h5", "--output", "small.npz"]).status.success());

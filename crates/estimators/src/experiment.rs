@@ -33,12 +33,13 @@ pub(crate) struct PreparedRecord {
     pub(crate) clean_na: Vec<f64>,
     pub(crate) clean_readings: Vec<f64>,
     folded: Option<Vec<f64>>,
+    references: Vec<Vec<f64>>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Prepared {
     Fixed { measurement: Measurement, records: Vec<PreparedRecord> },
-    Random { measurement: RandomMeasurement, weights: Vec<f64>, folded: Option<Vec<f64>> },
+    Random { measurement: RandomMeasurement, weights: Vec<f64>, folded: Option<Vec<f64>>, references: Vec<Vec<f64>> },
 }
 
 /// A measurement that can be repeated with fresh noise.
@@ -94,6 +95,10 @@ impl Experiment {
                 Ok(None)
             }
         };
+        let references = |channels: &[Channel], rate_hz: f64| -> Vec<Vec<f64>> {
+            let streamed = if route == Route::Streaming { channels } else { &[] };
+            streamed.iter().map(|c| c.reference_samples(rate_hz, generator.samples())).collect()
+        };
         let prepared = match scheme {
             Scheme::Fixed(measurement) => {
                 let mut records = Vec::with_capacity(measurement.records.len());
@@ -105,14 +110,16 @@ impl Experiment {
                     let mut clean_readings = vec![0.0; measurement.records[index].channels.len()];
                     dot::project(&weights, &clean_na, &mut clean_readings);
                     let folded = fold(&weights)?;
-                    records.push(PreparedRecord { weights, clean_na, clean_readings, folded });
+                    let references = references(&measurement.records[index].channels, measurement.rate_hz);
+                    records.push(PreparedRecord { weights, clean_na, clean_readings, folded, references });
                 }
                 Prepared::Fixed { measurement, records }
             }
             Scheme::Random(measurement) => {
                 let weights = measurement.weights();
                 let folded = fold(&weights)?;
-                Prepared::Random { measurement, weights, folded }
+                let references = references(&measurement.blocks, measurement.rate_hz);
+                Prepared::Random { measurement, weights, folded, references }
             }
         };
         Ok(Self { prepared, device, operating_point_volt, instrument, generator, gaussian, route })
@@ -146,7 +153,7 @@ impl Experiment {
                         &ReadPlan {
                             channels: &plan.channels,
                             filter: &measurement.filter,
-                            rate_hz: measurement.rate_hz,
+                            references: &record.references,
                             weights: &record.weights,
                             folded: record.folded.as_deref(),
                             clean_na: &record.clean_na,
@@ -169,7 +176,7 @@ impl Experiment {
                     }
                 }
             }
-            Prepared::Random { measurement, weights, folded } => {
+            Prepared::Random { measurement, weights, folded, references } => {
                 let directions = measurement.draw(rng);
                 let clean_na = self.clean_under_directions(measurement, &directions)?;
                 let mut clean_readings = vec![0.0; measurement.blocks.len()];
@@ -180,7 +187,7 @@ impl Experiment {
                     &ReadPlan {
                         channels: &measurement.blocks,
                         filter: &measurement.filter,
-                        rate_hz: measurement.rate_hz,
+                        references,
                         weights,
                         folded: folded.as_deref(),
                         clean_na: &clean_na,
@@ -216,8 +223,8 @@ impl Experiment {
         if self.route == Route::Weights {
             dot::project(plan.weights, record, readings);
         } else {
-            for (reading, channel) in readings.iter_mut().zip(plan.channels) {
-                *reading = channel.stream(plan.filter, plan.rate_hz, record);
+            for ((reading, channel), reference) in readings.iter_mut().zip(plan.channels).zip(plan.references) {
+                *reading = channel.stream(plan.filter, reference, record);
             }
         }
     }
@@ -291,7 +298,7 @@ impl Experiment {
 struct ReadPlan<'a> {
     channels: &'a [Channel],
     filter: &'a crate::filter::LowPass,
-    rate_hz: f64,
+    references: &'a [Vec<f64>],
     weights: &'a [f64],
     folded: Option<&'a [f64]>,
     clean_na: &'a [f64],

@@ -92,16 +92,24 @@ impl Channel {
         weights
     }
 
-    /// The same number by a streaming lock-in: multiply, filter sample by sample, read at the end of each window.
+    /// The reference at each of `samples` samples, for [`Channel::stream`].
     #[must_use]
-    pub fn stream(&self, filter: &LowPass, rate_hz: f64, record_na: &[f64]) -> f64 {
+    pub fn reference_samples(&self, rate_hz: f64, samples: usize) -> Vec<f64> {
+        (0..samples).map(|n| self.reference.value(n, rate_hz)).collect()
+    }
+
+    /// The same number by a streaming lock-in: multiply with the reference, filter sample by sample, read at the end of each
+    /// window.
+    #[must_use]
+    pub fn stream(&self, filter: &LowPass, reference: &[f64], record_na: &[f64]) -> f64 {
         self.windows
             .iter()
             .map(|window| {
+                let span = window.start..window.start + window.length;
                 let mut state = filter.start(window.length);
                 let mut reading = 0.0;
-                for (k, y) in record_na[window.start..window.start + window.length].iter().enumerate() {
-                    reading = state.push(y * self.reference.value(window.start + k, rate_hz));
+                for (y, r) in record_na[span.clone()].iter().zip(&reference[span]) {
+                    reading = state.push(y * r);
                 }
                 window.factor * reading
             })

@@ -647,6 +647,32 @@ pub struct Scenario {
     pub sweep: Option<crate::axes::SweepSchema>,
 }
 
+/// Keys that a scenario file cannot do without; any other may be given by the sweep instead.
+const ALWAYS_REQUIRED: [&str; 11] =
+    ["study", "name", "kind", "from", "to", "points", "random", "values", "bits", "low", "high"];
+
+/// The JSON Schema of scenario files.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    let mut tree = schemars::schema_for!(Scenario).to_value();
+    relax(&mut tree);
+    tree
+}
+
+/// Takes out of every `required` what a sweep may give.
+fn relax(tree: &mut serde_json::Value) {
+    match tree {
+        serde_json::Value::Object(map) => {
+            if let Some(serde_json::Value::Array(required)) = map.get_mut("required") {
+                required.retain(|key| key.as_str().is_some_and(|key| ALWAYS_REQUIRED.contains(&key)));
+            }
+            map.values_mut().for_each(relax);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(relax),
+        _ => {}
+    }
+}
+
 /// Top-level tables of a scenario.
 const SECTIONS: [&str; 9] =
     ["study", "device", "noise", "sampling", "estimator", "response", "spectrum", "figure", "sweep"];

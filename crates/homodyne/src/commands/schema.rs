@@ -1,5 +1,5 @@
 use clap::Args;
-use sweep::scenario::Scenario;
+use sweep::scenario;
 
 use crate::failure::Failure;
 
@@ -9,7 +9,7 @@ pub(crate) struct Schema {}
 
 impl Schema {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        println!("{:#}", schemars::schema_for!(Scenario).to_value());
+        println!("{:#}", scenario::schema());
         Ok(())
     }
 }
