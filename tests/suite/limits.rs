@@ -49,3 +49,33 @@ fn parameters_may_differ_in_number_between_points() {
     assert_eq!(bias.len(), 4);
     assert!(bias[1].is_nan() && bias[3].is_finite());
 }
+
+#[test]
+fn zipped_and_vector_valued_axes_keep_their_values() {
+    let zip = "sweep.zip=[{ \"estimator.duration_s\" = [0.1, 0.2], \"estimator.amplitude_volt\" = [0.02, 0.01] }]";
+    let r = run_text(QUIET, &[zip, "sweep.\"device.operating_point_volt\"=[[0.0, 0.1], [0.2, 0.3], [0.4, 0.5]]"]);
+    let mse = variable(&r, "mse");
+    assert_eq!(r.shape(mse), [2, 3, 2]);
+    assert_eq!(variable(&r, "estimator.amplitude_volt").values, [0.02, 0.01]);
+    let points = variable(&r, "device.operating_point_volt.values");
+    assert_eq!(r.shape(points), [3, 2]);
+    assert_eq!(points.values, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]);
+}
+
+/// A spectrum measured from a power law, read from a file, gives that law's errors.
+#[test]
+fn a_tabulated_spectrum_is_read_from_csv() {
+    let path = std::env::temp_dir().join(format!("homodyne-psd-{}.csv", std::process::id()));
+    let rows: String = (0..=38)
+        .map(|k| 10.0_f64.powf(f64::from(k) / 10.0))
+        .map(|f| format!("{f:e},{:e}\n", 1e-5 * (1000.0 / f).powf(1.5)))
+        .collect();
+    std::fs::write(&path, format!("frequency_hz,psd_na2_per_hz\n{rows}")).expect("a table");
+    let table = format!("noise={{ kind = \"tabulated\", file = {:?} }}", path.display().to_string());
+    let law = "noise={ kind = \"power-law\", psd_na2_per_hz = 1e-5, at_hz = 1000.0, exponent = 1.5, corner_hz = 1.0 }";
+    let (a, b) = (run_text(QUIET, &[&table]), run_text(QUIET, &[law]));
+    for (x, y) in variable(&a, "variance_exact").values.iter().zip(&variable(&b, "variance_exact").values) {
+        assert!(*x > 0.0 && (x / y - 1.0).abs() < 1e-6, "{x} {y}");
+    }
+    std::fs::remove_file(&path).expect("cleaned up");
+}

@@ -11,7 +11,7 @@ use noise::welch::Welch;
 use rayon::prelude::*;
 use toml::Value;
 
-use crate::axes;
+use crate::axes::{self, AxisKey};
 use crate::error::SweepError;
 use crate::moments::{Estimated, Moments};
 use crate::results::{Coordinate, Dimension, Results, Variable, units_of};
@@ -58,67 +58,58 @@ pub fn run(study: &Study, threads: usize, progress: &dyn Progress) -> Result<Res
     Ok(results)
 }
 
-/// Axes of the sweep as dimensions, and the values of vector-valued and zipped keys as variables over them.
+/// Axes of the sweep as dimensions, then the components of vector-valued keys; and the values of vector-valued, named and
+/// zipped keys as variables over them.
 fn sweep_dimensions(study: &Study) -> (Vec<Dimension>, Vec<Variable>) {
-    let (mut dimensions, mut variables) = (Vec::new(), Vec::new());
-    let mut component_lengths: Vec<(String, usize)> = Vec::new();
-    for axis in &study.axes {
-        let position = dimensions.len();
+    let (mut dimensions, mut components, mut variables) = (Vec::new(), Vec::new(), Vec::new());
+    for (position, axis) in study.axes.iter().enumerate() {
         for (k, key) in axis.keys.iter().enumerate() {
             let scalars: Option<Vec<f64>> = key.values.iter().map(as_number).collect();
-            let vectors: Option<Vec<Vec<f64>>> = key
-                .values
-                .iter()
-                .map(|v| v.as_array().map(|a| a.iter().map(as_number).collect::<Option<Vec<f64>>>()))
-                .map(Option::flatten)
-                .collect();
-            let numbered = || Coordinate::Numbers((0..axis.len()).map(|i| i as f64).collect());
-            let (coordinate, units) = match (&key.labels, &scalars, &vectors) {
-                (Some(labels), _, _) => (Coordinate::Labels(labels.clone()), String::new()),
-                (None, Some(x), _) => (Coordinate::Numbers(x.clone()), units_of(&key.path).to_owned()),
-                (None, None, Some(_)) => (numbered(), "1".to_owned()),
-                (None, None, None) => (Coordinate::Labels(key.values.iter().map(label).collect()), String::new()),
-            };
+            let vectors: Option<Vec<Vec<f64>>> = key.values.iter().map(as_numbers).collect();
             if k == 0 {
-                dimensions.push(Dimension { name: key.path.clone(), coordinate, units });
+                dimensions.push(axis_dimension(key, scalars.as_deref(), vectors.is_some()));
             }
-            let detail = |name: String, dimensions: Vec<usize>, values: Vec<f64>| Variable {
+            let (name, over, values) = match (scalars, vectors) {
+                (Some(x), _) if k > 0 => (key.path.clone(), vec![position], x),
+                (Some(x), _) if key.labels.is_some() => (format!("{}.values", key.path), vec![position], x),
+                (None, Some(rows)) => {
+                    let width = rows.iter().map(Vec::len).max().unwrap_or(0);
+                    let component = study.axes.len() + components.len();
+                    components.push(counting(&format!("{}.component", key.path), width, 1));
+                    let padded = |row: &Vec<f64>| -> Vec<f64> {
+                        (0..width).map(|i| row.get(i).copied().unwrap_or(f64::NAN)).collect()
+                    };
+                    let flat = rows.iter().flat_map(padded).collect();
+                    (format!("{}.values", key.path), vec![position, component], flat)
+                }
+                _ => continue,
+            };
+            variables.push(Variable {
                 name,
-                dimensions,
+                dimensions: over,
                 values,
                 units: units_of(&key.path).to_owned(),
                 long_name: format!("values of {} along its axis", key.path),
-            };
-            match (scalars, vectors) {
-                (Some(x), _) if k > 0 || key.labels.is_some() => {
-                    let name = if k == 0 { format!("{}.values", key.path) } else { key.path.clone() };
-                    variables.push(detail(name, vec![position], x));
-                }
-                (None, Some(rows)) => {
-                    let width = rows.iter().map(Vec::len).max().unwrap_or(0);
-                    let flat = rows.iter().flat_map(|r| (0..width).map(|i| r.get(i).copied().unwrap_or(f64::NAN)));
-                    let name = format!("{}.component", key.path);
-                    component_lengths.push((name, width));
-                    // the second dimension is appended below, behind all axes
-                    let mut variable = detail(format!("{}.values", key.path), vec![position], flat.collect());
-                    variable.dimensions.push(usize::MAX - component_lengths.len());
-                    variables.push(variable);
-                }
-                _ => {}
-            }
+            });
         }
     }
-    for (k, (name, width)) in component_lengths.into_iter().enumerate() {
-        let position = dimensions.len();
-        let coordinate = Coordinate::Numbers((1..=width).map(|i| i as f64).collect());
-        dimensions.push(Dimension { name, coordinate, units: "1".to_owned() });
-        for d in variables.iter_mut().flat_map(|v| &mut v.dimensions) {
-            if *d == usize::MAX - (k + 1) {
-                *d = position;
-            }
-        }
-    }
+    dimensions.extend(components);
     (dimensions, variables)
+}
+
+/// The dimension of an axis: its names, its numbers, or, for vectors, their numbers in order.
+fn axis_dimension(key: &AxisKey, scalars: Option<&[f64]>, vectors: bool) -> Dimension {
+    let (coordinate, units) = match (&key.labels, scalars) {
+        (Some(labels), _) => (Coordinate::Labels(labels.clone()), ""),
+        (None, Some(x)) => (Coordinate::Numbers(x.to_vec()), units_of(&key.path)),
+        (None, None) if vectors => (Coordinate::Numbers((0..key.values.len()).map(|i| i as f64).collect()), "1"),
+        (None, None) => (Coordinate::Labels(key.values.iter().map(label).collect()), ""),
+    };
+    Dimension { name: key.path.clone(), coordinate, units: units.to_owned() }
+}
+
+fn as_numbers(value: &Value) -> Option<Vec<f64>> {
+    value.as_array()?.iter().map(as_number).collect()
 }
 
 fn as_number(value: &Value) -> Option<f64> {

@@ -3,7 +3,6 @@ use std::time::{Instant, SystemTime};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sweep::results::Coordinate;
 use sweep::run::{Progress, estimated_cpu_s, total_repetitions};
 use sweep::{Document, Results, Study, store};
 
@@ -149,8 +148,4 @@ fn stamp(results: &mut Results) {
     ] {
         results.attributes.push((name.to_owned(), value));
     }
-    debug_assert!(results.dimensions.iter().all(|d| match &d.coordinate {
-        Coordinate::Numbers(x) => !x.is_empty(),
-        Coordinate::Labels(x) => !x.is_empty(),
-    }));
 }
