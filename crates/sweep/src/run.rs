@@ -55,6 +55,7 @@ pub fn run(study: &Study, threads: usize, progress: &dyn Progress) -> Result<Res
     text.insert(1, ("scenario".to_owned(), study.document.text.clone()));
     text.insert(2, ("scenario_resolved".to_owned(), study.resolved_text()));
     text.insert(3, ("seed".to_owned(), study.section.seed.to_string()));
+    text.insert(4, ("repetitions".to_owned(), study.section.repetitions.to_string()));
     Ok(results)
 }
 

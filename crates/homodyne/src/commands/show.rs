@@ -34,7 +34,7 @@ impl Show {
 }
 
 fn print(results: &Results, only: Option<usize>, out: &mut impl Write) -> std::io::Result<()> {
-    for name in ["study", "seed", "program_version", "git_revision", "created", "host", "exact_gap"] {
+    for name in ["study", "seed", "repetitions", "program_version", "git_revision", "created", "host", "exact_gap"] {
         if let Some(value) = results.attribute(name) {
             writeln!(out, "{name:16}{value}")?;
         }
@@ -64,9 +64,10 @@ fn print(results: &Results, only: Option<usize>, out: &mut impl Write) -> std::i
         let get = |suffix: &str| column(&format!("{name}{suffix}")).map_or(f64::NAN, |v| v[k]);
         (get("") - get("_exact")) / get("_standard_error")
     };
-    let mut squares = Vec::new();
+    let mut squares_of_point: Vec<Vec<f64>> = vec![Vec::new(); mse.values.len() / parameters.max(1)];
     for (k, value) in mse.values.iter().enumerate() {
-        squares.extend(["bias", "variance"].map(|name| deviation(name, k)).into_iter().filter(|d| d.is_finite()));
+        let both = ["bias", "variance"].map(|name| deviation(name, k).powi(2));
+        squares_of_point[k / parameters].extend(both.into_iter().filter(|d| d.is_finite()));
         if only.is_some_and(|p| k % parameters + 1 != p) {
             continue;
         }
@@ -89,18 +90,36 @@ fn print(results: &Results, only: Option<usize>, out: &mut impl Write) -> std::i
             deviation("bias", k),
         )?;
     }
-    if !squares.is_empty() {
-        let n = squares.len() as f64;
-        let mean_square = squares.iter().map(|d| d * d).sum::<f64>() / n;
-        let largest = squares.iter().fold(0.0_f64, |a, d| a.max(d.abs()));
+    summarize(&squares_of_point, out)?;
+    let repetitions: Option<u64> = results.attribute("repetitions").and_then(|n| n.parse().ok());
+    if repetitions.is_some_and(|n| n < FEW_REPETITIONS) {
         writeln!(
             out,
-            "\n{n} deviations of bias and variance from exact, in standard errors: mean square {mean_square:.3} \
-             (expected 1 ± {:.3}), largest {largest:.2}",
-            (2.0 / n).sqrt()
+            "with fewer than {FEW_REPETITIONS} repetitions, standard errors are themselves too uncertain to judge by"
         )?;
     }
     Ok(())
+}
+
+/// Fewer repetitions than this leave the estimated standard errors more than 10 % uncertain.
+const FEW_REPETITIONS: u64 = 100;
+
+/// Mean square of all deviations, with its standard error between points: parameters measured in one record are correlated.
+fn summarize(squares_of_point: &[Vec<f64>], out: &mut impl Write) -> std::io::Result<()> {
+    let squares: Vec<f64> = squares_of_point.iter().flatten().copied().collect();
+    if squares.is_empty() {
+        return Ok(());
+    }
+    let n = squares.len() as f64;
+    let mean_square = squares.iter().sum::<f64>() / n;
+    let spread: f64 = squares_of_point.iter().map(|p| p.iter().map(|d| d - mean_square).sum::<f64>().powi(2)).sum();
+    let largest = squares.iter().fold(0.0_f64, |a, d| a.max(d.sqrt()));
+    writeln!(
+        out,
+        "\n{n} deviations of bias and variance from exact, in standard errors: mean square {mean_square:.3} ± {:.3} \
+         (expected 1), largest {largest:.2}",
+        spread.sqrt() / n
+    )
 }
 
 fn coordinate(results: &Results, variable: &Variable, position: usize, dimension: usize, flat: usize) -> String {
