@@ -163,3 +163,53 @@ fn plans_that_cannot_work() {
     assert_eq!(code(&["plan", "--exponent", "7"]), Some(2));
     assert_eq!(code(&["nonsense"]), Some(2));
 }
+
+/// Any value at any key ends in a result or in a message: never in a panic, never in another exit code.
+#[test]
+fn no_value_of_any_key_makes_the_program_panic() {
+    let bench = Bench::new();
+    let scenario = bench.write("any.toml", SCENARIO);
+    let keys = [
+        "study.name",
+        "study.seed",
+        "study.route",
+        "study.kind",
+        "device.gradient_na_per_volt",
+        "device.offset_na",
+        "device.operating_point_volt",
+        "noise.kind",
+        "noise.psd_na2_per_hz",
+        "noise.at_hz",
+        "noise.exponent",
+        "noise.corner_hz",
+        "sampling.rate_hz",
+        "estimator.kind",
+        "estimator.readout",
+        "estimator.amplitude_volt",
+        "estimator.duration_s",
+        "estimator.frequencies_hz",
+        "estimator.frequencies_hz.top",
+        "estimator.phases_rad",
+        "estimator.quadrature",
+        "estimator.filter",
+        "estimator.filter.order",
+        "estimator.filter.settled",
+        "estimator.filter.cutoff_hz",
+        "estimator.instrument.delay_samples",
+        "estimator.instrument.hold_samples",
+        "estimator.instrument.ramp_s",
+        "figure.parameter",
+        "figure.x",
+        "sweep",
+    ];
+    let values = ["0", "-1", "1", "3", "1e-300", "1e300", "true", "nan", "\"word\"", "[]", "[1]", "[1, 2]", "{}"];
+    for key in keys {
+        for value in values {
+            let change = format!("{key}={value}");
+            let output = bench.run(&scenario, &["--overwrite", "--set", "study.repetitions=2", "--set", &change]);
+            let message = text(&output.stderr);
+            assert!(matches!(output.status.code(), Some(0 | 2)), "{change}: {:?} {message}", output.status);
+            assert!(!message.contains("panicked"), "{change}: {message}");
+        }
+    }
+}

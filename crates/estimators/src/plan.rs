@@ -176,16 +176,19 @@ impl Scheme {
     }
 }
 
+/// Most samples in a record: 1000 s at 10 kHz.
+const MOST_SAMPLES: f64 = 1e7;
+
 /// Number of samples in `duration_s`, at least `least`.
 pub(crate) fn samples_in(duration_s: f64, rate_hz: f64, least: usize) -> Result<usize, crate::EstimatorError> {
     let duration_s = crate::error::positive("estimator.duration_s", duration_s)?;
     let rate_hz = crate::error::positive("sampling.rate_hz", rate_hz)?;
     let samples = (duration_s * rate_hz).round();
-    if samples < least as f64 || samples > 1e9 {
+    if samples < least as f64 || samples > MOST_SAMPLES {
         return Err(crate::EstimatorError::setting(
             "estimator.duration_s",
             duration_s,
-            format!("makes {samples} samples at {rate_hz} Hz: {least} to 10⁹ are allowed here"),
+            format!("makes {samples} samples at {rate_hz} Hz: {least} to {MOST_SAMPLES:e} are allowed here"),
         ));
     }
     Ok(samples as usize)

@@ -18,6 +18,9 @@ pub struct PowerLaw {
     pub corner_hz: f64,
 }
 
+/// Densities above this would overflow when they are squared.
+const DENSEST: f64 = 1e100;
+
 impl PowerLaw {
     /// Checks the numbers.
     ///
@@ -44,6 +47,11 @@ impl PowerLaw {
                 self.corner_hz,
                 "must be positive for an exponent of 1 or more: the variance is infinite otherwise",
             );
+        }
+        // without a corner the density diverges at 0, but for exponents below 1 its integral does not
+        let lowest_hz = if self.corner_hz > 0.0 { 0.0 } else { self.at_hz };
+        if self.density(lowest_hz) > DENSEST || self.density(lowest_hz).is_nan() {
+            return out("psd_na2_per_hz", self.psd_na2_per_hz, "makes a density above 1e100 nA²/Hz at the corner");
         }
         Ok(self)
     }

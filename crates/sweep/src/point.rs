@@ -419,8 +419,12 @@ fn check_spectrum(scenario: &Scenario) -> Result<(), KeyError> {
         let message = format!("found {}: must hold 16 to 10⁸ samples", spectrum.segment_s);
         return Err(KeyError::new("spectrum.segment_s", message));
     }
-    if spectrum.duration_s < spectrum.segment_s {
-        let message = format!("found {}: must be at least segment_s ({})", spectrum.duration_s, spectrum.segment_s);
+    let record = spectrum.duration_s * scenario.sampling.rate_hz;
+    if spectrum.duration_s < spectrum.segment_s || record.is_nan() || record > 1e8 {
+        let message = format!(
+            "found {}: must be at least segment_s ({}) and hold at most 10⁸ samples",
+            spectrum.duration_s, spectrum.segment_s
+        );
         return Err(KeyError::new("spectrum.duration_s", message));
     }
     if !(spectrum.confidence > 0.0 && spectrum.confidence < 1.0) {
