@@ -2,12 +2,12 @@
 # Finds libhdf5 with its headers; installs it with apt where that is possible; says what to type elsewhere.
 set -eu
 
+# h5cc alone is no sign: Debian leaves it behind when libhdf5-dev is removed
 found() {
     [ -n "${HDF5_DIR:-}" ] && [ -e "$HDF5_DIR/include/hdf5.h" ] && return 0
     for name in hdf5 hdf5-serial; do
-        pkg-config --exists "$name" 2>/dev/null && return 0
+        directory=$(pkg-config --variable=includedir "$name" 2>/dev/null) && [ -e "$directory/hdf5.h" ] && return 0
     done
-    command -v h5cc >/dev/null 2>&1 && return 0
     for header in /usr/include/hdf5.h /usr/include/hdf5/serial/hdf5.h /usr/local/include/hdf5.h /opt/homebrew/include/hdf5.h; do
         [ -e "$header" ] && return 0
     done
