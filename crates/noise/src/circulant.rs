@@ -107,13 +107,15 @@ impl CirculantGenerator {
     /// Adds one new record \[nA\] to `record`, which must have the generator's length.
     pub fn add_to<R: Rng + ?Sized>(&self, rng: &mut R, scratch: &mut CirculantScratch, record: &mut [f64]) {
         assert_eq!(record.len(), self.samples, "record of another length");
+        scratch.spectrum.resize(self.amplitude.len(), Complex64::default());
+        for (line, amplitude) in scratch.spectrum.iter_mut().zip(&self.amplitude) {
+            let (re, im): (f64, f64) = (StandardNormal.sample(rng), StandardNormal.sample(rng));
+            *line = Complex64::new(amplitude * re, amplitude * im);
+        }
+        // the lines at 0 and at half the sampling rate are real
         let last = self.amplitude.len() - 1;
-        scratch.spectrum.clear();
-        scratch.spectrum.extend(self.amplitude.iter().enumerate().map(|(k, &a)| {
-            let re: f64 = StandardNormal.sample(rng);
-            let im: f64 = if k == 0 || k == last { 0.0 } else { StandardNormal.sample(rng) };
-            Complex64::new(a * re, a * im)
-        }));
+        scratch.spectrum[0].im = 0.0;
+        scratch.spectrum[last].im = 0.0;
         scratch.periodic.resize(self.period(), 0.0);
         scratch.transform.resize(self.transform.get_scratch_len(), Complex64::default());
         self.transform
