@@ -1,23 +1,17 @@
 //! h5py, xarray and h5dump read the results; NumPy reads the export.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::{Bench, SCENARIO, text};
 
 /// The Python to use: `HOMODYNE_PYTHON`, or `python3`.
-fn python(bench: &Bench, script: &str) -> std::process::Output {
+fn run_python(bench: &Bench, script: &str) -> std::io::Result<Output> {
     let python = std::env::var("HOMODYNE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    Command::new(python).arg("-c").arg(script).current_dir(bench.folder.path()).output().expect("Python starts")
+    Command::new(python).arg("-c").arg(script).current_dir(bench.folder.path()).output()
 }
 
 fn has(bench: &Bench, modules: &str) -> bool {
-    let python_name = std::env::var("HOMODYNE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(python_name)
-        .arg("-c")
-        .arg(format!("import {modules}"))
-        .current_dir(bench.folder.path())
-        .output()
-        .is_ok_and(|o| o.status.success());
+    let found = run_python(bench, &format!("import {modules}")).is_ok_and(|o| o.status.success());
     if !found {
         eprintln!("skipped: no Python with {modules} (set HOMODYNE_PYTHON to one that has them)");
     }
@@ -33,7 +27,7 @@ fn results() -> Bench {
 }
 
 fn passes(bench: &Bench, script: &str) {
-    let output = python(bench, script);
+    let output = run_python(bench, script).expect("Python starts");
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
 

@@ -3,7 +3,7 @@
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::FilterSettings;
 use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, samples_in};
-use crate::readout::{Channel, Component, Reference, Window};
+use crate::readout::{Channel, Reference, Window};
 
 /// Which two levels are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl FiniteDifferences {
                 ];
                 RecordPlan {
                     drives: vec![Drive { parameter: m, waveform: Waveform::Levels(vec![(0, low), (half, alpha)]) }],
-                    channels: vec![Channel { reference: Reference::One, component: Component::X, windows }],
+                    channels: vec![Channel { reference: Reference::One, windows }],
                     parameter_of_channel: vec![m],
                 }
             })

@@ -84,7 +84,7 @@ impl Experiment {
     pub fn exact(&self, true_gradient: &[f64]) -> Result<ExactErrors, crate::EstimatorError> {
         let (mean, variance) = match &self.prepared {
             Prepared::Fixed { measurement, records } => self.exact_fixed(measurement, records),
-            Prepared::Random { measurement, .. } => self.exact_random(measurement)?,
+            Prepared::Random { measurement, weights, .. } => self.exact_random(measurement, weights)?,
         };
         let bias = mean.iter().zip(true_gradient).map(|(m, g)| m - g).collect();
         Ok(ExactErrors { bias, variance })
@@ -175,17 +175,20 @@ impl Experiment {
             && self.instrument.is_instantaneous()
     }
 
-    fn exact_random(&self, measurement: &RandomMeasurement) -> Result<(Vec<f64>, Vec<f64>), crate::EstimatorError> {
+    fn exact_random(
+        &self,
+        measurement: &RandomMeasurement,
+        weights: &[f64],
+    ) -> Result<(Vec<f64>, Vec<f64>), crate::EstimatorError> {
         let parameters = measurement.parameters();
         if self.exact_gap().is_some() {
             return Ok((vec![f64::NAN; parameters], vec![f64::NAN; parameters]));
         }
-        let weights = measurement.weights();
-        let covariances = Covariances::new(&weights, self.generator.autocovariance());
+        let covariances = Covariances::new(weights, self.generator.autocovariance());
         let inverse_square = measurement.distribution.mean_inverse_square();
         let noise: f64 = (0..measurement.blocks.len()).map(|k| covariances.of(k, k)).sum::<f64>() * inverse_square;
         let (mean, mut variance) = if self.device.is_affine() && self.instrument.drives_linearly() {
-            self.directions_on_affine_device(measurement, &weights)?
+            self.directions_on_affine_device(measurement, weights)?
         } else {
             self.directions_enumerated(measurement)?
         };

@@ -179,8 +179,11 @@ impl Experiment {
             Prepared::Random { measurement, weights, folded, references } => {
                 let directions = measurement.draw(rng);
                 let clean_na = self.clean_under_directions(measurement, &directions)?;
-                let mut clean_readings = vec![0.0; measurement.blocks.len()];
-                dot::project(weights, &clean_na, &mut clean_readings);
+                let mut clean_readings = Vec::new();
+                if self.route == Route::Folded {
+                    clean_readings.resize(measurement.blocks.len(), 0.0);
+                    dot::project(weights, &clean_na, &mut clean_readings);
+                }
                 self.read_record(
                     rng,
                     workspace,

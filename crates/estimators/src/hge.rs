@@ -5,7 +5,7 @@ use std::f64::consts::FRAC_PI_2;
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::FilterSettings;
 use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, samples_in};
-use crate::readout::{Channel, Component, Reference, Window};
+use crate::readout::{Channel, Reference, Window};
 
 /// One parameter after the other, or all at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,12 @@ impl Hge {
         ((0..parameters).map(frequency).collect(), (0..parameters).map(phase).collect())
     }
 
+    /// Amplitude of parameter `m` \[V\].
+    #[must_use]
+    pub fn amplitude_of(&self, m: usize) -> f64 {
+        self.amplitude_volt[if self.amplitude_volt.len() == 1 { 0 } else { m }]
+    }
+
     /// The measurement of `parameters` derivatives.
     ///
     /// # Errors
@@ -111,11 +117,11 @@ impl Hge {
         let channels = |m: usize| -> Vec<Channel> {
             let windows = vec![Window { start: 0, length: samples, factor: 2.0 / amplitude_volt[m] }];
             let reference = Reference::Sine { frequency_hz: self.frequencies_hz[m], phase_rad: self.phases_rad[m] };
-            let x = Channel { reference, component: Component::X, windows: windows.clone() };
+            let x = Channel { reference, windows: windows.clone() };
             match self.readout {
                 LockInReadout::X => vec![x],
                 LockInReadout::R => {
-                    vec![x, Channel { reference: reference.quarter_ahead(), component: Component::Y, windows }]
+                    vec![x, Channel { reference: reference.quarter_ahead(), windows }]
                 }
             }
         };

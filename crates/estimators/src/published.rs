@@ -18,8 +18,7 @@ pub fn mean_squared_error(
     density: impl Fn(f64) -> f64,
 ) -> Vec<f64> {
     let response2 = |f: f64| prototype_response(hge.filter.order, cutoff_hz, f).powi(2);
-    let amplitude = |m: usize| hge.amplitude_volt[if hge.amplitude_volt.len() == 1 { 0 } else { m }];
-    let current = |m: usize| gradient_na_per_volt[m].abs() * amplitude(m);
+    let current = |m: usize| gradient_na_per_volt[m].abs() * hge.amplitude_of(m);
     let in_quadrature =
         hge.phases_rad.iter().any(|phase| phase.to_bits() != hge.phases_rad[0].to_bits()) && hge.mode == Mode::Parallel;
     (0..gradient_na_per_volt.len())
@@ -40,7 +39,7 @@ pub fn mean_squared_error(
                     })
                     .sum(),
             };
-            (second_harmonic + noise + parallel) / (0.5 * amplitude(m)).powi(2)
+            (second_harmonic + noise + parallel) / (0.5 * hge.amplitude_of(m)).powi(2)
         })
         .collect()
 }

@@ -8,7 +8,7 @@ use rand::{Rng, RngExt};
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::{FilterSettings, LowPass};
 use crate::plan::samples_in;
-use crate::readout::{Channel, Component, Reference, Window};
+use crate::readout::{Channel, Reference, Window};
 
 /// Law of the components of a random direction; symmetric, of unit variance, bounded away from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +116,6 @@ pub struct RandomMeasurement {
 fn averaged_blocks(factors: &[f64], blocks: usize, window: usize) -> Vec<Channel> {
     let block = |k: usize| Channel {
         reference: Reference::One,
-        component: Component::X,
         windows: factors
             .iter()
             .enumerate()

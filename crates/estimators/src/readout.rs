@@ -18,15 +18,6 @@ pub enum Reference {
     },
 }
 
-/// Which component of the lock-in a channel is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Component {
-    /// In phase with the perturbation.
-    X,
-    /// A quarter period ahead.
-    Y,
-}
-
 impl Reference {
     /// Its value at sample `n`.
     #[must_use]
@@ -68,8 +59,6 @@ pub struct Window {
 pub struct Channel {
     /// What the output is multiplied with.
     pub reference: Reference,
-    /// In phase or a quarter ahead.
-    pub component: Component,
     /// Where it is read.
     pub windows: Vec<Window>,
 }

@@ -4,7 +4,7 @@
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::LowPass;
 use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, samples_in};
-use crate::readout::{Channel, Component, Reference, Window};
+use crate::readout::{Channel, Reference, Window};
 
 /// Settings of code-multiplexed measurement with Walsh codes.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +67,6 @@ impl Walsh {
         let channels = (0..parameters)
             .map(|m| Channel {
                 reference: Reference::One,
-                component: Component::X,
                 windows: (0..total)
                     .map(|c| Window {
                         start: c * chip_samples,

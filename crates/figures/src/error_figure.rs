@@ -8,6 +8,7 @@ use crate::axis::{Scale, plain};
 use crate::error::FigureError;
 use crate::plot::{Dash, GREY, Item, Marker, PALETTE, Plot, Series};
 use crate::render::spanning;
+use crate::variable;
 
 /// Most series that one panel shows.
 const MOST_SERIES: usize = 8;
@@ -47,24 +48,11 @@ pub(crate) fn pretty_units(units: &str) -> String {
     units.replace("^2", "²").replace("^3", "³")
 }
 
-/// Walks through the values of a variable at fixed indices.
-struct Reader<'r> {
-    results: &'r Results,
-}
-
-impl Reader<'_> {
-    /// Value at the indices given by dimension.
-    fn at(&self, variable: &Variable, index_of: &dyn Fn(usize) -> usize) -> f64 {
-        let mut flat = 0;
-        for &d in &variable.dimensions {
-            flat = flat * self.results.dimensions[d].coordinate.len() + index_of(d);
-        }
-        variable.values[flat]
-    }
-}
-
-fn variable<'r>(results: &'r Results, name: &str) -> Result<&'r Variable, FigureError> {
-    results.variable(name).ok_or_else(|| FigureError::Missing { what: format!("the variable `{name}`") })
+/// Value of a variable at the index that `index_of` gives along each of its dimensions.
+fn value_at(results: &Results, variable: &Variable, index_of: &dyn Fn(usize) -> usize) -> f64 {
+    let flat =
+        variable.dimensions.iter().fold(0, |flat, &d| flat * results.dimensions[d].coordinate.len() + index_of(d));
+    variable.values[flat]
 }
 
 pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
@@ -77,7 +65,6 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let standard_error = variable(results, &format!("{quantity}_standard_error"))?;
     let exact = variable(results, &format!("{quantity}_exact"))?;
     let published = results.variable("mse_published").filter(|_| quantity != "bias");
-    let reader = Reader { results };
     let swept: Vec<usize> = monte_carlo.dimensions[..monte_carlo.dimensions.len() - 1].to_vec();
     let parameter_dimension = monte_carlo.dimensions[monte_carlo.dimensions.len() - 1];
     let dimension_named = |path: &str| {
@@ -112,7 +99,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let time = results.variable("measurement_time_s");
     let value_of_time = |k: usize, fixed: &[(usize, usize)]| {
         time.map_or(f64::NAN, |time| {
-            reader.at(time, &|d| {
+            value_at(results, time, &|d| {
                 if d == x_dimension { k } else { fixed.iter().find(|(f, _)| *f == d).map_or(0, |(_, i)| *i) }
             })
         })
@@ -132,7 +119,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         let colour = PALETTE[combination];
         let marker = [Marker::Disc, Marker::Square, Marker::Triangle, Marker::Diamond][combination % 4];
         let value = |v: &Variable, k: usize, b: usize| {
-            reader.at(v, &|d| {
+            value_at(results, v, &|d| {
                 if d == x_dimension {
                     k
                 } else if d == parameter_dimension {

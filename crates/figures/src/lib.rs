@@ -14,8 +14,8 @@ mod spectrum;
 
 use std::path::{Path, PathBuf};
 
-use sweep::Results;
 use sweep::scenario::{FigureKind, FigureSection};
+use sweep::{Results, Variable};
 use toml::Table;
 
 pub use error::FigureError;
@@ -43,6 +43,11 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
         FigureKind::Response => response::panels(results, figure),
         FigureKind::Spectrum => spectrum::panels(results, figure),
     }
+}
+
+/// A variable that a figure cannot do without.
+fn variable<'r>(results: &'r Results, name: &str) -> Result<&'r Variable, FigureError> {
+    results.variable(name).ok_or_else(|| FigureError::Missing { what: format!("the variable `{name}`") })
 }
 
 fn section_of(results: &Results) -> Result<FigureSection, FigureError> {

@@ -16,7 +16,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         .into_iter()
         .map(|(name, label)| {
             let missing = || FigureError::Missing { what: format!("the variable `{name}`") };
-            let variable = results.variable(name).ok_or_else(missing)?;
+            let variable = crate::variable(results, name)?;
             let along = *variable.dimensions.last().ok_or_else(missing)?;
             let Coordinate::Numbers(xs) = &results.dimensions[along].coordinate else { return Err(missing()) };
             let series = variable

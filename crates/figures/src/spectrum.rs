@@ -8,11 +8,10 @@ use crate::error::FigureError;
 use crate::error_figure::name_of;
 use crate::plot::{Dash, GREY, Item, PALETTE, Plot, Series};
 use crate::render::spanning;
+use crate::variable;
 
 pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
-    let get = |name: &str| {
-        results.variable(name).ok_or_else(|| FigureError::Missing { what: format!("the variable `{name}`") })
-    };
+    let get = |name: &str| variable(results, name);
     let (welch, low, high, stated) = (get("psd_welch")?, get("psd_low")?, get("psd_high")?, get("psd_stated")?);
     let along = welch.dimensions[welch.dimensions.len() - 1];
     let Coordinate::Numbers(frequency_hz) = &results.dimensions[along].coordinate else {

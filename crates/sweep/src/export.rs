@@ -15,9 +15,8 @@ use crate::results::{Coordinate, Results};
 pub fn npz(results: &Results, path: &Path, overwrite: bool) -> Result<(), StoreError> {
     crate::store::check_writable(path, overwrite)?;
     let fail = |reason: String| StoreError::Write { path: path.to_owned(), reason };
-    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let part = tempfile::NamedTempFile::new_in(folder).map_err(|e| fail(e.to_string()))?;
-    let mut npz = NpzWriter::new(part.reopen().map_err(|e| fail(e.to_string()))?);
+    let part = crate::store::temporary(path)?;
+    let mut npz = NpzWriter::new(std::fs::File::create(&part).map_err(|e| fail(e.to_string()))?);
     for dimension in &results.dimensions {
         if let Coordinate::Numbers(x) = &dimension.coordinate {
             npz.add_array(dimension.name.as_str(), &Array1::from(x.clone())).map_err(|e| fail(e.to_string()))?;
@@ -29,5 +28,5 @@ pub fn npz(results: &Results, path: &Path, overwrite: bool) -> Result<(), StoreE
         npz.add_array(variable.name.as_str(), &array).map_err(|e| fail(e.to_string()))?;
     }
     npz.finish().map_err(|e| fail(e.to_string()))?;
-    part.persist(path).map_err(|e| fail(e.to_string())).map(drop)
+    crate::store::publish(part, path)
 }

@@ -184,8 +184,7 @@ impl Point {
     pub fn findings(&self) -> Vec<Finding> {
         let Some(hge) = self.hge.as_ref().filter(|hge| hge.mode == Mode::Parallel) else { return Vec::new() };
         let gradient = self.true_gradient();
-        let amplitude = |m: usize| hge.amplitude_volt[if hge.amplitude_volt.len() == 1 { 0 } else { m }];
-        let responses = gradient.iter().enumerate().map(|(m, g)| (g * amplitude(m)).abs()).filter(|r| *r > 0.0);
+        let responses = gradient.iter().enumerate().map(|(m, g)| (g * hge.amplitude_of(m)).abs()).filter(|r| *r > 0.0);
         let (weakest, strongest) = responses.fold((f64::INFINITY, 0.0_f64), |(w, s), r| (w.min(r), s.max(r)));
         let requirements = Requirements {
             rate_hz: hge.rate_hz,

@@ -11,11 +11,11 @@ use crate::results::{Coordinate, Dimension, Results, Variable};
 mod dimension_scales;
 
 /// The temporary file beside `path` under which results are written before they take its name.
-fn temporary(path: &Path) -> Result<tempfile::TempPath, StoreError> {
+pub(crate) fn temporary(path: &Path) -> Result<tempfile::TempPath, StoreError> {
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     tempfile::Builder::new()
         .prefix(".homodyne-")
-        .suffix(".h5.part")
+        .suffix(".part")
         .tempfile_in(folder)
         .map(tempfile::NamedTempFile::into_temp_path)
         .map_err(|e| StoreError::Write { path: path.to_owned(), reason: e.to_string() })
@@ -47,6 +47,12 @@ pub fn write(results: &Results, path: &Path, overwrite: bool) -> Result<(), Stor
     let part = temporary(path)?;
     let fail = |reason: String| StoreError::Write { path: path.to_owned(), reason };
     write_file(results, &part).map_err(|e| fail(e.to_string()))?;
+    publish(part, path)
+}
+
+/// Syncs a complete temporary file and gives it its name.
+pub(crate) fn publish(part: tempfile::TempPath, path: &Path) -> Result<(), StoreError> {
+    let fail = |reason: String| StoreError::Write { path: path.to_owned(), reason };
     std::fs::File::open(&part).and_then(|f| f.sync_all()).map_err(|e| fail(e.to_string()))?;
     part.persist(path).map_err(|e| fail(e.error.to_string()))
 }
