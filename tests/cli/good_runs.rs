@@ -75,3 +75,18 @@ fn plan_list_completions_help() {
         assert!(help.contains("Example"), "{command}: {help}");
     }
 }
+
+/// Results are as readable as any other new file, not private as temporary ones are.
+#[cfg(unix)]
+#[test]
+fn results_get_the_permissions_of_any_new_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    assert!(bench.run(&scenario, &["--no-figure"]).status.success());
+    assert!(bench.homodyne(&["export", "out/small.h5"]).status.success());
+    let mode = |path: std::path::PathBuf| std::fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    for name in ["out/small.h5", "out/small.npz"] {
+        assert_eq!(mode(bench.path(name)), mode(scenario.clone()), "{name}");
+    }
+}

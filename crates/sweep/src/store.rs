@@ -13,9 +13,12 @@ mod dimension_scales;
 /// The temporary file beside `path` under which results are written before they take its name.
 pub(crate) fn temporary(path: &Path) -> Result<tempfile::TempPath, StoreError> {
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    tempfile::Builder::new()
-        .prefix(".homodyne-")
-        .suffix(".part")
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".homodyne-").suffix(".part");
+    // temporary files are private by default, results are not: as any new file, they get what the umask leaves
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
         .tempfile_in(folder)
         .map(tempfile::NamedTempFile::into_temp_path)
         .map_err(|e| StoreError::Write { path: path.to_owned(), reason: e.to_string() })
