@@ -28,4 +28,7 @@ pub enum DeviceError {
         /// Which array, what was found, what is allowed.
         what: String,
     },
+    /// The currents cannot be found there.
+    #[error("{0}")]
+    Evaluation(String),
 }

@@ -14,6 +14,7 @@
 //! # Ok::<(), device::DeviceError>(())
 //! ```
 
+mod dopant_network;
 mod error;
 mod linear;
 mod polynomial;
@@ -21,6 +22,7 @@ mod surrogate;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
+pub use dopant_network::{NetworkDevice, NetworkMethod};
 pub use error::DeviceError;
 pub use linear::Linear;
 pub use polynomial::Polynomial;

@@ -1,0 +1,211 @@
+//! A dopant network as a device: all electrodes but one are parameters, the current of that one is the output.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dopant_network::steady::{SteadyOptions, SteadySolver};
+use dopant_network::{DopantNetwork, NetworkError, mean_field, mean_field_gradient};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+
+use crate::{Device, DeviceError};
+
+/// Passes over a batch until no point needs a state that the points before it did without.
+const MOST_PASSES: usize = 4;
+/// Voltages that differ by less than this are the same \[V\].
+const SAME_VOLT: f64 = 1e-12;
+/// Range of the voltages where none is given \[V\].
+const DEFAULT_RANGE_VOLT: f64 = 1.0;
+/// The same for a dimensionless device \[kT\].
+const DEFAULT_RANGE_KT: f64 = 100.0;
+
+/// By which way currents are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NetworkMethod {
+    /// The Markov chain on the states that carry the probability.
+    #[default]
+    SteadyState,
+    /// Mean field, an approximation.
+    MeanField,
+}
+
+/// A simulated network of dopants.
+#[derive(Clone, Debug)]
+pub struct NetworkDevice {
+    network: Arc<DopantNetwork>,
+    output_electrode: usize,
+    method: NetworkMethod,
+    options: SteadyOptions,
+    range_volt: (f64, f64),
+}
+
+impl NetworkDevice {
+    /// The current into `output_electrode` (counted from 0) as a function of the voltages of all others, in their order;
+    /// the output stays at the voltage of the device's file.
+    ///
+    /// # Errors
+    /// If there is no such electrode or no other one, or the tolerance or the range is out of range.
+    pub fn new(
+        network: Arc<DopantNetwork>,
+        output_electrode: usize,
+        method: NetworkMethod,
+        options: SteadyOptions,
+        range_volt: Option<(f64, f64)>,
+    ) -> Result<Self, DeviceError> {
+        let bad = |name, what| Err(DeviceError::Description { name, what });
+        let electrodes = network.electrodes.len();
+        if electrodes < 2 {
+            return bad("file", format!("has {electrodes} electrode: a device needs an output and at least one more"));
+        }
+        if output_electrode >= electrodes {
+            return bad("output_electrode", format!("is {output_electrode}: must be 0 to {}", electrodes - 1));
+        }
+        if !(options.tolerance > 0.0 && options.tolerance < 1.0) {
+            return bad("tolerance", format!("is {}: must lie between 0 and 1", options.tolerance));
+        }
+        let default = if network.scales.dimensionless { DEFAULT_RANGE_KT } else { DEFAULT_RANGE_VOLT };
+        let range_volt = range_volt.unwrap_or((-default, default));
+        if range_volt.0 >= range_volt.1 || !range_volt.0.is_finite() || !range_volt.1.is_finite() {
+            return bad("range_volt", format!("is {range_volt:?}: must be two voltages, the lower one first"));
+        }
+        Ok(Self { network, output_electrode, method, options, range_volt })
+    }
+
+    /// The network behind it.
+    #[must_use]
+    pub fn network(&self) -> &DopantNetwork {
+        &self.network
+    }
+
+    /// Voltages of the device's file \[V\], without the output.
+    #[must_use]
+    pub fn file_voltages_volt(&self) -> Vec<f64> {
+        let mut voltages = self.network.voltages_volt.clone();
+        voltages.remove(self.output_electrode);
+        voltages
+    }
+
+    fn all_voltages_kt<'a>(&self, parameters_volt: impl Iterator<Item = &'a f64>) -> Vec<f64> {
+        let mut voltages: Vec<f64> = parameters_volt.copied().collect();
+        voltages.insert(self.output_electrode, self.network.voltages_volt[self.output_electrode]);
+        self.network.voltages_kt(&voltages)
+    }
+
+    fn check(&self, found: usize) -> Result<(), DeviceError> {
+        let expected = self.parameters();
+        if found == expected { Ok(()) } else { Err(DeviceError::WrongParameters { expected, found }) }
+    }
+
+    /// Currents \[eν₀\] at several sets of voltages, all on the same states: a smooth function of the voltages.
+    fn steady_currents(&self, points: &[Vec<f64>]) -> Result<Vec<f64>, NetworkError> {
+        let mut solver = SteadySolver::new(&self.network.network, self.options);
+        let mut currents = vec![0.0; points.len()];
+        for _ in 0..MOST_PASSES {
+            let mut states = None;
+            for (current, point) in currents.iter_mut().zip(points) {
+                let found = solver.solve(point)?;
+                states = states.or(Some(found.states));
+                *current = found.currents[self.output_electrode];
+            }
+            if points.len() < 2 || states == Some(solver.states()) {
+                break;
+            }
+        }
+        Ok(currents)
+    }
+}
+
+impl From<NetworkError> for DeviceError {
+    fn from(error: NetworkError) -> Self {
+        match error {
+            NetworkError::File { path, what } => Self::File { path, what },
+            other => Self::Evaluation(other.to_string()),
+        }
+    }
+}
+
+impl Device for NetworkDevice {
+    fn parameters(&self) -> usize {
+        self.network.electrodes.len() - 1
+    }
+
+    fn evaluate(
+        &self,
+        parameters_volt: ArrayView2<f64>,
+        mut currents_na: ArrayViewMut2<f64>,
+    ) -> Result<(), DeviceError> {
+        self.check(parameters_volt.ncols())?;
+        // periodic voltages come back to the same values
+        let mut places: HashMap<Vec<i64>, usize> = HashMap::new();
+        let mut points = Vec::new();
+        let of_row: Vec<usize> = parameters_volt
+            .rows()
+            .into_iter()
+            .map(|row| {
+                let key = row.iter().map(|v| (v / SAME_VOLT).round() as i64).collect();
+                *places.entry(key).or_insert_with(|| {
+                    points.push(self.all_voltages_kt(row.iter()));
+                    points.len() - 1
+                })
+            })
+            .collect();
+        let currents = match self.method {
+            NetworkMethod::SteadyState => self.steady_currents(&points)?,
+            NetworkMethod::MeanField => {
+                let mut last: Option<Vec<f64>> = None;
+                let mut currents = Vec::with_capacity(points.len());
+                for point in &points {
+                    let found = mean_field(&self.network.network, point, last.as_deref())?;
+                    currents.push(found.currents[self.output_electrode]);
+                    last = Some(found.occupations);
+                }
+                currents
+            }
+        };
+        let scale = self.network.scales.na_per_charge_rate;
+        for (place, out) in of_row.into_iter().zip(currents_na.column_mut(0)) {
+            *out = scale * currents[place];
+        }
+        Ok(())
+    }
+
+    fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>> {
+        self.check(parameters_volt.len()).ok()?;
+        let voltages_kt = self.all_voltages_kt(parameters_volt.iter());
+        let gradient = match self.method {
+            NetworkMethod::SteadyState => {
+                let mut solver = SteadySolver::new(&self.network.network, self.options);
+                solver.solve(&voltages_kt).ok()?;
+                solver.gradient().ok()?
+            }
+            NetworkMethod::MeanField => mean_field_gradient(&self.network.network, &voltages_kt).ok()?,
+        };
+        let scales = &self.network.scales;
+        let mut row = gradient[self.output_electrode].clone();
+        row.remove(self.output_electrode);
+        row.iter_mut().for_each(|g| *g *= scales.na_per_charge_rate * scales.kt_per_volt);
+        Array2::from_shape_vec((1, row.len()), row).ok()
+    }
+
+    fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {
+        let (low, high) = self.range_volt;
+        Some((vec![low; self.parameters()], vec![high; self.parameters()]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance;
+    use dopant_network::Generate;
+
+    #[test]
+    fn gradient_is_the_derivative_of_the_current() {
+        let description = Generate { acceptors: 12, donors: 2, electrodes: 4, seed: 3, ..Generate::default() };
+        let network = Arc::new(DopantNetwork::from_description(&description.describe().unwrap()).unwrap());
+        let options = SteadyOptions { tolerance: 1e-6, ..SteadyOptions::default() };
+        for (method, tolerance) in [(NetworkMethod::SteadyState, 1e-5), (NetworkMethod::MeanField, 1e-4)] {
+            let device = NetworkDevice::new(Arc::clone(&network), 3, method, options, None).unwrap();
+            conformance::gradient_equals_differences(&device, &[0.3, -0.21, 0.12], tolerance);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+use std::path::PathBuf;
+
+/// What can be wrong with a dopant network or a computation on it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// An entry of a description is missing or out of range.
+    #[error("`{entry}` {what}")]
+    Entry {
+        /// The entry, such as `electrodes[2].width_nm`.
+        entry: String,
+        /// What was found and what is allowed.
+        what: String,
+    },
+    /// A device file cannot be read or understood.
+    #[error("device file `{}`: {what}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Where, what was found, what is allowed.
+        what: String,
+    },
+    /// The set of states outgrew its limit.
+    #[error(
+        "the steady state needs more than {limit} states (probability flow of {left_out:.3e} e·ν₀ still leaves them): \
+         raise the limit, or use the method `events` or `mean-field`"
+    )]
+    TooManyStates {
+        /// Largest number of states allowed.
+        limit: usize,
+        /// Flow that leaves them \[ν₀\].
+        left_out: f64,
+    },
+    /// An iteration did not settle.
+    #[error("{what} did not settle")]
+    NotSettled {
+        /// Which.
+        what: &'static str,
+    },
+}
+
+impl NetworkError {
+    pub(crate) fn entry(entry: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Entry { entry: entry.into(), what: what.into() }
+    }
+}

@@ -1,0 +1,226 @@
+//! Mean currents from events, with standard errors.
+
+use rand::SeedableRng;
+use rand_pcg::Pcg64Dxsm;
+
+use super::{Direct, Incremental, Recurring, Tally};
+use crate::network::Landscape;
+use crate::occupation::Occupation;
+
+/// Blocks from which standard errors are computed.
+const BLOCKS: usize = 32;
+/// Fraction of hops to new states above which it pays not to remember them.
+const SELDOM: f64 = 0.04;
+
+/// How events are drawn; the law is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sampler {
+    /// Whatever is fastest while the network comes to its steady state.
+    #[default]
+    Automatic,
+    /// [`Recurring`].
+    Recurring,
+    /// [`Incremental`]; [`Direct`] where rates do not factorize.
+    Incremental,
+    /// [`Direct`].
+    Direct,
+}
+
+/// How currents are measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EventOptions {
+    /// Hops to count, at most.
+    pub hops: u64,
+    /// Hops that are not counted before; a twentieth of `hops` if not given.
+    pub equilibration_hops: Option<u64>,
+    /// Stop as soon as no standard error exceeds this fraction of the largest current.
+    pub relative_error: Option<f64>,
+    /// Seed.
+    pub seed: u64,
+    /// How events are drawn.
+    pub sampler: Sampler,
+}
+
+impl Default for EventOptions {
+    fn default() -> Self {
+        Self { hops: 10_000_000, equilibration_hops: None, relative_error: None, seed: 0, sampler: Sampler::Automatic }
+    }
+}
+
+/// Mean currents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventCurrents {
+    /// Current into each electrode \[eν₀\].
+    pub currents: Vec<f64>,
+    /// Their standard errors \[eν₀\], from blocks.
+    pub standard_errors: Vec<f64>,
+    /// Fraction of the time for which each acceptor holds a hole.
+    pub occupations: Vec<f64>,
+    /// Hops from site to site per time \[ν₀\], (N + P) × (N + P).
+    pub traffic: Vec<f64>,
+    /// Hops counted.
+    pub hops: u64,
+    /// Time simulated \[1/ν₀\].
+    pub time: f64,
+    /// States remembered, where they are.
+    pub states: Option<usize>,
+    /// How events were drawn.
+    pub sampler: Sampler,
+    /// The last state.
+    pub last: Occupation,
+}
+
+enum Simulation<'a> {
+    Recurring(Box<Recurring<'a>>),
+    Incremental(Box<Incremental<'a>>),
+    Direct(Box<Direct<'a>>),
+}
+
+impl<'a> Simulation<'a> {
+    fn new(sampler: Sampler, landscape: &'a Landscape<'a>, start: Occupation) -> Self {
+        match sampler {
+            Sampler::Automatic | Sampler::Recurring => Self::Recurring(Box::new(Recurring::new(landscape, start))),
+            Sampler::Direct => Self::Direct(Box::new(Direct::new(landscape, start))),
+            Sampler::Incremental => match Incremental::new(landscape, start) {
+                Some(simulation) => Self::Incremental(Box::new(simulation)),
+                None => Self::Direct(Box::new(Direct::new(landscape, start))),
+            },
+        }
+    }
+
+    fn state(&self) -> Occupation {
+        match self {
+            Self::Recurring(s) => s.state(),
+            Self::Incremental(s) => s.state(),
+            Self::Direct(s) => s.state(),
+        }
+    }
+
+    fn sampler(&self) -> Sampler {
+        match self {
+            Self::Recurring(_) => Sampler::Recurring,
+            Self::Incremental(_) => Sampler::Incremental,
+            Self::Direct(_) => Sampler::Direct,
+        }
+    }
+
+    fn states(&self) -> Option<usize> {
+        if let Self::Recurring(s) = self { Some(s.states()) } else { None }
+    }
+
+    fn run(&mut self, landscape: &'a Landscape<'a>, hops: u64, rng: &mut Pcg64Dxsm, tally: &mut Tally) {
+        let mut left = hops;
+        while left > 0 {
+            let now = left.min(1 << 31);
+            let done = match self {
+                Self::Recurring(s) => {
+                    s.run(now, rng, tally);
+                    now
+                }
+                Self::Direct(s) => {
+                    s.run(now, rng, tally);
+                    now
+                }
+                Self::Incremental(s) => s.run(now, rng, tally),
+            };
+            left -= done;
+            if done < now {
+                *self = Self::Direct(Box::new(Direct::new(landscape, self.state())));
+            }
+        }
+    }
+}
+
+/// Charge that an electrode received \[e\].
+fn charges(landscape: &Landscape<'_>, hops: &[u64]) -> Vec<f64> {
+    let (n, sites) = (landscape.network.acceptors(), landscape.network.sites());
+    (n..sites)
+        .map(|e| (0..n).map(|i| hops[i * sites + e] as f64 - hops[e * sites + i] as f64).sum())
+        .collect()
+}
+
+/// Measures currents from a starting state.
+#[must_use]
+pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOptions) -> EventCurrents {
+    let network = landscape.network;
+    let (n, sites, electrodes) = (network.acceptors(), network.sites(), network.electrodes());
+    let mut rng = Pcg64Dxsm::seed_from_u64(options.seed);
+    let mut simulation = Simulation::new(options.sampler, landscape, start);
+    let equilibration = options.equilibration_hops.unwrap_or(options.hops / 20).max(1);
+    let mut ignored = Tally::new(sites);
+    simulation.run(landscape, equilibration / 2, &mut rng, &mut ignored);
+    let before = simulation.states().unwrap_or(0);
+    let probe = (equilibration - equilibration / 2).min(20_000);
+    simulation.run(landscape, probe, &mut rng, &mut ignored);
+    let new = simulation.states().unwrap_or(0) - before;
+    if options.sampler == Sampler::Automatic && new as f64 > SELDOM * probe as f64 {
+        simulation = Simulation::new(Sampler::Incremental, landscape, simulation.state());
+    }
+    simulation.run(landscape, equilibration - equilibration / 2 - probe, &mut rng, &mut ignored);
+
+    let mut total = Tally::new(sites);
+    let mut blocks: Vec<(f64, Vec<f64>)> = Vec::new();
+    let mut hops = 0;
+    // with a wanted error, begin with short blocks and merge them in pairs
+    let mut length = match options.relative_error {
+        Some(_) => (options.hops / BLOCKS as u64).clamp(1, 10_000),
+        None => options.hops.div_ceil(BLOCKS as u64).max(1),
+    };
+    loop {
+        while blocks.len() < BLOCKS && hops < options.hops {
+            let now = length.min(options.hops - hops);
+            let mut tally = Tally::new(sites);
+            simulation.run(landscape, now, &mut rng, &mut tally);
+            hops += now;
+            blocks.push((tally.time, charges(landscape, &tally.hops)));
+            total.time += tally.time;
+            total.hops.iter_mut().zip(&tally.hops).for_each(|(a, b)| *a += b);
+            total.occupied_time.iter_mut().zip(&tally.occupied_time).for_each(|(a, b)| *a += b);
+        }
+        let done = match options.relative_error {
+            _ if hops >= options.hops => true,
+            None => true,
+            Some(wanted) => {
+                let (currents, errors) = ratios(&blocks, electrodes);
+                let largest = currents.iter().fold(0.0_f64, |a, c| a.max(c.abs()));
+                errors.iter().all(|e| *e <= wanted * largest)
+            }
+        };
+        if done {
+            break;
+        }
+        blocks = blocks
+            .chunks(2)
+            .map(|pair| {
+                let time = pair.iter().map(|b| b.0).sum();
+                (time, (0..electrodes).map(|k| pair.iter().map(|b| b.1[k]).sum()).collect())
+            })
+            .collect();
+        length *= 2;
+    }
+    let (currents, standard_errors) = ratios(&blocks, electrodes);
+    EventCurrents {
+        currents,
+        standard_errors,
+        occupations: total.occupied_time[..n].iter().map(|t| t / total.time).collect(),
+        traffic: total.hops.iter().map(|&h| h as f64 / total.time).collect(),
+        hops,
+        time: total.time,
+        states: simulation.states(),
+        sampler: simulation.sampler(),
+        last: simulation.state(),
+    }
+}
+
+/// Ratios Σ charge / Σ time and their standard errors (Cochran, Sampling Techniques, sec. 6.4).
+fn ratios(blocks: &[(f64, Vec<f64>)], electrodes: usize) -> (Vec<f64>, Vec<f64>) {
+    let time: f64 = blocks.iter().map(|b| b.0).sum();
+    let count = blocks.len() as f64;
+    (0..electrodes)
+        .map(|k| {
+            let current = blocks.iter().map(|b| b.1[k]).sum::<f64>() / time;
+            let squares: f64 = blocks.iter().map(|b| (b.1[k] - current * b.0).powi(2)).sum();
+            (current, (squares * count / (count - 1.0)).sqrt() / time)
+        })
+        .unzip()
+}

@@ -1,0 +1,54 @@
+//! Kinetic Monte Carlo that computes every rate of every state anew: slow, and right for any rate law and any energies.
+
+use rand::{Rng, RngExt};
+
+use super::Tally;
+use crate::network::{Landscape, NEGLIGIBLE, Survey};
+use crate::occupation::Occupation;
+
+/// A simulation without memory.
+#[derive(Debug)]
+pub struct Direct<'a> {
+    landscape: &'a Landscape<'a>,
+    state: Occupation,
+    survey: Survey,
+}
+
+impl<'a> Direct<'a> {
+    /// Starts in a state.
+    #[must_use]
+    pub fn new(landscape: &'a Landscape<'a>, start: Occupation) -> Self {
+        Self { landscape, state: start, survey: Survey::default() }
+    }
+
+    /// The present state.
+    #[must_use]
+    pub fn state(&self) -> Occupation {
+        self.state
+    }
+
+    /// Makes one hop: where from, where to, and the mean time until it happened \[1/ν₀\].
+    pub fn hop(&mut self, rng: &mut impl Rng) -> (u16, u16, f64) {
+        self.landscape.survey(&self.state, NEGLIGIBLE, &mut self.survey);
+        let mut rest = rng.random::<f64>() * self.survey.total_rate;
+        let hops = &self.survey.hops;
+        let chosen = hops.iter().find(|hop| {
+            rest -= hop.rate;
+            rest < 0.0
+        });
+        let hop = chosen.unwrap_or(&hops[0]);
+        self.state = self.landscape.after(&self.state, hop.from, hop.to);
+        (hop.from, hop.to, 1.0 / self.survey.total_rate)
+    }
+
+    /// Makes `hops` hops.
+    pub fn run(&mut self, hops: u64, rng: &mut impl Rng, tally: &mut Tally) {
+        tally.begin(&self.state);
+        for _ in 0..hops {
+            let (from, to, time) = self.hop(rng);
+            tally.time += time;
+            tally.count(usize::from(from), usize::from(to));
+        }
+        tally.end(&self.state);
+    }
+}

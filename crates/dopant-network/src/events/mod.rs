@@ -1,0 +1,54 @@
+//! Kinetic Monte Carlo: the network hop by hop, exact in law.
+
+mod currents;
+mod direct;
+mod driven;
+mod incremental;
+mod pair_factors;
+mod recurring;
+mod trajectory;
+
+pub use currents::{EventCurrents, EventOptions, Sampler, currents};
+pub use direct::Direct;
+pub use driven::{Drive, DrivenCurrents, Sine, driven_currents};
+pub use incremental::Incremental;
+pub use recurring::Recurring;
+pub use trajectory::{Event, Trajectory};
+
+use crate::occupation::Occupation;
+
+/// What a simulation counted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Time \[1/ν₀\].
+    pub time: f64,
+    /// Hops from site to site, `from · (N + P) + to`.
+    pub hops: Vec<u64>,
+    /// Time for which each site held a hole \[1/ν₀\]; 0 for electrodes.
+    pub occupied_time: Vec<f64>,
+    sites: usize,
+    since: Vec<f64>,
+}
+
+impl Tally {
+    /// Nothing yet, for a network of so many sites.
+    #[must_use]
+    pub fn new(sites: usize) -> Self {
+        Self { time: 0.0, hops: vec![0; sites * sites], occupied_time: vec![0.0; sites], sites, since: vec![0.0; sites] }
+    }
+
+    fn begin(&mut self, state: &Occupation) {
+        state.sites().for_each(|site| self.since[site] = self.time);
+    }
+
+    #[inline]
+    fn count(&mut self, from: usize, to: usize) {
+        self.hops[from * self.sites + to] += 1;
+        self.occupied_time[from] += self.time - self.since[from];
+        self.since[to] = self.time;
+    }
+
+    fn end(&mut self, state: &Occupation) {
+        state.sites().for_each(|site| self.occupied_time[site] += self.time - self.since[site]);
+    }
+}

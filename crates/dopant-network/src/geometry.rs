@@ -1,0 +1,208 @@
+//! The patch of semiconductor: its outline, its electrodes, and where dopants lie.
+
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Dxsm;
+use serde::{Deserialize, Serialize};
+
+use crate::error::NetworkError;
+
+/// How far from the boundary an electrode may be given, as a fraction of the domain's size.
+const ON_BOUNDARY: f64 = 1e-6;
+/// Draws after which a dopant that finds no free place is given up.
+const MOST_DRAWS: usize = 100_000;
+
+/// Outline of the patch, seen from above.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "shape", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Domain {
+    /// Corners at (0, 0) and (width, height).
+    Rectangle {
+        /// Extent in x \[nm\].
+        width_nm: f64,
+        /// Extent in y \[nm\].
+        height_nm: f64,
+        /// Depth in which dopants lie \[nm\]; 0 for a plane.
+        #[serde(default)]
+        thickness_nm: f64,
+    },
+    /// Centre at (0, 0).
+    Disc {
+        /// Radius \[nm\].
+        radius_nm: f64,
+        /// Depth in which dopants lie \[nm\]; 0 for a plane.
+        #[serde(default)]
+        thickness_nm: f64,
+    },
+}
+
+impl Domain {
+    /// Depth \[nm\].
+    #[must_use]
+    pub fn thickness_nm(&self) -> f64 {
+        let (Self::Rectangle { thickness_nm, .. } | Self::Disc { thickness_nm, .. }) = self;
+        *thickness_nm
+    }
+
+    /// Area \[nm²\].
+    #[must_use]
+    pub fn area_nm2(&self) -> f64 {
+        match *self {
+            Self::Rectangle { width_nm, height_nm, .. } => width_nm * height_nm,
+            Self::Disc { radius_nm, .. } => std::f64::consts::PI * radius_nm * radius_nm,
+        }
+    }
+
+    /// Largest extent \[nm\].
+    #[must_use]
+    pub fn size_nm(&self) -> f64 {
+        match *self {
+            Self::Rectangle { width_nm, height_nm, .. } => width_nm.max(height_nm),
+            Self::Disc { radius_nm, .. } => 2.0 * radius_nm,
+        }
+    }
+
+    /// Lowest and highest x and y \[nm\].
+    #[must_use]
+    pub fn bounds_nm(&self) -> [[f64; 2]; 2] {
+        match *self {
+            Self::Rectangle { width_nm, height_nm, .. } => [[0.0, width_nm], [0.0, height_nm]],
+            Self::Disc { radius_nm: r, .. } => [[-r, r], [-r, r]],
+        }
+    }
+
+    pub(crate) fn checked(self) -> Result<Self, NetworkError> {
+        let positive = |entry: &str, value: f64| {
+            if value > 0.0 && value.is_finite() {
+                Ok(())
+            } else {
+                Err(NetworkError::entry(entry, format!("is {value}: must be a positive length in nm")))
+            }
+        };
+        match self {
+            Self::Rectangle { width_nm, height_nm, .. } => {
+                positive("domain.width_nm", width_nm)?;
+                positive("domain.height_nm", height_nm)?;
+            }
+            Self::Disc { radius_nm, .. } => positive("domain.radius_nm", radius_nm)?,
+        }
+        if !(self.thickness_nm() >= 0.0 && self.thickness_nm().is_finite()) {
+            let what = format!("is {}: must be a length in nm, or 0 for a plane", self.thickness_nm());
+            return Err(NetworkError::entry("domain.thickness_nm", what));
+        }
+        Ok(self)
+    }
+
+    /// Distance of a point from the boundary, positive inside \[nm\].
+    #[must_use]
+    pub fn depth_inside_nm(&self, point: [f64; 2]) -> f64 {
+        match *self {
+            Self::Rectangle { width_nm, height_nm, .. } => {
+                let [x, y] = point;
+                x.min(width_nm - x).min(y).min(height_nm - y)
+            }
+            Self::Disc { radius_nm, .. } => radius_nm - point[0].hypot(point[1]),
+        }
+    }
+
+    /// Whether a point of the boundary lies within half a width of an electrode, measured along the boundary's edge.
+    #[must_use]
+    pub fn touches(&self, electrode: [f64; 2], width_nm: f64, point: [f64; 2]) -> bool {
+        let tolerance = 1e-9 * self.size_nm();
+        let half = 0.5 * width_nm + tolerance;
+        match *self {
+            Self::Rectangle { width_nm: w, height_nm: h, .. } => {
+                // on a common edge
+                let near = |a: f64, b: f64| (a - b).abs() <= ON_BOUNDARY * self.size_nm();
+                let along_y = |x: f64| near(electrode[0], x) && near(point[0], x) && (electrode[1] - point[1]).abs() <= half;
+                let along_x = |y: f64| near(electrode[1], y) && near(point[1], y) && (electrode[0] - point[0]).abs() <= half;
+                along_y(0.0) || along_y(w) || along_x(0.0) || along_x(h)
+            }
+            Self::Disc { radius_nm, .. } => {
+                let angle = |p: [f64; 2]| p[1].atan2(p[0]);
+                let turn = (angle(electrode) - angle(point)).rem_euclid(std::f64::consts::TAU);
+                turn.min(std::f64::consts::TAU - turn) * radius_nm <= half
+            }
+        }
+    }
+
+    /// Positions on the boundary, evenly spaced; two on each edge of a rectangle if there are eight.
+    #[must_use]
+    pub fn spaced_electrodes(&self, count: usize) -> Vec<[f64; 2]> {
+        (0..count)
+            .map(|k| {
+                let part = (k as f64 + 0.5) / count as f64;
+                match *self {
+                    Self::Disc { radius_nm, .. } => {
+                        let angle = std::f64::consts::TAU * part;
+                        [radius_nm * angle.cos(), radius_nm * angle.sin()]
+                    }
+                    Self::Rectangle { width_nm: w, height_nm: h, .. } => {
+                        // once around, each edge a quarter
+                        let edge = 4.0 * part;
+                        let along = edge.fract();
+                        match edge as usize {
+                            0 => [0.0, h * (1.0 - along)],
+                            1 => [w * along, 0.0],
+                            2 => [w, h * along],
+                            _ => [w * (1.0 - along), h],
+                        }
+                    }
+                }
+            })
+            .collect()
+    }
+
+    /// Random positions inside, uniform, none closer than `least_distance_nm` to another or to the boundary's electrodes.
+    ///
+    /// # Errors
+    /// If they do not fit.
+    pub fn random_sites(
+        &self,
+        count: usize,
+        least_distance_nm: f64,
+        taken: &[[f64; 3]],
+        seed: u64,
+    ) -> Result<Vec<[f64; 3]>, NetworkError> {
+        let mut rng = Pcg64Dxsm::seed_from_u64(seed);
+        let mut sites: Vec<[f64; 3]> = Vec::with_capacity(count);
+        let [[x0, x1], [y0, y1]] = self.bounds_nm();
+        for _ in 0..count {
+            let free = (0..MOST_DRAWS).find_map(|_| {
+                let site = [
+                    rng.random_range(x0..x1),
+                    rng.random_range(y0..y1),
+                    self.thickness_nm() * rng.random::<f64>(),
+                ];
+                let apart = |other: &[f64; 3]| {
+                    site.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt() >= least_distance_nm
+                };
+                (self.depth_inside_nm([site[0], site[1]]) > 0.0 && taken.iter().chain(&sites).all(apart)).then_some(site)
+            });
+            sites.push(free.ok_or_else(|| {
+                let what = format!(
+                    "is {least_distance_nm} nm: only {} of {count} dopants found a place, take fewer or a smaller distance",
+                    sites.len()
+                );
+                NetworkError::entry("least_distance_nm", what)
+            })?);
+        }
+        Ok(sites)
+    }
+
+    pub(crate) fn check_electrode(&self, number: usize, position: [f64; 2]) -> Result<(), NetworkError> {
+        let depth = self.depth_inside_nm(position);
+        let size = self.size_nm();
+        if depth.abs() <= ON_BOUNDARY * size {
+            return Ok(());
+        }
+        let where_it_is = if depth > 0.0 {
+            format!("lies inside the domain, {depth:.4} nm from its boundary")
+        } else {
+            format!("lies outside the domain, {:.4} nm from its boundary", -depth)
+        };
+        Err(NetworkError::entry(
+            format!("electrodes[{number}].position_nm"),
+            format!("({}, {}) {where_it_is}: electrodes stand on the boundary", position[0], position[1]),
+        ))
+    }
+}

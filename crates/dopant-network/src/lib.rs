@@ -1,0 +1,37 @@
+//! Hopping conduction in a disordered network of dopants between electrodes.
+//!
+//! A [`DopantNetwork`] is read from a file or made at random ([`Generate`]); its [`Network`] holds the physics in its own
+//! units (energies in kT, rates in the attempt frequency ν₀, currents in eν₀). Three ways lead to its currents:
+//! [`events`] (kinetic Monte Carlo), [`steady`] (the Markov chain on the states that carry the probability, with exact
+//! derivatives, admittance and noise) and [`mean_field`] (an approximation).
+//!
+//! ```
+//! use dopant_network::{DopantNetwork, Generate};
+//! use dopant_network::steady::{SteadyOptions, SteadySolver};
+//!
+//! let device = DopantNetwork::from_description(&Generate { acceptors: 6, donors: 1, ..Generate::default() }.describe()?)?;
+//! let mut solver = SteadySolver::new(&device.network, SteadyOptions::default());
+//! let volts = [0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+//! let state = solver.solve(&device.voltages_kt(&volts))?;
+//! let sum: f64 = state.currents.iter().sum();
+//! assert!(state.currents[0] < 0.0 && sum.abs() < 1e-12 * -state.currents[0]); // holes leave the positive electrode
+//! # Ok::<(), dopant_network::NetworkError>(())
+//! ```
+
+mod description;
+mod error;
+pub mod events;
+mod geometry;
+mod laplace;
+mod mean_field;
+mod network;
+mod occupation;
+mod states;
+pub mod steady;
+
+pub use description::{Description, DopantNetwork, Electrode, Generate, RateLawEntry, Scales};
+pub use error::NetworkError;
+pub use geometry::Domain;
+pub use mean_field::{MeanField, mean_field, mean_field_gradient};
+pub use network::{Hop, Landscape, MOST_SITES, NEGLIGIBLE, Network, Parts, RateLaw, Survey};
+pub use occupation::Occupation;

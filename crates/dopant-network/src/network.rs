@@ -1,0 +1,370 @@
+//! The network in its own units: energies in kT, rates in the attempt frequency ν₀, currents in eν₀.
+//!
+//! Sites are numbered through: acceptors 0 to N − 1, then electrodes N to N + P − 1.
+
+use crate::error::NetworkError;
+use crate::occupation::{MOST_ACCEPTORS, Occupation};
+
+/// Most sites: acceptors and electrodes.
+pub const MOST_SITES: usize = MOST_ACCEPTORS;
+
+/// How the rate of a hop depends on its energy difference dE \[kT\]; each satisfies detailed balance.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum RateLaw {
+    /// min(1, exp(−dE)) (Miller and Abrahams, Phys. Rev. 120, 745 (1960)).
+    #[default]
+    MillerAbrahams,
+    /// exp(−(λ + dE)²/4λ) with reorganization energy λ \[kT\] (Marcus, J. Chem. Phys. 24, 966 (1956)).
+    Marcus {
+        /// λ \[kT\].
+        reorganization_kt: f64,
+    },
+}
+
+impl RateLaw {
+    /// Logarithm of the rate's factor, at most 0.
+    #[inline]
+    #[must_use]
+    pub fn log_factor(self, difference_kt: f64) -> f64 {
+        match self {
+            Self::MillerAbrahams => -difference_kt.max(0.0),
+            Self::Marcus { reorganization_kt: l } => -(l + difference_kt).powi(2) / (4.0 * l),
+        }
+    }
+
+    /// d ln(factor)/d(dE); at the kink of Miller-Abrahams rates the mean of both sides.
+    #[inline]
+    #[must_use]
+    pub fn log_slope(self, difference_kt: f64) -> f64 {
+        match self {
+            Self::MillerAbrahams if difference_kt < 0.0 => 0.0,
+            Self::MillerAbrahams if difference_kt > 0.0 => -1.0,
+            Self::MillerAbrahams => -0.5,
+            Self::Marcus { reorganization_kt: l } => -(l + difference_kt) / (2.0 * l),
+        }
+    }
+}
+
+/// What a network is made of, dimensionless.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parts {
+    /// Positions of the acceptors (any unit of length).
+    pub acceptors: Vec<[f64; 3]>,
+    /// Positions of the electrodes (the same unit).
+    pub electrodes: Vec<[f64; 3]>,
+    /// Localization radius a (the same unit).
+    pub localization_radius: f64,
+    /// Energy of two unit charges times their distance, e²/4πε \[kT × unit of length\].
+    pub coulomb: f64,
+    /// Energy of each acceptor that no voltage changes (donors) \[kT\].
+    pub fixed_energy_kt: Vec<f64>,
+    /// Potential at each acceptor for one unit on one electrode, `[electrode][acceptor]`.
+    pub potential: Vec<Vec<f64>>,
+    /// Rate law.
+    pub law: RateLaw,
+}
+
+/// A network of N acceptors between P electrodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    acceptors: usize,
+    electrodes: usize,
+    log_prefactor: Vec<f64>,
+    coulomb: Vec<f64>,
+    fixed_energy_kt: Vec<f64>,
+    potential: Vec<Vec<f64>>,
+    law: RateLaw,
+}
+
+fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
+}
+
+impl Network {
+    /// Of given parts.
+    ///
+    /// # Errors
+    /// If there is no acceptor or no electrode, two sites coincide, or lists differ in length.
+    pub fn new(parts: Parts) -> Result<Self, NetworkError> {
+        let (n, p) = (parts.acceptors.len(), parts.electrodes.len());
+        if n == 0 {
+            return Err(NetworkError::entry("acceptors", "is empty: a network needs at least one acceptor"));
+        }
+        if p == 0 {
+            return Err(NetworkError::entry("electrodes", "is empty: a network needs at least one electrode"));
+        }
+        if parts.fixed_energy_kt.len() != n || parts.potential.len() != p || parts.potential.iter().any(|r| r.len() != n)
+        {
+            return Err(NetworkError::entry("potential", format!("must hold {n} values for each of {p} electrodes")));
+        }
+        if n + p > MOST_SITES {
+            let what = format!("has {n} acceptors and {p} electrodes: at most {MOST_SITES} sites together");
+            return Err(NetworkError::entry("acceptors", what));
+        }
+        let sites: Vec<[f64; 3]> = parts.acceptors.iter().chain(&parts.electrodes).copied().collect();
+        let size = n + p;
+        let (mut log_prefactor, mut coulomb) = (vec![f64::NEG_INFINITY; size * size], vec![0.0; size * size]);
+        for i in 0..size {
+            for j in 0..size {
+                if i == j || (i >= n && j >= n) {
+                    continue;
+                }
+                let r = distance(sites[i], sites[j]);
+                if !r.is_finite() || (r <= 0.0 && i < n && j < n) {
+                    let what = format!("acceptors {} and {} stand in the same place", i.min(j), i.max(j));
+                    return Err(NetworkError::entry("acceptors", what));
+                }
+                log_prefactor[i * size + j] = -2.0 * r / parts.localization_radius;
+                if i < n && j < n {
+                    coulomb[i * size + j] = parts.coulomb / r;
+                }
+            }
+        }
+        Ok(Self {
+            acceptors: n,
+            electrodes: p,
+            log_prefactor,
+            coulomb,
+            fixed_energy_kt: parts.fixed_energy_kt,
+            potential: parts.potential,
+            law: parts.law,
+        })
+    }
+
+    /// Number of acceptors N.
+    #[must_use]
+    pub fn acceptors(&self) -> usize {
+        self.acceptors
+    }
+
+    /// Number of electrodes P.
+    #[must_use]
+    pub fn electrodes(&self) -> usize {
+        self.electrodes
+    }
+
+    /// Number of sites N + P.
+    #[must_use]
+    pub fn sites(&self) -> usize {
+        self.acceptors + self.electrodes
+    }
+
+    /// Rate law.
+    #[must_use]
+    pub fn law(&self) -> RateLaw {
+        self.law
+    }
+
+    /// Logarithm of the rate \[ν₀\] of a hop from site to site without an energy barrier, −2r/a; −∞ between electrodes.
+    #[inline]
+    #[must_use]
+    pub fn log_prefactor(&self, from: usize, to: usize) -> f64 {
+        self.log_prefactor[from * self.sites() + to]
+    }
+
+    /// Energy of two charges on acceptors i and j \[kT\]; 0 with electrodes.
+    #[inline]
+    #[must_use]
+    pub fn coulomb_kt(&self, i: usize, j: usize) -> f64 {
+        self.coulomb[i * self.sites() + j]
+    }
+
+    /// All pair energies of acceptor i \[kT\].
+    #[inline]
+    #[must_use]
+    pub fn coulomb_row_kt(&self, i: usize) -> &[f64] {
+        let start = i * self.sites();
+        &self.coulomb[start..start + self.acceptors]
+    }
+
+    /// Part of a unit of `electrode`'s potential that `site` feels: at an acceptor the solution of Laplace's equation,
+    /// at an electrode 1 for itself and 0 for the others.
+    #[inline]
+    #[must_use]
+    pub fn potential(&self, electrode: usize, site: usize) -> f64 {
+        match site.checked_sub(self.acceptors) {
+            None => self.potential[electrode][site],
+            Some(other) => f64::from(u8::from(other == electrode)),
+        }
+    }
+
+    /// The energy landscape at given voltages \[kT\], one for each electrode.
+    ///
+    /// # Panics
+    /// If the number of voltages is wrong.
+    #[must_use]
+    pub fn landscape(&self, voltages_kt: &[f64]) -> Landscape<'_> {
+        assert_eq!(voltages_kt.len(), self.electrodes, "one voltage for each electrode");
+        let base_kt = (0..self.acceptors)
+            .map(|i| {
+                let electrostatic: f64 = self.potential.iter().zip(voltages_kt).map(|(row, v)| row[i] * v).sum();
+                self.fixed_energy_kt[i] + electrostatic - self.coulomb_row_kt(i).iter().sum::<f64>()
+            })
+            .collect();
+        Landscape { network: self, base_kt, voltages_kt: voltages_kt.to_vec() }
+    }
+}
+
+/// Span of exponents that covers all of a sum of rates to its rounding error: 465 hops of e^−43 are below 2^−53.
+pub const NEGLIGIBLE: f64 = 43.0;
+
+/// A hop of one hole.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hop {
+    /// Site where the hole was.
+    pub from: u16,
+    /// Site where it goes.
+    pub to: u16,
+    /// Rate \[ν₀\].
+    pub rate: f64,
+}
+
+/// What [`Landscape::survey`] finds; kept between calls for its memory.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// Energies of all sites \[kT\].
+    pub energies_kt: Vec<f64>,
+    /// Hops.
+    pub hops: Vec<Hop>,
+    /// Sum of their rates \[ν₀\].
+    pub total_rate: f64,
+    open_kt: Vec<f64>,
+    rows: Vec<u16>,
+    exponents: Vec<f64>,
+}
+
+/// A network at fixed voltages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Landscape<'a> {
+    /// The network.
+    pub network: &'a Network,
+    /// Energy \[kT\] of a hole at each acceptor when no acceptor holds one.
+    base_kt: Vec<f64>,
+    voltages_kt: Vec<f64>,
+}
+
+impl Landscape<'_> {
+    /// Voltages of the electrodes \[kT\].
+    #[must_use]
+    pub fn voltages_kt(&self) -> &[f64] {
+        &self.voltages_kt
+    }
+
+    /// Energies \[kT\] of all sites in a state, N + P values: E_i = base_i + Σ C/r_ij over the other holes.
+    pub fn energies_kt(&self, state: &Occupation, energies_kt: &mut Vec<f64>) {
+        energies_kt.clear();
+        energies_kt.extend_from_slice(&self.base_kt);
+        for hole in state.sites() {
+            for (e, c) in energies_kt.iter_mut().zip(self.network.coulomb_row_kt(hole)) {
+                *e += c;
+            }
+        }
+        energies_kt.extend_from_slice(&self.voltages_kt);
+    }
+
+    /// Rate \[ν₀\] of a hop, given the energies of all sites.
+    #[inline]
+    #[must_use]
+    pub fn rate(&self, energies_kt: &[f64], from: u16, to: u16) -> f64 {
+        let (from, to) = (usize::from(from), usize::from(to));
+        let difference_kt = self.difference_kt(energies_kt, from, to);
+        (self.network.log_prefactor(from, to) + self.network.law.log_factor(difference_kt)).exp()
+    }
+
+    /// Energy difference \[kT\] of a hop, given the energies of all sites.
+    #[inline]
+    #[must_use]
+    pub fn difference_kt(&self, energies_kt: &[f64], from: usize, to: usize) -> f64 {
+        energies_kt[to] - energies_kt[from] - self.network.coulomb_kt(from, to)
+    }
+
+    /// Looks at a state: energies of its sites, its hops (always in the same order) and their total rate. Hops that are
+    /// less than e^−`span` as frequent as the most frequent one are left out; with [`NEGLIGIBLE`] that changes the total
+    /// by less than its rounding.
+    pub fn survey(&self, state: &Occupation, span: f64, survey: &mut Survey) {
+        let network = self.network;
+        let (n, sites) = (network.acceptors, network.sites());
+        let Survey { energies_kt, open_kt, rows, exponents, hops, total_rate } = survey;
+        self.energies_kt(state, energies_kt);
+        // no hole enters an occupied acceptor
+        open_kt.clone_from(energies_kt);
+        state.sites().for_each(|site| open_kt[site] = f64::INFINITY);
+        rows.clear();
+        rows.extend(state.sites().chain(n..sites).map(|from| from as u16));
+        exponents.resize(rows.len() * sites, 0.0);
+        let largest = exponents_of(network, energies_kt, open_kt, rows, exponents);
+        hops.clear();
+        let least = (largest - span).max(f64::MIN);
+        for (row, &from) in exponents.chunks_exact(sites).zip(rows.iter()) {
+            for (block, chunk) in row.chunks(BLOCK).enumerate() {
+                if chunk.iter().fold(false, |any, &x| any | (x >= least)) {
+                    for (to, &exponent) in (block * BLOCK..).zip(chunk) {
+                        if exponent >= least {
+                            hops.push(Hop { from, to: to as u16, rate: exponent });
+                        }
+                    }
+                }
+            }
+        }
+        *total_rate = 0.0;
+        for hop in hops {
+            hop.rate = hop.rate.exp();
+            *total_rate += hop.rate;
+        }
+    }
+
+    /// The state after a hop.
+    #[inline]
+    #[must_use]
+    pub fn after(&self, state: &Occupation, from: u16, to: u16) -> Occupation {
+        let mut next = *state;
+        for site in [usize::from(from), usize::from(to)] {
+            if site < self.network.acceptors {
+                next = next.toggled(site);
+            }
+        }
+        next
+    }
+}
+
+/// Entries that are compared at once.
+const BLOCK: usize = 8;
+
+/// Logarithms of the rates of all hops from the sites `rows`, and the largest of them. Electrodes do not exchange holes:
+/// their prefactors are 0.
+#[multiversion::multiversion(targets("x86_64+avx2+fma", "x86_64+avx"))]
+fn exponents_of(
+    network: &Network,
+    energies_kt: &[f64],
+    open_kt: &[f64],
+    rows: &[u16],
+    exponents: &mut [f64],
+) -> f64 {
+    let sites = open_kt.len();
+    let mut largest = [f64::NEG_INFINITY; BLOCK];
+    for (out, &from) in exponents.chunks_exact_mut(sites).zip(rows) {
+        let from = usize::from(from);
+        let own = energies_kt[from];
+        let log_prefactor = &network.log_prefactor[from * sites..(from + 1) * sites];
+        let coulomb = &network.coulomb[from * sites..(from + 1) * sites];
+        match network.law {
+            RateLaw::MillerAbrahams => {
+                for j in 0..sites {
+                    let difference = open_kt[j] - own - coulomb[j];
+                    out[j] = log_prefactor[j] - if difference > 0.0 { difference } else { 0.0 };
+                }
+            }
+            law @ RateLaw::Marcus { .. } => {
+                for j in 0..sites {
+                    out[j] = log_prefactor[j] + law.log_factor(open_kt[j] - own - coulomb[j]);
+                }
+            }
+        }
+        for chunk in out.chunks(BLOCK) {
+            for (a, &b) in largest.iter_mut().zip(chunk) {
+                *a = if b > *a { b } else { *a };
+            }
+        }
+    }
+    largest.into_iter().fold(f64::NEG_INFINITY, f64::max)
+}

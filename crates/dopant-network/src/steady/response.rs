@@ -1,0 +1,169 @@
+//! Linear response and noise of the steady state: derivatives of the currents, admittance, spectrum.
+//!
+//! With h_k the solution of (iω − G) h_k = c_k − I_k (c_k: current into k while in a state), a small change of V_m
+//! changes the rates by Γ' and the current by Σ_s p_s Σ_hops Γ' (q_k + h_k(after) − h_k(before)): one adjoint solve for
+//! each electrode gives its derivatives by all voltages. The noise of the hops themselves and of what they start gives
+//! the one-sided spectrum S_k = 2 [Σ p Γ q_k² + 2 Re Σ p Γ q_k h_k(after)] (Korotkov, Phys. Rev. B 49, 10381 (1994)).
+
+use num_complex::Complex64;
+
+use super::elimination::{Drop, Factors, Order, Rates, Scalar};
+use super::{EXACT, INCOMPLETE, MOST_RESTARTS, SteadySolver, krylov};
+use crate::error::NetworkError;
+use crate::states::OUTSIDE;
+
+/// Which current of an electrode is meant; both have the same mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TerminalCurrent {
+    /// Current in the wire: holes that enter, and the charge that moving holes induce (Ramo, Proc. IRE 27, 584 (1939);
+    /// Shockley, J. Appl. Phys. 9, 635 (1938)). This one obeys the fluctuation-dissipation theorem.
+    #[default]
+    Induced,
+    /// Holes that enter, nothing else.
+    Particle,
+}
+
+/// Norm of what is left, relative to the start, at which a solution is accepted.
+const ACCEPTED: f64 = 1e-11;
+
+impl SteadySolver<'_> {
+    /// Derivatives of the currents of the last steady state, ∂I_k/∂V_m \[eν₀/kT\], `[k][m]`.
+    ///
+    /// # Errors
+    /// If the adjoint solutions do not settle.
+    pub fn gradient(&self) -> Result<Vec<Vec<f64>>, NetworkError> {
+        self.derivatives(0.0_f64, TerminalCurrent::Particle)
+    }
+
+    /// Admittance Y_km of the last steady state at an angular frequency \[ν₀\], \[eν₀/kT\], `[k][m]`: the current into k
+    /// that a small sine on m causes, for a time dependence exp(iωt).
+    ///
+    /// # Errors
+    /// If the adjoint solutions do not settle.
+    pub fn admittance(&self, angular: f64, current: TerminalCurrent) -> Result<Vec<Vec<Complex64>>, NetworkError> {
+        self.derivatives(Complex64::new(0.0, angular), current)
+    }
+
+    /// One-sided spectral density of the current of each electrode \[(eν₀)²/ν₀\] at an angular frequency \[ν₀\].
+    ///
+    /// # Errors
+    /// If the adjoint solutions do not settle.
+    pub fn noise_density(&self, angular: f64, current: TerminalCurrent) -> Result<Vec<f64>, NetworkError> {
+        let mut densities = Vec::new();
+        for (electrode, later) in self.adjoints(Complex64::new(0.0, angular), current)?.iter().enumerate() {
+            let mean: Complex64 = later.iter().zip(&self.probability).map(|(h, p)| h * p).sum();
+            let mut density = 0.0;
+            self.for_each_hop(|state, target, from, to, rate| {
+                let charge = self.charge(electrode, current, from, to);
+                density += self.probability[state] * rate * charge * (charge + 2.0 * (later[target] - mean).re);
+            });
+            densities.push(2.0 * density);
+        }
+        Ok(densities)
+    }
+
+    fn for_each_hop(&self, mut visit: impl FnMut(usize, usize, usize, usize, f64)) {
+        for (state, member) in self.set.members.iter().enumerate() {
+            for (hop, &target) in member.hops.iter().zip(&member.targets) {
+                if target != OUTSIDE {
+                    visit(state, target as usize, usize::from(hop.from), usize::from(hop.to), hop.rate);
+                }
+            }
+        }
+    }
+
+    /// Charge that a hop brings to an electrode \[e\].
+    fn charge(&self, electrode: usize, current: TerminalCurrent, from: usize, to: usize) -> f64 {
+        match current {
+            TerminalCurrent::Induced => self.network.potential(electrode, to) - self.network.potential(electrode, from),
+            TerminalCurrent::Particle => {
+                let at = self.network.acceptors() + electrode;
+                f64::from(u8::from(to == at)) - f64::from(u8::from(from == at))
+            }
+        }
+    }
+
+    fn derivatives<T: Scalar>(&self, shift: T, current: TerminalCurrent) -> Result<Vec<Vec<T>>, NetworkError> {
+        let network = self.network;
+        let sites = network.sites();
+        let landscape = network.landscape(&self.voltages_kt);
+        let adjoints = self.adjoints(shift, current)?;
+        // changes by hop first: there are far fewer pairs of sites than hops of states
+        let mut by_pair = vec![vec![T::default(); sites * sites]; network.electrodes()];
+        let (mut energies, mut of) = (Vec::new(), usize::MAX);
+        self.for_each_hop(|state, target, from, to, rate| {
+            if state != of {
+                landscape.energies_kt(&self.set.members[state].state, &mut energies);
+                of = state;
+            }
+            let slope = network.law().log_slope(landscape.difference_kt(&energies, from, to));
+            if slope == 0.0 {
+                return;
+            }
+            let weight = T::from(self.probability[state] * rate * slope);
+            for (electrode, (sums, later)) in by_pair.iter_mut().zip(&adjoints).enumerate() {
+                let charge = T::from(self.charge(electrode, current, from, to));
+                sums[from * sites + to] += weight * (charge + later[target] - later[state]);
+            }
+        });
+        let derivative = |sums: &Vec<T>, by: usize| {
+            let mut total = T::default();
+            for from in 0..sites {
+                for to in 0..sites {
+                    let moved = network.potential(by, to) - network.potential(by, from);
+                    total += sums[from * sites + to] * T::from(moved);
+                }
+            }
+            total
+        };
+        Ok(by_pair.iter().map(|sums| (0..network.electrodes()).map(|m| derivative(sums, m)).collect()).collect())
+    }
+
+    /// Solutions h_k of (shift − G) h_k = c_k − I_k for every electrode.
+    fn adjoints<T: Scalar>(&self, shift: T, current: TerminalCurrent) -> Result<Vec<Vec<T>>, NetworkError> {
+        let rates = self.set.rates();
+        let sources: Vec<Vec<T>> = (0..self.network.electrodes())
+            .map(|electrode| {
+                let mut source = vec![0.0; rates.states()];
+                self.for_each_hop(|state, _, from, to, rate| {
+                    source[state] += rate * self.charge(electrode, current, from, to);
+                });
+                let mean: f64 = source.iter().zip(&self.probability).map(|(c, p)| c * p).sum();
+                source.into_iter().map(|c| T::from(c - mean)).collect()
+            })
+            .collect();
+        let throughput: Vec<f64> =
+            self.set.members.iter().zip(&self.probability).map(|(m, p)| m.exit_rate * p).collect();
+        let n = rates.states();
+        for (core, fraction) in INCOMPLETE.into_iter().filter(|&(core, _)| n > EXACT && core < n) {
+            let drop = Drop { throughput: &throughput, probability: &self.probability, fraction };
+            let factors = Factors::new(&rates, Order::by_weight(&throughput, core), shift, Some(drop));
+            let found: Option<Vec<_>> = sources.iter().map(|s| self.solve_adjoint(&rates, &factors, shift, s)).collect();
+            if let Some(found) = found {
+                return Ok(found);
+            }
+        }
+        let factors = Factors::new(&rates, Order::minimum_degree(&rates), shift, None);
+        let found: Option<Vec<_>> = sources.iter().map(|s| self.solve_adjoint(&rates, &factors, shift, s)).collect();
+        found.ok_or(NetworkError::NotSettled { what: "the adjoint solution" })
+    }
+
+    fn solve_adjoint<T: Scalar>(&self, rates: &Rates, factors: &Factors<T>, shift: T, source: &[T]) -> Option<Vec<T>> {
+        let operator = |h: &[T]| factors.solve_right(&rates.apply_right(shift, h));
+        let target = factors.solve_right(source);
+        let size = target.iter().zip(&self.probability).map(|(h, p)| h.size().powi(2) * p).sum::<f64>().sqrt();
+        let mut solution = target.clone();
+        for _ in 0..MOST_RESTARTS {
+            let residual: Vec<T> = target.iter().zip(operator(&solution)).map(|(&t, o)| t - o).collect();
+            let (change, left) = krylov::improve(operator, &residual, &self.probability, 1e-3 * ACCEPTED * size);
+            solution.iter_mut().zip(change).for_each(|(h, c)| *h += c);
+            if !left.is_finite() {
+                return None;
+            }
+            if left <= ACCEPTED * size {
+                return Some(solution);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,201 @@
+//! How the set of states that carries the probability begins and grows.
+
+use std::collections::BinaryHeap;
+
+use hashbrown::{HashMap, HashSet};
+use rand::SeedableRng;
+use rand_pcg::Pcg64Dxsm;
+
+use super::elimination::Rates;
+use crate::network::Landscape;
+use crate::occupation::Occupation;
+use crate::states::{Member, OUTSIDE, StateSet};
+
+#[derive(PartialEq)]
+struct Pending(f64, Occupation);
+impl Eq for Pending {}
+impl PartialOrd for Pending {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Pending {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0).then(other.1.cmp(&self.1))
+    }
+}
+
+impl StateSet {
+    /// Walks `hops` hops from the empty network and keeps the states of the second half of the walk; returns estimates
+    /// of their probabilities.
+    pub(crate) fn explore(&mut self, landscape: &Landscape<'_>, span: f64, hops: usize, seed: u64) -> Vec<f64> {
+        let mut rng = Pcg64Dxsm::seed_from_u64(seed);
+        let mut walk = Self::default();
+        let mut current = walk.add(landscape, Occupation::default(), span);
+        let mut visits = Vec::new();
+        for step in 0..hops {
+            visits.resize(walk.members.len(), 0_u32);
+            if 2 * step >= hops {
+                visits[current as usize] += 1;
+            }
+            let chosen = walk.draw(current, &mut rng);
+            current = walk.follow(landscape, current, chosen, span);
+        }
+        visits.resize(walk.members.len(), 0);
+        let mut probability = Vec::new();
+        for (member, count) in walk.members.into_iter().zip(visits) {
+            if count > 0 {
+                probability.push(f64::from(count) / member.exit_rate);
+                self.index.insert(member.state, self.members.len() as u32);
+                self.members.push(Member { targets: vec![OUTSIDE; member.hops.len()], ..member });
+            }
+        }
+        probability
+    }
+
+    /// The same states and hops at other voltages.
+    pub(crate) fn move_to(&mut self, landscape: &Landscape<'_>) {
+        for member in &mut self.members {
+            landscape.energies_kt(&member.state, &mut self.survey.energies_kt);
+            let before: f64 = member.hops.iter().map(|h| h.rate).sum();
+            let missing = (member.exit_rate - before).max(0.0) / member.exit_rate;
+            let mut total = 0.0;
+            for hop in &mut member.hops {
+                hop.rate = landscape.rate(&self.survey.energies_kt, hop.from, hop.to);
+                total += hop.rate;
+            }
+            member.exit_rate = total * (1.0 + missing);
+        }
+    }
+
+    /// Finds the targets of all hops that carry at least `least_flow`.
+    pub(crate) fn link(&mut self, landscape: &Landscape<'_>, probability: &[f64], least_flow: f64) {
+        for (member, &p) in self.members.iter_mut().zip(probability) {
+            for (hop, target) in member.hops.iter().zip(&mut member.targets) {
+                if p * hop.rate < least_flow {
+                    continue;
+                }
+                if *target == OUTSIDE
+                    && let Some(&known) = self.index.get(&landscape.after(&member.state, hop.from, hop.to))
+                {
+                    *target = known;
+                }
+            }
+        }
+    }
+
+    /// Cuts every state off that `root` does not reach or that does not reach `root`: a chain with several closed
+    /// classes has no unique stationary law.
+    pub(crate) fn isolate_unconnected(&mut self, root: usize) {
+        let n = self.members.len();
+        let mut backward: Vec<Vec<u32>> = vec![Vec::new(); n];
+        for (from, member) in self.members.iter().enumerate() {
+            for &to in member.targets.iter().filter(|t| **t != OUTSIDE) {
+                backward[to as usize].push(from as u32);
+            }
+        }
+        let reached = |next: &dyn Fn(usize, &mut Vec<u32>)| {
+            let mut seen = vec![false; n];
+            let mut pending = vec![root as u32];
+            seen[root] = true;
+            let mut found = Vec::new();
+            while let Some(state) = pending.pop() {
+                found.clear();
+                next(state as usize, &mut found);
+                for &other in &found {
+                    if !std::mem::replace(&mut seen[other as usize], true) {
+                        pending.push(other);
+                    }
+                }
+            }
+            seen
+        };
+        let ahead = reached(&|s, out| out.extend(self.members[s].targets.iter().filter(|t| **t != OUTSIDE)));
+        let behind = reached(&|s, out| out.extend(&backward[s]));
+        let connected = |s: usize| ahead[s] && behind[s];
+        if (0..n).all(connected) {
+            return;
+        }
+        for (state, member) in self.members.iter_mut().enumerate() {
+            for target in member.targets.iter_mut().filter(|t| **t != OUTSIDE) {
+                if !connected(state) || !connected(*target as usize) {
+                    *target = OUTSIDE;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn rates(&self) -> Rates {
+        let mut rates = Rates { starts: vec![0], ..Rates::default() };
+        for member in &self.members {
+            for (hop, &target) in member.hops.iter().zip(&member.targets) {
+                if target != OUTSIDE {
+                    rates.targets.push(target);
+                    rates.rates.push(hop.rate);
+                }
+            }
+            rates.starts.push(rates.targets.len());
+        }
+        rates
+    }
+
+    /// Follows the flow out of the set into new states, the largest flow first, until every flow that would leave is
+    /// below `least_flow`; extends the probabilities by an estimate.
+    pub(crate) fn grow(
+        &mut self,
+        landscape: &Landscape<'_>,
+        probability: &mut Vec<f64>,
+        least_flow: f64,
+        span: f64,
+        limit: usize,
+    ) {
+        let mut flows: HashMap<Occupation, f64> = HashMap::new();
+        let mut heap = BinaryHeap::new();
+        for (member, &p) in self.members.iter().zip(probability.iter()) {
+            for (hop, &target) in member.hops.iter().zip(&member.targets) {
+                let flow = p * hop.rate;
+                if flow < 0.01 * least_flow {
+                    continue;
+                }
+                if target == OUTSIDE {
+                    *flows.entry(landscape.after(&member.state, hop.from, hop.to)).or_insert(0.0) += flow;
+                }
+            }
+        }
+        heap.extend(flows.iter().filter(|(_, f)| **f >= least_flow).map(|(s, f)| Pending(*f, *s)));
+        let mut followed = HashSet::new();
+        while let Some(Pending(_, state)) = heap.pop() {
+            if !followed.insert(state) {
+                continue;
+            }
+            let flow = flows[&state];
+            let number = match self.index.get(&state) {
+                // isolated so far, for want of a way back
+                Some(&known) if probability[known as usize] == 0.0 => known as usize,
+                Some(_) => continue,
+                None if self.members.len() >= limit => continue,
+                None => {
+                    probability.push(0.0);
+                    self.add(landscape, state, span) as usize
+                }
+            };
+            let member = &self.members[number];
+            probability[number] = flow / member.exit_rate;
+            for hop in &member.hops {
+                let onward = flow * hop.rate / member.exit_rate;
+                if onward < 0.01 * least_flow {
+                    break;
+                }
+                let next = landscape.after(&member.state, hop.from, hop.to);
+                let stationary = self.index.get(&next).is_some_and(|&known| probability[known as usize] > 0.0);
+                if !stationary && !followed.contains(&next) {
+                    let total = flows.entry(next).or_insert(0.0);
+                    *total += onward;
+                    if *total >= least_flow {
+                        heap.push(Pending(*total, next));
+                    }
+                }
+            }
+        }
+    }
+}
