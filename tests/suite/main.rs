@@ -8,5 +8,7 @@ mod determinism;
 mod generators;
 mod golden;
 mod limits;
+mod network;
+mod network_reference;
 mod routes;
 mod surrogate;

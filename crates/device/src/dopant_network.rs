@@ -76,14 +76,6 @@ impl NetworkDevice {
         &self.network
     }
 
-    /// Voltages of the device's file \[V\], without the output.
-    #[must_use]
-    pub fn file_voltages_volt(&self) -> Vec<f64> {
-        let mut voltages = self.network.voltages_volt.clone();
-        voltages.remove(self.output_electrode);
-        voltages
-    }
-
     fn all_voltages_kt<'a>(&self, parameters_volt: impl Iterator<Item = &'a f64>) -> Vec<f64> {
         let mut voltages: Vec<f64> = parameters_volt.copied().collect();
         voltages.insert(self.output_electrode, self.network.voltages_volt[self.output_electrode]);
@@ -184,6 +176,12 @@ impl Device for NetworkDevice {
         row.remove(self.output_electrode);
         row.iter_mut().for_each(|g| *g *= scales.na_per_charge_rate * scales.kt_per_volt);
         Array2::from_shape_vec((1, row.len()), row).ok()
+    }
+
+    fn usual_volt(&self) -> Option<Vec<f64>> {
+        let mut voltages = self.network.voltages_volt.clone();
+        voltages.remove(self.output_electrode);
+        Some(voltages)
     }
 
     fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {

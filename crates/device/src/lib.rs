@@ -52,6 +52,11 @@ pub trait Device: Send + Sync + std::fmt::Debug {
         false
     }
 
+    /// Parameters at which the device is used where nothing else is said \[V\], if it has such.
+    fn usual_volt(&self) -> Option<Vec<f64>> {
+        None
+    }
+
     /// Range in which each parameter is meant to be used \[V\], lowest and highest, if the device has one.
     fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {
         None

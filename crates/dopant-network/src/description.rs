@@ -142,6 +142,12 @@ impl Scales {
         if self.dimensionless { "e*nu" } else { "nA" }
     }
 
+    /// Unit of derivatives.
+    #[must_use]
+    pub fn derivative_unit(&self) -> &'static str {
+        if self.dimensionless { "e*nu/(kT/e)" } else { "nA/V" }
+    }
+
     /// Unit of times.
     #[must_use]
     pub fn time_unit(&self) -> &'static str {
@@ -168,6 +174,8 @@ pub struct DopantNetwork {
     pub electrodes: Vec<([f64; 2], f64)>,
     /// Voltages of the file \[V, or kT\].
     pub voltages_volt: Vec<f64>,
+    /// Cells of the mesh along the largest extent.
+    pub mesh_cells: usize,
     /// Initial state, where the file gives one.
     pub initial: crate::Occupation,
 }
@@ -270,6 +278,7 @@ impl DopantNetwork {
             donors: d.donors.clone(),
             electrodes,
             voltages_volt: d.electrodes.iter().map(|e| e.voltage_volt).collect(),
+            mesh_cells: d.mesh_cells,
             initial: crate::Occupation::default(),
         })
     }
@@ -305,7 +314,8 @@ impl DopantNetwork {
             return Err(NetworkError::entry("initial_hole_occupation", what));
         }
         let domain =
-            Domain::Rectangle { width_nm: r.sides[0], height_nm: r.sides[1], thickness_nm: r.sides[2].max(0.0) }.checked()?;
+            Domain::Rectangle { width_nm: r.sides[0], height_nm: r.sides[1], thickness_nm: r.sides[2].max(0.0) }
+                .checked()?;
         check_sites("acceptors", &r.acceptors, &domain)?;
         check_apart(&r.acceptors, &r.donors, 1e-9 * domain.size_nm())?;
         let half = KMC_HALF_WIDTH * domain.size_nm();
@@ -314,7 +324,7 @@ impl DopantNetwork {
         for (k, (position, _)) in electrodes.iter().enumerate() {
             domain.check_electrode(k, *position)?;
         }
-        let potential = electrode_potentials(&domain, &electrodes, &r.acceptors, 100)?;
+        let potential = electrode_potentials(&domain, &electrodes, &r.acceptors, default_cells())?;
         // the file's own potential at the file's voltages, ours for changes of them
         let fixed_energy_kt = (0..n)
             .map(|i| {
@@ -345,8 +355,28 @@ impl DopantNetwork {
             donors: r.donors,
             electrodes,
             voltages_volt: r.electrodes.iter().map(|e| e.voltage).collect(),
+            mesh_cells: default_cells(),
             initial: r.initial_hole_occupation.iter().enumerate().filter(|(_, hole)| **hole).map(|(i, _)| i).collect(),
         })
+    }
+
+    /// Potential \[V\] at points of the plane for given voltages \[V\]; a point outside takes the value of the boundary.
+    ///
+    /// # Errors
+    /// If Laplace's equation cannot be solved.
+    pub fn potential_volt(&self, voltages_volt: &[f64], points: &[[f64; 2]]) -> Result<Vec<f64>, NetworkError> {
+        let sites: Vec<[f64; 3]> = points.iter().map(|p| [p[0], p[1], 0.0]).collect();
+        let units = electrode_potentials(&self.domain, &self.electrodes, &sites, self.mesh_cells)?;
+        Ok((0..points.len()).map(|i| units.iter().zip(voltages_volt).map(|(row, v)| row[i] * v).sum()).collect())
+    }
+
+    /// Where a site stands in the plane: acceptors first, then electrodes.
+    #[must_use]
+    pub fn place(&self, site: usize) -> [f64; 2] {
+        match self.acceptors.get(site) {
+            Some(acceptor) => [acceptor[0], acceptor[1]],
+            None => self.electrodes[site - self.acceptors.len()].0,
+        }
     }
 
     /// Voltages in the network's own unit \[kT\].

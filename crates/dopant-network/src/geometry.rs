@@ -104,24 +104,33 @@ impl Domain {
         }
     }
 
-    /// Whether a point of the boundary lies within half a width of an electrode, measured along the boundary's edge.
+    /// How far a point of the boundary is covered by an electrode: 1 within half a width of its middle, measured along the
+    /// boundary, 0 beyond, and one half at its ends, so that a mesh that ends there gives it its true width.
     #[must_use]
-    pub fn touches(&self, electrode: [f64; 2], width_nm: f64, point: [f64; 2]) -> bool {
-        let tolerance = 1e-9 * self.size_nm();
-        let half = 0.5 * width_nm + tolerance;
-        match *self {
+    pub fn coverage(&self, electrode: [f64; 2], width_nm: f64, point: [f64; 2]) -> f64 {
+        let distance = match *self {
             Self::Rectangle { width_nm: w, height_nm: h, .. } => {
-                // on a common edge
                 let near = |a: f64, b: f64| (a - b).abs() <= ON_BOUNDARY * self.size_nm();
-                let along_y = |x: f64| near(electrode[0], x) && near(point[0], x) && (electrode[1] - point[1]).abs() <= half;
-                let along_x = |y: f64| near(electrode[1], y) && near(point[1], y) && (electrode[0] - point[0]).abs() <= half;
-                along_y(0.0) || along_y(w) || along_x(0.0) || along_x(h)
+                let common_edge = |axis: usize, at: f64| near(electrode[axis], at) && near(point[axis], at);
+                let along = |axis: usize| (electrode[axis] - point[axis]).abs();
+                let upright = if common_edge(0, 0.0) || common_edge(0, w) { along(1) } else { f64::INFINITY };
+                let level = if common_edge(1, 0.0) || common_edge(1, h) { along(0) } else { f64::INFINITY };
+                upright.min(level)
             }
             Self::Disc { radius_nm, .. } => {
                 let angle = |p: [f64; 2]| p[1].atan2(p[0]);
                 let turn = (angle(electrode) - angle(point)).rem_euclid(std::f64::consts::TAU);
-                turn.min(std::f64::consts::TAU - turn) * radius_nm <= half
+                turn.min(std::f64::consts::TAU - turn) * radius_nm
             }
+        };
+        let inside = 0.5 * width_nm - distance;
+        let tolerance = 1e-9 * self.size_nm();
+        if inside > tolerance {
+            1.0
+        } else if inside >= -tolerance {
+            0.5
+        } else {
+            0.0
         }
     }
 
@@ -168,15 +177,13 @@ impl Domain {
         let [[x0, x1], [y0, y1]] = self.bounds_nm();
         for _ in 0..count {
             let free = (0..MOST_DRAWS).find_map(|_| {
-                let site = [
-                    rng.random_range(x0..x1),
-                    rng.random_range(y0..y1),
-                    self.thickness_nm() * rng.random::<f64>(),
-                ];
+                let site =
+                    [rng.random_range(x0..x1), rng.random_range(y0..y1), self.thickness_nm() * rng.random::<f64>()];
                 let apart = |other: &[f64; 3]| {
                     site.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt() >= least_distance_nm
                 };
-                (self.depth_inside_nm([site[0], site[1]]) > 0.0 && taken.iter().chain(&sites).all(apart)).then_some(site)
+                (self.depth_inside_nm([site[0], site[1]]) > 0.0 && taken.iter().chain(&sites).all(apart))
+                    .then_some(site)
             });
             sites.push(free.ok_or_else(|| {
                 let what = format!(
@@ -187,6 +194,47 @@ impl Domain {
             })?);
         }
         Ok(sites)
+    }
+
+    /// The boundary, closed, as a line of many points.
+    #[must_use]
+    pub fn outline(&self) -> Vec<[f64; 2]> {
+        const POINTS: usize = 400;
+        match *self {
+            Self::Rectangle { width_nm: w, height_nm: h, .. } => {
+                let side = |a: [f64; 2], b: [f64; 2]| {
+                    (0..POINTS / 4).map(move |k| {
+                        let t = k as f64 / (POINTS / 4) as f64;
+                        [a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])]
+                    })
+                };
+                let corners = [[0.0, 0.0], [w, 0.0], [w, h], [0.0, h], [0.0, 0.0]];
+                corners.windows(2).flat_map(|p| side(p[0], p[1])).chain([[0.0, 0.0]]).collect()
+            }
+            Self::Disc { radius_nm: r, .. } => (0..=POINTS)
+                .map(|k| {
+                    let angle = std::f64::consts::TAU * k as f64 / POINTS as f64;
+                    [r * angle.cos(), r * angle.sin()]
+                })
+                .collect(),
+        }
+    }
+
+    /// The part of the outline that an electrode covers, in order along it.
+    #[must_use]
+    pub fn covered(&self, electrode: [f64; 2], width_nm: f64) -> Vec<[f64; 2]> {
+        let mut covered: Vec<[f64; 2]> =
+            self.outline().into_iter().filter(|p| self.coverage(electrode, width_nm, *p) > 0.0).collect();
+        // from one end to the other, even across the outline's first point
+        let along = |p: &[f64; 2]| match *self {
+            Self::Disc { .. } => {
+                let turn = p[1].atan2(p[0]) - electrode[1].atan2(electrode[0]);
+                (turn + std::f64::consts::PI).rem_euclid(std::f64::consts::TAU)
+            }
+            Self::Rectangle { .. } => p[0] + p[1],
+        };
+        covered.sort_by(|a, b| along(a).total_cmp(&along(b)));
+        covered
     }
 
     pub(crate) fn check_electrode(&self, number: usize, position: [f64; 2]) -> Result<(), NetworkError> {

@@ -66,7 +66,11 @@ impl Mesh {
             let inner = |k: usize| if ring == 1 { 0 } else { first(ring - 1) + k % (6 * (ring - 1)) };
             for sector in 0..6 {
                 for k in 0..ring {
-                    triangles.push([inner(sector * (ring - 1) + k), outer(sector * ring + k), outer(sector * ring + k + 1)]);
+                    triangles.push([
+                        inner(sector * (ring - 1) + k),
+                        outer(sector * ring + k),
+                        outer(sector * ring + k + 1),
+                    ]);
                     if k + 1 < ring {
                         let (a, b) = (inner(sector * (ring - 1) + k), inner(sector * (ring - 1) + k + 1));
                         triangles.push([a, outer(sector * ring + k + 1), b]);
@@ -91,9 +95,7 @@ impl Mesh {
         }
         let mut solutions: Vec<Vec<f64>> = boundary_values
             .iter()
-            .map(|value| {
-                self.nodes.iter().zip(&self.boundary).map(|(p, b)| if *b { value(*p) } else { 0.0 }).collect()
-            })
+            .map(|value| self.nodes.iter().zip(&self.boundary).map(|(p, b)| if *b { value(*p) } else { 0.0 }).collect())
             .collect();
         let mut entries = Vec::with_capacity(9 * self.triangles.len());
         let mut right = faer::Mat::<f64>::zeros(count, boundary_values.len());
@@ -115,7 +117,8 @@ impl Mesh {
                 }
             }
         }
-        let failed = |what: String| NetworkError::entry("domain", format!("has no solution of Laplace's equation: {what}"));
+        let failed =
+            |what: String| NetworkError::entry("domain", format!("has no solution of Laplace's equation: {what}"));
         let matrix = SparseColMat::<usize, f64>::try_new_from_triplets(count, count, &entries)
             .map_err(|e| failed(format!("{e:?}")))?;
         let factors = matrix.sp_cholesky(faer::Side::Lower).map_err(|e| failed(format!("{e:?}")))?;
@@ -164,16 +167,18 @@ pub(crate) fn electrode_potentials(
 ) -> Result<Vec<Vec<f64>>, NetworkError> {
     let mesh = Mesh::new(domain, cells);
     for (number, &(position, width)) in electrodes.iter().enumerate() {
-        let covered = mesh.nodes.iter().zip(&mesh.boundary).any(|(p, b)| *b && domain.touches(position, width, *p));
+        let covered =
+            mesh.nodes.iter().zip(&mesh.boundary).any(|(p, b)| *b && domain.coverage(position, width, *p) > 0.0);
         if !covered {
-            let what = format!("is {width}: no node of the mesh lies on it, make it wider or raise `mesh_cells` ({cells})");
+            let what =
+                format!("is {width}: no node of the mesh lies on it, make it wider or raise `mesh_cells` ({cells})");
             return Err(NetworkError::entry(format!("electrodes[{number}].width_nm"), what));
         }
     }
     let values: Vec<Box<dyn Fn([f64; 2]) -> f64>> = electrodes
         .iter()
         .map(|&(position, width)| -> Box<dyn Fn([f64; 2]) -> f64> {
-            Box::new(move |p| f64::from(u8::from(domain.touches(position, width, p))))
+            Box::new(move |p| domain.coverage(position, width, p))
         })
         .collect();
     let references: Vec<&dyn Fn([f64; 2]) -> f64> = values.iter().map(|v| &**v as &dyn Fn([f64; 2]) -> f64).collect();
@@ -210,8 +215,9 @@ mod tests {
         let disc = Domain::Disc { radius_nm: 1.0, thickness_nm: 0.0 };
         let sine = |p: [f64; 2]| (PI * p[0]).sin() * (PI * p[1]).sinh() / PI.sinh();
         let cubic = |p: [f64; 2]| p[0].powi(3) - 3.0 * p[0] * p[1] * p[1];
-        let points: Vec<[f64; 2]> =
-            (0..200).map(|k| [0.05 + 0.6 * (k as f64 * 0.618).fract(), 0.05 + 0.6 * (k as f64 * 0.382).fract()]).collect();
+        let points: Vec<[f64; 2]> = (0..200)
+            .map(|k| [0.05 + 0.6 * (k as f64 * 0.618).fract(), 0.05 + 0.6 * (k as f64 * 0.382).fract()])
+            .collect();
         for (domain, exact) in [(square, &sine as &dyn Fn([f64; 2]) -> f64), (disc, &cubic)] {
             let errors: Vec<f64> = [20, 40, 80].iter().map(|&c| error(&domain, c, exact, &points)).collect();
             for pair in errors.windows(2) {

@@ -126,7 +126,9 @@ pub fn mean_field(network: &Network, voltages_kt: &[f64], start: Option<&[f64]>)
     for steps in 1..=MOST_STEPS {
         if size(&off) < SETTLED {
             let current = |e: usize| {
-                let flow = |i: usize| p[i] * balance.rate(network, &p, i, e).0 - (1.0 - p[i]) * balance.rate(network, &p, e, i).0;
+                let flow = |i: usize| {
+                    p[i] * balance.rate(network, &p, i, e).0 - (1.0 - p[i]) * balance.rate(network, &p, e, i).0
+                };
                 (0..n).map(flow).sum()
             };
             return Ok(MeanField { currents: (n..sites).map(current).collect(), occupations: p, steps });

@@ -93,7 +93,9 @@ impl Network {
         if p == 0 {
             return Err(NetworkError::entry("electrodes", "is empty: a network needs at least one electrode"));
         }
-        if parts.fixed_energy_kt.len() != n || parts.potential.len() != p || parts.potential.iter().any(|r| r.len() != n)
+        if parts.fixed_energy_kt.len() != n
+            || parts.potential.len() != p
+            || parts.potential.iter().any(|r| r.len() != n)
         {
             return Err(NetworkError::entry("potential", format!("must hold {n} values for each of {p} electrodes")));
         }
@@ -333,13 +335,7 @@ const BLOCK: usize = 8;
 /// Logarithms of the rates of all hops from the sites `rows`, and the largest of them. Electrodes do not exchange holes:
 /// their prefactors are 0.
 #[multiversion::multiversion(targets("x86_64+avx2+fma", "x86_64+avx"))]
-fn exponents_of(
-    network: &Network,
-    energies_kt: &[f64],
-    open_kt: &[f64],
-    rows: &[u16],
-    exponents: &mut [f64],
-) -> f64 {
+fn exponents_of(network: &Network, energies_kt: &[f64], open_kt: &[f64], rows: &[u16], exponents: &mut [f64]) -> f64 {
     let sites = open_kt.len();
     let mut largest = [f64::NEG_INFINITY; BLOCK];
     for (out, &from) in exponents.chunks_exact_mut(sites).zip(rows) {

@@ -6,6 +6,8 @@
 pub mod axis;
 mod error;
 mod error_figure;
+mod gates;
+pub mod network;
 pub mod plot;
 mod render;
 mod response;
@@ -34,6 +36,8 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
         FigureKind::Error
     } else if results.variable("psd_welch").is_some() {
         FigureKind::Spectrum
+    } else if results.variable("abundance").is_some() {
+        FigureKind::Gates
     } else {
         FigureKind::Response
     };
@@ -42,6 +46,7 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
         FigureKind::Scatter => scatter::panels(results, figure),
         FigureKind::Response => response::panels(results, figure),
         FigureKind::Spectrum => spectrum::panels(results, figure),
+        FigureKind::Gates => gates::panels(results, figure),
     }
 }
 
@@ -65,8 +70,15 @@ fn section_of(results: &Results) -> Result<FigureSection, FigureError> {
 /// # Errors
 /// If the results do not hold what the figure shows or a file cannot be written.
 pub fn draw(results: &Results, figure: Option<&FigureSection>, stem: &Path) -> Result<[PathBuf; 2], FigureError> {
-    let panels = panels(results, figure)?;
-    let svg = render::svg(&panels)?;
+    write(&panels(results, figure)?, stem)
+}
+
+/// Draws panels side by side to `stem.svg` and `stem.png` and returns their paths.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write(panels: &[Plot], stem: &Path) -> Result<[PathBuf; 2], FigureError> {
+    let svg = render::svg(panels)?;
     let rendered = render::outlines_and_pixels(&svg)?;
     // not Path::with_extension: a study's name may hold a dot
     let with = |ending: &str| PathBuf::from(format!("{}.{ending}", stem.display()));

@@ -41,6 +41,8 @@ pub enum Marker {
     Diamond,
     /// A small faint dot, for clouds.
     Dot,
+    /// A disc with a black rim, for sites on a map.
+    Site,
 }
 
 /// Something drawn.
@@ -64,6 +66,22 @@ pub enum Item {
     },
     /// A shaded band between (x, low, high).
     Band(Vec<(f64, f64, f64)>),
+    /// A map: a colour for each rectangle between neighbouring edges, row after row from the lowest y; none where empty.
+    Cells {
+        /// Edges along x.
+        x_edges: Vec<f64>,
+        /// Edges along y.
+        y_edges: Vec<f64>,
+        /// Colours.
+        colours: Vec<Option<[u8; 3]>>,
+    },
+    /// A short text, centred.
+    Label {
+        /// Where.
+        at: (f64, f64),
+        /// What.
+        text: String,
+    },
 }
 
 /// An item with its colour and its entry in the legend.

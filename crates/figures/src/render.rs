@@ -184,6 +184,21 @@ fn draw_series(root: &Area<'_>, frame: &Frame<'_>, series: &Series) -> Result<()
             outline.extend(points.iter().rev().filter_map(|p| frame.pixel(p.0, p.1)));
             root.draw(&Polygon::new(outline, rgb(series.colour).mix(0.18).filled())).map_err(refused)?;
         }
+        Item::Cells { x_edges, y_edges, colours } => {
+            let columns = x_edges.len().saturating_sub(1).max(1);
+            for (k, colour) in colours.iter().enumerate() {
+                let (Some(colour), i, j) = (colour, k % columns, k / columns) else { continue };
+                let corners = (frame.pixel(x_edges[i], y_edges[j + 1]), frame.pixel(x_edges[i + 1], y_edges[j]));
+                if let (Some(a), Some(b)) = corners {
+                    root.draw(&Rectangle::new([a, b], rgb(*colour).filled())).map_err(refused)?;
+                }
+            }
+        }
+        Item::Label { at, text } => {
+            if let Some(at) = frame.pixel(at.0, at.1) {
+                write(root, text, at, style(13, series.colour, HPos::Center, VPos::Center))?;
+            }
+        }
     }
     Ok(())
 }
@@ -240,6 +255,10 @@ fn mark(root: &Area<'_>, (x, y): (i32, i32), marker: Marker, colour: [u8; 3]) ->
             let corners = vec![(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r), (x - r, y - r)];
             path(root, corners, colour, 1)
         }
+        Marker::Site => {
+            root.draw(&Circle::new((x, y), 6 * FINE, BLACK.filled())).map_err(refused)?;
+            root.draw(&Circle::new((x, y), 5 * FINE, fill)).map_err(refused)
+        }
         Marker::Triangle => polygon(&[(0, -5), (5, 4), (-5, 4)]),
         Marker::Diamond => polygon(&[(0, -5), (5, 0), (0, 5), (-5, 0)]),
     }
@@ -256,6 +275,11 @@ fn draw_legend_entry(root: &Area<'_>, series: &Series, x: i32, y: i32) -> Result
             let fill = rgb(series.colour).mix(0.18).filled();
             root.draw(&Rectangle::new([(x, y - 6 * FINE), (x + 34 * FINE, y + 6 * FINE)], fill)).map_err(refused)?;
         }
+        Item::Cells { .. } => {
+            let fill = rgb(series.colour).filled();
+            root.draw(&Rectangle::new([(x, y - 8 * FINE), (x + 34 * FINE, y + 8 * FINE)], fill)).map_err(refused)?;
+        }
+        Item::Label { .. } => {}
     }
     let label = series.legend.as_deref().unwrap_or_default();
     write(root, label, (x + 44 * FINE, y), style(14, [0, 0, 0], HPos::Left, VPos::Center))

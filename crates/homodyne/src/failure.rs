@@ -1,5 +1,6 @@
 //! What stops a command, and with which exit code.
 
+use dopant_network::NetworkError;
 use estimators::EstimatorError;
 use figures::FigureError;
 use sweep::{ScenarioError, StoreError, SweepError};
@@ -16,6 +17,8 @@ pub(crate) enum Failure {
     Figure(#[from] FigureError),
     #[error(transparent)]
     Estimator(#[from] EstimatorError),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     #[error("{0}")]
     BadInput(String),
     #[error("cannot write: {0}")]
@@ -40,6 +43,7 @@ impl Failure {
             Self::Sweep(SweepError::Scenario(_) | SweepError::Store(_))
             | Self::BadInput(_)
             | Self::Estimator(_)
+            | Self::Network(NetworkError::Entry { .. } | NetworkError::File { .. })
             | Self::Figure(FigureError::Missing { .. } | FigureError::Empty { .. } | FigureError::Write { .. }) => {
                 BAD_INPUT
             }

@@ -22,6 +22,7 @@ Examples:
   homodyne run scenarios/error_vs_spacing.toml         one HDF5 file and a figure in results/
   homodyne show results/error-vs-spacing.h5            Monte Carlo, exact and published errors as a table
   homodyne plan --parameters 7 --band 100,1000 --duration 0.1 --ratio 2.05
+  homodyne device generate --seed 7 --output d.json    a simulated dopant network
 
 Exit codes: 0 done, 1 failed, 2 bad input."
 )]
@@ -36,6 +37,7 @@ enum Command {
     Plot(commands::plot::PlotArguments),
     Show(commands::show::Show),
     Plan(commands::plan::Plan),
+    Device(commands::device::Device),
     Export(commands::export::Export),
     Schema(commands::schema::Schema),
     List(commands::list::List),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Plot(c) => c.execute(),
         Command::Show(c) => c.execute(),
         Command::Plan(c) => c.execute(),
+        Command::Device(c) => c.execute(),
         Command::Export(c) => c.execute(),
         Command::Schema(c) => c.execute(),
         Command::List(c) => c.execute(),

@@ -35,6 +35,7 @@ pub mod axes;
 pub mod document;
 mod error;
 pub mod export;
+mod logic;
 pub mod moments;
 pub mod point;
 pub mod results;

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use device::{Device, DeviceError, Linear, Polynomial};
+use device::{Device, DeviceError, Linear, NetworkDevice, NetworkMethod, Polynomial};
+use dopant_network::steady::SteadyOptions;
 use estimators::differences::{Difference, FiniteDifferences};
 use estimators::filter::FilterSettings;
 use estimators::hge::{Hge, LockInReadout, Mode};
@@ -18,8 +19,9 @@ use toml::Table;
 use crate::axes::Axis;
 use crate::document::KeyError;
 use crate::scenario::{
-    ConverterSection, DeviceSection, DifferenceChoice, DistributionChoice, EstimatorSection, FilterSection,
-    Frequencies, HgeEstimator, ModeChoice, NoiseSection, ReadoutChoice, RouteChoice, Scenario, SidesChoice, StudyKind,
+    ConverterSection, DeviceSection, DifferenceChoice, DistributionChoice, DopantNetworkDevice, EstimatorSection,
+    FilterSection, Frequencies, HgeEstimator, ModeChoice, NetworkMethodChoice, NoiseSection, ReadoutChoice,
+    RouteChoice, Scenario, SidesChoice, StudyKind,
 };
 use crate::study::{Library, table_at};
 
@@ -111,6 +113,7 @@ impl Point {
             }
             StudyKind::Response => check_response(&scenario, device.as_deref())?,
             StudyKind::Spectrum => check_spectrum(&scenario)?,
+            StudyKind::Logic => check_logic(&scenario, device.as_deref())?,
         }
         Ok(Self { scenario, device, operating_point_volt, noise, scheme, instrument, hge })
     }
@@ -220,7 +223,31 @@ fn build_device(section: &DeviceSection, folder: &Path, library: &Library) -> Re
         DeviceSection::NeuralSurrogate(d) => {
             library.surrogate(&folder.join(&d.file), d.activation).map_err(from_device)?
         }
+        DeviceSection::DopantNetwork(d) => Arc::new(build_network(d, folder, library)?),
     })
+}
+
+fn build_network(section: &DopantNetworkDevice, folder: &Path, library: &Library) -> Result<NetworkDevice, KeyError> {
+    let network = match (&section.file, &section.generate) {
+        (Some(file), None) => library.network_file(&folder.join(file)),
+        (None, Some(generate)) => library.network_made(&generate.generate()),
+        (Some(_), Some(_)) => {
+            return Err(KeyError::new("device.generate", "stands beside `file`: give one of the two"));
+        }
+        (None, None) => {
+            return Err(KeyError::new("device", "needs `file` (a device file) or `generate` (a table, may be empty)"));
+        }
+    };
+    let key = if section.file.is_some() { "device.file" } else { "device.generate" };
+    let network = network.map_err(|e| KeyError::new(key, e.to_string()))?;
+    let method = match section.method {
+        NetworkMethodChoice::SteadyState => NetworkMethod::SteadyState,
+        NetworkMethodChoice::MeanField => NetworkMethod::MeanField,
+    };
+    let options = SteadyOptions { tolerance: section.tolerance, ..SteadyOptions::default() };
+    let output = section.output_electrode.unwrap_or_else(|| network.electrodes.len().saturating_sub(1));
+    let range = section.range_volt.map(|[low, high]| (low, high));
+    NetworkDevice::new(network, output, method, options, range).map_err(from_device)
 }
 
 fn operating_point(section: &DeviceSection, device: &dyn Device) -> Result<Vec<f64>, KeyError> {
@@ -228,11 +255,13 @@ fn operating_point(section: &DeviceSection, device: &dyn Device) -> Result<Vec<f
         DeviceSection::Linear(d) => &d.operating_point_volt,
         DeviceSection::Polynomial(d) => &d.operating_point_volt,
         DeviceSection::NeuralSurrogate(d) => &d.operating_point_volt,
+        DeviceSection::DopantNetwork(d) => &d.operating_point_volt,
     };
     let expected = device.parameters();
     match given {
         Some(point) if point.len() == expected => Ok(point.clone()),
         Some(point) => Err(from_device(DeviceError::WrongParameters { expected, found: point.len() })),
+        None if device.usual_volt().is_some() => Ok(device.usual_volt().unwrap_or_default()),
         None => Ok(match device.range_volt() {
             Some((low, high)) => low.iter().zip(&high).map(|(a, b)| 0.5 * (a + b)).collect(),
             None => vec![0.0; expected],
@@ -407,6 +436,27 @@ fn check_response(scenario: &Scenario, device: Option<&dyn Device>) -> Result<()
     if response.from_volt >= response.to_volt {
         let message = format!("found {}: must lie above from_volt ({})", response.to_volt, response.from_volt);
         return Err(KeyError::new("response.to_volt", message));
+    }
+    Ok(())
+}
+
+fn check_logic(scenario: &Scenario, device: Option<&dyn Device>) -> Result<(), KeyError> {
+    let (Some(logic), Some(device)) = (&scenario.logic, device) else { return Ok(()) };
+    let parameters = device.parameters();
+    let [left, right] = logic.inputs;
+    if left == right || [left, right].iter().any(|&k| k == 0 || k > parameters) {
+        let message = format!("found [{left}, {right}]: must be two different parameters from 1 to {parameters}");
+        return Err(KeyError::new("logic.inputs", message));
+    }
+    if logic.low_volt >= logic.high_volt {
+        let message = format!("found {}: must lie above low_volt ({})", logic.high_volt, logic.low_volt);
+        return Err(KeyError::new("logic.high_volt", message));
+    }
+    if logic.offset_weight < 0.0 {
+        return Err(KeyError::new(
+            "logic.offset_weight",
+            format!("found {}: must not be negative", logic.offset_weight),
+        ));
     }
     Ok(())
 }

@@ -49,6 +49,7 @@ pub fn run(study: &Study, threads: usize, progress: &dyn Progress) -> Result<Res
         StudyKind::Error => error_study(study, progress),
         StudyKind::Response => response_study(study, progress),
         StudyKind::Spectrum => spectrum_study(study, progress),
+        StudyKind::Logic => crate::logic::study(study, progress),
     })?;
     let text = &mut results.attributes;
     text.insert(0, ("study".to_owned(), study.section.name.clone()));
@@ -61,7 +62,7 @@ pub fn run(study: &Study, threads: usize, progress: &dyn Progress) -> Result<Res
 
 /// Axes of the sweep as dimensions, then the components of vector-valued keys; and the values of vector-valued, named and
 /// zipped keys as variables over them.
-fn sweep_dimensions(study: &Study) -> (Vec<Dimension>, Vec<Variable>) {
+pub(crate) fn sweep_dimensions(study: &Study) -> (Vec<Dimension>, Vec<Variable>) {
     let (mut dimensions, mut components, mut variables) = (Vec::new(), Vec::new(), Vec::new());
     for (position, axis) in study.axes.iter().enumerate() {
         for (k, key) in axis.keys.iter().enumerate() {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use dopant_network::steady::SteadyOptions;
+use dopant_network::{Domain, Generate};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,8 @@ pub enum StudyKind {
     Response,
     /// Spectrum of the noise: Welch estimate of generated records beside the stated density.
     Spectrum,
+    /// Output currents for the four combinations of two logic inputs: which Boolean gates occur, how nonlinear they are.
+    Logic,
 }
 
 /// By which of three equivalent routes trials are computed.
@@ -141,6 +145,142 @@ pub struct SurrogateDevice {
     pub operating_point_volt: Option<Vec<f64>>,
 }
 
+/// Outline of a generated network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShapeChoice {
+    /// `width_nm` by `height_nm`.
+    #[default]
+    Rectangle,
+    /// Of `radius_nm`.
+    Disc,
+}
+
+/// A dopant network made at random; what is not given is that of boron in silicon at 77 K.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GenerateSection {
+    /// Outline.
+    pub shape: ShapeChoice,
+    /// Width of a rectangle (nm).
+    pub width_nm: f64,
+    /// Height of a rectangle (nm).
+    pub height_nm: f64,
+    /// Radius of a disc (nm).
+    pub radius_nm: f64,
+    /// Depth in which dopants lie (nm); 0 for a plane.
+    pub thickness_nm: f64,
+    /// Number of acceptors.
+    pub acceptors: usize,
+    /// Number of donors.
+    pub donors: usize,
+    /// Number of electrodes, evenly spaced along the boundary.
+    pub electrodes: usize,
+    /// Least distance of two dopants (nm).
+    pub least_distance_nm: f64,
+    /// Temperature (K).
+    pub temperature_kelvin: f64,
+    /// Relative permittivity.
+    pub relative_permittivity: f64,
+    /// Attempt frequency (Hz).
+    pub attempt_frequency_hz: f64,
+    /// Localization radius (nm); a quarter of the mean distance of acceptors if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub localization_radius_nm: Option<f64>,
+    /// Seed of the positions.
+    pub seed: u64,
+}
+
+impl Default for GenerateSection {
+    fn default() -> Self {
+        let d = Generate::default();
+        Self {
+            shape: ShapeChoice::Rectangle,
+            width_nm: d.domain.size_nm(),
+            height_nm: d.domain.size_nm(),
+            radius_nm: 0.5 * d.domain.size_nm(),
+            thickness_nm: d.domain.thickness_nm(),
+            acceptors: d.acceptors,
+            donors: d.donors,
+            electrodes: d.electrodes,
+            least_distance_nm: d.least_distance_nm,
+            temperature_kelvin: d.temperature_kelvin,
+            relative_permittivity: d.relative_permittivity,
+            attempt_frequency_hz: d.attempt_frequency_hz,
+            localization_radius_nm: d.localization_radius_nm,
+            seed: d.seed,
+        }
+    }
+}
+
+impl GenerateSection {
+    /// What the generator takes.
+    #[must_use]
+    pub fn generate(&self) -> Generate {
+        let thickness_nm = self.thickness_nm;
+        Generate {
+            domain: match self.shape {
+                ShapeChoice::Rectangle => {
+                    Domain::Rectangle { width_nm: self.width_nm, height_nm: self.height_nm, thickness_nm }
+                }
+                ShapeChoice::Disc => Domain::Disc { radius_nm: self.radius_nm, thickness_nm },
+            },
+            acceptors: self.acceptors,
+            donors: self.donors,
+            electrodes: self.electrodes,
+            least_distance_nm: self.least_distance_nm,
+            temperature_kelvin: self.temperature_kelvin,
+            relative_permittivity: self.relative_permittivity,
+            attempt_frequency_hz: self.attempt_frequency_hz,
+            localization_radius_nm: self.localization_radius_nm,
+            seed: self.seed,
+            ..Generate::default()
+        }
+    }
+}
+
+/// How the currents of a dopant network are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkMethodChoice {
+    /// The Markov chain on the states that carry the probability.
+    #[default]
+    SteadyState,
+    /// Mean field, an approximation.
+    MeanField,
+}
+
+/// A simulated dopant network: from a file, or made at random.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DopantNetworkDevice {
+    /// Device file (JSON); a relative path starts at the scenario's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// Instead of a file: how the device is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generate: Option<GenerateSection>,
+    /// Electrode whose current is the output, from 0; the last one if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_electrode: Option<usize>,
+    /// How currents are found.
+    #[serde(default)]
+    pub method: NetworkMethodChoice,
+    /// Probability flow that may leave the states of the steady state, as a fraction of the largest current.
+    #[serde(default = "default_tolerance")]
+    pub tolerance: f64,
+    /// Range of every voltage (V), for random operating points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range_volt: Option<[f64; 2]>,
+    /// Voltages of all electrodes but the output, in the file's order (V); those of the file if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operating_point_volt: Option<Vec<f64>>,
+}
+
+fn default_tolerance() -> f64 {
+    SteadyOptions::default().tolerance
+}
+
 /// `[device]`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -151,6 +291,8 @@ pub enum DeviceSection {
     Polynomial(PolynomialDevice),
     /// Neural surrogate.
     NeuralSurrogate(SurrogateDevice),
+    /// Simulated dopant network.
+    DopantNetwork(DopantNetworkDevice),
 }
 
 /// White noise.
@@ -557,6 +699,25 @@ fn default_confidence() -> f64 {
     0.95
 }
 
+/// `(logic)`: the two inputs of a logic study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogicSection {
+    /// The parameters that are inputs, from 1: left and right.
+    pub inputs: [usize; 2],
+    /// Voltage of a logic 0 (V).
+    pub low_volt: f64,
+    /// Voltage of a logic 1 (V).
+    pub high_volt: f64,
+    /// Weight of the offset in the fitness.
+    #[serde(default = "default_offset_weight")]
+    pub offset_weight: f64,
+}
+
+fn default_offset_weight() -> f64 {
+    0.01
+}
+
 /// What a figure shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -569,6 +730,8 @@ pub enum FigureKind {
     Response,
     /// Noise spectrum.
     Spectrum,
+    /// Abundance of Boolean gates against the least fitness.
+    Gates,
 }
 
 /// Which error a figure shows.
@@ -638,6 +801,9 @@ pub struct Scenario {
     /// Noise spectrum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spectrum: Option<SpectrumSection>,
+    /// Logic inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logic: Option<LogicSection>,
     /// Figure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub figure: Option<FigureSection>,
@@ -674,8 +840,8 @@ fn relax(tree: &mut serde_json::Value) {
 }
 
 /// Top-level tables of a scenario.
-const SECTIONS: [&str; 9] =
-    ["study", "device", "noise", "sampling", "estimator", "response", "spectrum", "figure", "sweep"];
+const SECTIONS: [&str; 10] =
+    ["study", "device", "noise", "sampling", "estimator", "response", "spectrum", "logic", "figure", "sweep"];
 
 fn section<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, KeyError> {
     serde_path_to_error::deserialize(value).map_err(|e| {
@@ -699,11 +865,12 @@ fn kind_of(value: Value, at: &str, allowed: &[&str]) -> Result<(String, Value), 
 
 impl DeviceSection {
     fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
-        let (kind, rest) = kind_of(value, at, &["linear", "polynomial", "neural-surrogate"])?;
+        let (kind, rest) = kind_of(value, at, &["linear", "polynomial", "neural-surrogate", "dopant-network"])?;
         Ok(match kind.as_str() {
             "linear" => Self::Linear(section(rest, at)?),
             "polynomial" => Self::Polynomial(section(rest, at)?),
-            _ => Self::NeuralSurrogate(section(rest, at)?),
+            "neural-surrogate" => Self::NeuralSurrogate(section(rest, at)?),
+            _ => Self::DopantNetwork(section(rest, at)?),
         })
     }
 }
@@ -797,6 +964,7 @@ impl Scenario {
             estimator: get("estimator").map(|v| EstimatorSection::parse(v, "estimator")).transpose()?,
             response: get("response").map(|v| section(v, "response")).transpose()?,
             spectrum: get("spectrum").map(|v| section(v, "spectrum")).transpose()?,
+            logic: get("logic").map(|v| section(v, "logic")).transpose()?,
             figure: get("figure").map(|v| section(v, "figure")).transpose()?,
             sweep: None,
             study,
@@ -805,6 +973,7 @@ impl Scenario {
             StudyKind::Error => (&["device", "estimator"], &[scenario.device.is_some(), scenario.estimator.is_some()]),
             StudyKind::Response => (&["device", "response"], &[scenario.device.is_some(), scenario.response.is_some()]),
             StudyKind::Spectrum => (&["spectrum"], &[scenario.spectrum.is_some()]),
+            StudyKind::Logic => (&["device", "logic"], &[scenario.device.is_some(), scenario.logic.is_some()]),
         };
         match needed.iter().zip(present).find(|(_, present)| !**present) {
             Some((name, _)) => Err(missing(name)),

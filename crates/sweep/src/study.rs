@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use device::{Activation, NeuralSurrogate};
+use dopant_network::{DopantNetwork, Generate, NetworkError};
 use noise::{NoiseModel, RecordGenerator};
 use rayon::prelude::*;
 use toml::{Table, Value};
@@ -35,12 +36,41 @@ pub struct Study {
 pub(crate) struct Library {
     surrogates: Mutex<HashMap<(PathBuf, ActivationChoice), Arc<NeuralSurrogate>>>,
     generators: Mutex<HashMap<String, Arc<RecordGenerator>>>,
+    networks: Mutex<HashMap<String, Arc<DopantNetwork>>>,
 }
 
 /// Most noise generators that are kept for reuse.
 const MOST_GENERATORS: usize = 32;
 
+/// Most dopant networks that are kept for reuse.
+const MOST_NETWORKS: usize = 256;
+
 impl Library {
+    pub(crate) fn network_file(&self, path: &Path) -> Result<Arc<DopantNetwork>, NetworkError> {
+        self.network(path.display().to_string(), || DopantNetwork::from_file(path))
+    }
+
+    pub(crate) fn network_made(&self, generate: &Generate) -> Result<Arc<DopantNetwork>, NetworkError> {
+        self.network(format!("{generate:?}"), || DopantNetwork::from_description(&generate.describe()?))
+    }
+
+    fn network(
+        &self,
+        key: String,
+        make: impl FnOnce() -> Result<DopantNetwork, NetworkError>,
+    ) -> Result<Arc<DopantNetwork>, NetworkError> {
+        if let Some(known) = self.networks.lock().expect("no thread panics here").get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let made = Arc::new(make()?);
+        let mut networks = self.networks.lock().expect("no thread panics here");
+        if networks.len() >= MOST_NETWORKS {
+            networks.clear();
+        }
+        networks.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+
     pub(crate) fn surrogate(
         &self,
         path: &Path,

@@ -60,6 +60,8 @@ pub struct EventCurrents {
     pub traffic: Vec<f64>,
     /// Hops counted.
     pub hops: u64,
+    /// Hops made before.
+    pub equilibration_hops: u64,
     /// Time simulated \[1/ν₀\].
     pub time: f64,
     /// States remembered, where they are.
@@ -134,9 +136,7 @@ impl<'a> Simulation<'a> {
 /// Charge that an electrode received \[e\].
 fn charges(landscape: &Landscape<'_>, hops: &[u64]) -> Vec<f64> {
     let (n, sites) = (landscape.network.acceptors(), landscape.network.sites());
-    (n..sites)
-        .map(|e| (0..n).map(|i| hops[i * sites + e] as f64 - hops[e * sites + i] as f64).sum())
-        .collect()
+    (n..sites).map(|e| (0..n).map(|i| hops[i * sites + e] as f64 - hops[e * sites + i] as f64).sum()).collect()
 }
 
 /// Measures currents from a starting state.
@@ -146,7 +146,7 @@ pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOpt
     let (n, sites, electrodes) = (network.acceptors(), network.sites(), network.electrodes());
     let mut rng = Pcg64Dxsm::seed_from_u64(options.seed);
     let mut simulation = Simulation::new(options.sampler, landscape, start);
-    let equilibration = options.equilibration_hops.unwrap_or(options.hops / 20).max(1);
+    let equilibration = options.equilibration_hops.unwrap_or(options.hops / 20).max(2);
     let mut ignored = Tally::new(sites);
     simulation.run(landscape, equilibration / 2, &mut rng, &mut ignored);
     let before = simulation.states().unwrap_or(0);
@@ -205,6 +205,7 @@ pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOpt
         occupations: total.occupied_time[..n].iter().map(|t| t / total.time).collect(),
         traffic: total.hops.iter().map(|&h| h as f64 / total.time).collect(),
         hops,
+        equilibration_hops: equilibration,
         time: total.time,
         states: simulation.states(),
         sampler: simulation.sampler(),

@@ -93,7 +93,9 @@ impl Simulation<'_> {
         let network = self.landscape.network;
         self.sines
             .iter()
-            .map(|s| (s.amplitude_kt * (network.potential(s.electrode, to) - network.potential(s.electrode, from))).abs())
+            .map(|s| {
+                (s.amplitude_kt * (network.potential(s.electrode, to) - network.potential(s.electrode, from))).abs()
+            })
             .sum()
     }
 
@@ -226,9 +228,8 @@ pub fn driven_currents(landscape: &Landscape<'_>, start: Occupation, drive: &Dri
         (factor * sum / measured, factor * error / measured)
     };
     let (currents, standard_errors) = (0..electrodes).map(|k| summary(&|b| b.charge[k], 1.0)).unzip();
-    let components: Vec<Vec<(f64, f64)>> = (0..electrodes)
-        .map(|k| (0..sines).map(|s| summary(&|b| b.in_phase[k][s], 2.0)).collect())
-        .collect();
+    let components: Vec<Vec<(f64, f64)>> =
+        (0..electrodes).map(|k| (0..sines).map(|s| summary(&|b| b.in_phase[k][s], 2.0)).collect()).collect();
     DrivenCurrents {
         currents,
         standard_errors,

@@ -176,7 +176,7 @@ impl<'a> Incremental<'a> {
         let (gave, hole) = (self.give[site], self.state.contains(site));
         let gives = if hole { (energy - self.centre_kt + SLACK_KT).exp() } else { 0.0 };
         self.give[site] = gives;
-        if gave != gives {
+        if gave > 0.0 || hole {
             self.factors.change_row(site, &mut self.sums, &self.take, gave, gives);
         }
         if hole {
@@ -201,8 +201,8 @@ impl<'a> Incremental<'a> {
             return false;
         }
         self.remembered_kt.clone_from(&self.energies_kt);
-        for site in 0..sites {
-            let above = energies[site] - self.centre_kt;
+        for (site, energy) in energies.iter().enumerate() {
+            let above = energy - self.centre_kt;
             let electrode = site >= self.acceptors;
             let hole = !electrode && self.state.contains(site);
             self.give[site] = if electrode || hole { (above + SLACK_KT).exp() } else { 0.0 };

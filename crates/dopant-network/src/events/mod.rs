@@ -34,7 +34,13 @@ impl Tally {
     /// Nothing yet, for a network of so many sites.
     #[must_use]
     pub fn new(sites: usize) -> Self {
-        Self { time: 0.0, hops: vec![0; sites * sites], occupied_time: vec![0.0; sites], sites, since: vec![0.0; sites] }
+        Self {
+            time: 0.0,
+            hops: vec![0; sites * sites],
+            occupied_time: vec![0.0; sites],
+            sites,
+            since: vec![0.0; sites],
+        }
     }
 
     fn begin(&mut self, state: &Occupation) {

@@ -59,7 +59,9 @@ impl WithSimd for Row<'_> {
         let (plain, raised) = (S::as_simd_f64s(self.plain).0, S::as_simd_f64s(self.raised).0);
         let others = S::as_simd_f64s(self.others).0;
         let x = simd.splat_f64s(self.own);
-        for (rate, ((p, q), y)) in S::as_mut_simd_f64s(self.rates).0.iter_mut().zip(plain.iter().zip(raised).zip(others)) {
+        for (rate, ((p, q), y)) in
+            S::as_mut_simd_f64s(self.rates).0.iter_mut().zip(plain.iter().zip(raised).zip(others))
+        {
             *rate = simd.min_f64s(simd.mul_f64s(simd.mul_f64s(*q, x), *y), *p);
         }
     }

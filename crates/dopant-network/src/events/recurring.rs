@@ -195,10 +195,8 @@ impl<'a> Recurring<'a> {
         let scale = slots as f64 * 4_294_967_296.0 / total;
         // integer weights; the rare outcome takes the rest
         let full = 1_u64 << 32;
-        let mut outcomes: Vec<(u64, u32, u16)> = self.survey.hops[..tabled]
-            .iter()
-            .map(|hop| ((hop.rate * scale) as u64, UNKNOWN, self.code(hop)))
-            .collect();
+        let mut outcomes: Vec<(u64, u32, u16)> =
+            self.survey.hops[..tabled].iter().map(|hop| ((hop.rate * scale) as u64, UNKNOWN, self.code(hop))).collect();
         let taken: u64 = outcomes.iter().map(|o| o.0).sum();
         outcomes.push(((slots as u64 * full).saturating_sub(taken), RARE_TARGET, 0));
         let number = self.states.len() as u32;

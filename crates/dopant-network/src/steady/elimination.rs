@@ -282,8 +282,8 @@ impl<T: Scalar> Factors<T> {
             lower.starts.push(lower.columns.len());
             killed[i] = dead;
             let mut pivot = dead;
-            for word in end / 64..marks.len() {
-                let mut bits = std::mem::take(&mut marks[word]);
+            for (word, mark) in marks.iter_mut().enumerate().skip(end / 64) {
+                let mut bits = std::mem::take(mark);
                 while bits != 0 {
                     let j = word * 64 + bits.trailing_zeros() as usize;
                     bits &= bits - 1;

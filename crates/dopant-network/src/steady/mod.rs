@@ -85,7 +85,14 @@ impl<'a> SteadySolver<'a> {
     /// For a network.
     #[must_use]
     pub fn new(network: &'a Network, options: SteadyOptions) -> Self {
-        Self { network, options, set: StateSet::default(), probability: Vec::new(), factors: None, voltages_kt: Vec::new() }
+        Self {
+            network,
+            options,
+            set: StateSet::default(),
+            probability: Vec::new(),
+            factors: None,
+            voltages_kt: Vec::new(),
+        }
     }
 
     /// The steady state at given voltages \[kT\], starting from the states of the previous call.
@@ -148,7 +155,8 @@ impl<'a> SteadySolver<'a> {
             }
             self.probability = vec![1.0; self.set.members.len()];
         } else {
-            let visits = self.set.explore(landscape, SPAN, self.options.exploration_hops, self.options.exploration_seed);
+            let visits =
+                self.set.explore(landscape, SPAN, self.options.exploration_hops, self.options.exploration_seed);
             self.probability = visits;
         }
         self.link(landscape, 0.0);
@@ -179,7 +187,8 @@ impl<'a> SteadySolver<'a> {
         }
         let n = rates.states();
         if n > EXACT {
-            let throughput: Vec<f64> = self.probability.iter().zip(&self.set.members).map(|(p, m)| p * m.exit_rate).collect();
+            let throughput: Vec<f64> =
+                self.probability.iter().zip(&self.set.members).map(|(p, m)| p * m.exit_rate).collect();
             for (core, fraction) in INCOMPLETE {
                 if core >= n {
                     break;
@@ -219,9 +228,8 @@ impl<'a> SteadySolver<'a> {
             left_out += p * (member.exit_rate - inside).max(0.0);
             member.state.sites().for_each(|site| occupations[site] += p);
         }
-        let currents = (n..sites)
-            .map(|e| (0..n).map(|i| traffic[i * sites + e] - traffic[e * sites + i]).sum())
-            .collect();
+        let currents =
+            (n..sites).map(|e| (0..n).map(|i| traffic[i * sites + e] - traffic[e * sites + i]).sum()).collect();
         SteadyState { currents, occupations, left_out, states: self.set.members.len(), traffic }
     }
 }

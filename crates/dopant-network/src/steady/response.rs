@@ -138,7 +138,8 @@ impl SteadySolver<'_> {
         for (core, fraction) in INCOMPLETE.into_iter().filter(|&(core, _)| n > EXACT && core < n) {
             let drop = Drop { throughput: &throughput, probability: &self.probability, fraction };
             let factors = Factors::new(&rates, Order::by_weight(&throughput, core), shift, Some(drop));
-            let found: Option<Vec<_>> = sources.iter().map(|s| self.solve_adjoint(&rates, &factors, shift, s)).collect();
+            let found: Option<Vec<_>> =
+                sources.iter().map(|s| self.solve_adjoint(&rates, &factors, shift, s)).collect();
             if let Some(found) = found {
                 return Ok(found);
             }

@@ -1,0 +1,63 @@
+//! Abundance of Boolean gates against the least fitness, and the spread of responses behind it.
+
+use sweep::scenario::FigureSection;
+use sweep::{Coordinate, Results};
+
+use crate::axis::Scale;
+use crate::error::FigureError;
+use crate::plot::{Dash, Item, Marker, PALETTE, Plot, Series};
+use crate::render::spanning;
+use crate::variable;
+
+pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    let title = figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned());
+    let abundance = variable(results, "abundance")?;
+    let [gates, thresholds] = abundance.dimensions[..] else {
+        return Err(FigureError::Missing { what: "the dimensions of `abundance`".to_owned() });
+    };
+    let (Coordinate::Labels(names), Coordinate::Numbers(thresholds)) =
+        (&results.dimensions[gates].coordinate, &results.dimensions[thresholds].coordinate)
+    else {
+        return Err(FigureError::Missing { what: "gates and thresholds".to_owned() });
+    };
+    let series = names
+        .iter()
+        .zip(abundance.values.chunks_exact(thresholds.len()))
+        .zip(PALETTE)
+        .map(|((name, values), colour)| Series {
+            item: Item::Line {
+                points: thresholds.iter().copied().zip(values.iter().copied()).filter(|p| p.1 > 0.0).collect(),
+                dash: Dash::Solid,
+                width: 2,
+            },
+            colour,
+            legend: Some(name.clone()),
+        })
+        .collect();
+    let shown: Vec<f64> = abundance.values.iter().copied().filter(|a| *a > 0.0).collect();
+    let response = variable(results, "response")?;
+    let rows: Vec<&[f64]> = response.values.chunks_exact(4).collect();
+    let cloud = rows.iter().map(|r| (r[1], r[2], f64::NAN)).collect();
+    let nonlinearity = variable(results, "nonlinearity")?;
+    let notes = ["Q_l", "Q_r", "Q_lr"].iter().zip(&nonlinearity.values).map(|(n, q)| format!("{n} = {q:.3}")).collect();
+    Ok(vec![
+        Plot {
+            title: title.clone(),
+            x: spanning("least fitness", Scale::Log, thresholds.clone())?,
+            y: spanning("fraction of control voltages", Scale::Log, shown)?,
+            series,
+            notes: Vec::new(),
+        },
+        Plot {
+            title,
+            x: spanning("response to the left input [nA]", Scale::Linear, rows.iter().map(|r| r[1]).collect())?,
+            y: spanning("response to the right input [nA]", Scale::Linear, rows.iter().map(|r| r[2]).collect())?,
+            series: vec![Series {
+                item: Item::Points { points: cloud, marker: Marker::Dot },
+                colour: PALETTE[0],
+                legend: None,
+            }],
+            notes,
+        },
+    ])
+}

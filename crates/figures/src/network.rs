@@ -1,0 +1,264 @@
+//! Pictures of dopant networks: the device as a map, I-V curves, stability maps, intrinsic noise.
+
+use crate::axis::Scale;
+use crate::error::FigureError;
+use crate::plot::{Dash, GREY, Item, Marker, PALETTE, Plot, Series};
+use crate::render::spanning;
+
+/// Width over height of a panel's frame, so that a map is not stretched.
+const FRAME_ASPECT: f64 = 450.0 / 350.0;
+/// Widest current path \[pixels\].
+const WIDEST_PATH: f64 = 9.0;
+/// Paths weaker than this fraction of the strongest are not drawn.
+const WEAKEST_PATH: f64 = 0.01;
+
+/// Values on a grid, row after row from the lowest y; NaN where there is nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    /// Edges along x.
+    pub x_edges: Vec<f64>,
+    /// Edges along y.
+    pub y_edges: Vec<f64>,
+    /// Values.
+    pub values: Vec<f64>,
+}
+
+/// A device to be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DevicePicture {
+    /// Title.
+    pub title: String,
+    /// Unit of lengths.
+    pub length_unit: String,
+    /// Unit of the potential.
+    pub voltage_unit: String,
+    /// Outline of the domain, closed.
+    pub outline: Vec<[f64; 2]>,
+    /// Acceptors and the probability that they hold a hole.
+    pub acceptors: Vec<([f64; 2], f64)>,
+    /// Donors.
+    pub donors: Vec<[f64; 2]>,
+    /// Electrodes: the boundary they cover and a label.
+    pub electrodes: Vec<(Vec<[f64; 2]>, String)>,
+    /// Net flow of holes between two places, any unit.
+    pub paths: Vec<([f64; 2], [f64; 2], f64)>,
+    /// Potential.
+    pub potential: Grid,
+}
+
+/// Blue over white to red, for −1 to 1.
+fn diverging(t: f64) -> [u8; 3] {
+    let t = t.clamp(-1.0, 1.0);
+    let (end, weight) = if t < 0.0 { ([70.0, 130.0, 200.0], -t) } else { ([220.0, 90.0, 70.0], t) };
+    end.map(|c| (255.0 + (c - 255.0) * weight).round() as u8)
+}
+
+/// Cells coloured by value, zero in the middle, and five entries for the legend.
+fn coloured(grid: &Grid, unit: &str) -> Vec<Series> {
+    let largest = grid.values.iter().filter(|v| v.is_finite()).fold(0.0_f64, |a, v| a.max(v.abs()));
+    let scale = if largest > 0.0 { largest } else { 1.0 };
+    let cells = Series {
+        item: Item::Cells {
+            x_edges: grid.x_edges.clone(),
+            y_edges: grid.y_edges.clone(),
+            colours: grid.values.iter().map(|v| v.is_finite().then(|| diverging(v / scale))).collect(),
+        },
+        colour: [255; 3],
+        legend: None,
+    };
+    let entries = [1.0, 0.5, 0.0, -0.5, -1.0].map(|t| Series {
+        item: Item::Cells { x_edges: Vec::new(), y_edges: Vec::new(), colours: Vec::new() },
+        colour: diverging(t),
+        legend: Some(format!("{} {unit}", short(t * scale))),
+    });
+    std::iter::once(cells).chain(entries).collect()
+}
+
+/// Three digits.
+fn short(value: f64) -> String {
+    if value == 0.0 || (1e-2..1e4).contains(&value.abs()) {
+        let digits = if value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i32).clamp(0, 4) as usize };
+        format!("{value:.digits$}").replace('-', "−")
+    } else {
+        format!("{value:.2e}").replace('-', "−")
+    }
+}
+
+/// The device as a map.
+///
+/// # Errors
+/// If there is nothing to draw.
+pub fn device_map(picture: &DevicePicture) -> Result<Vec<Plot>, FigureError> {
+    let line = |points: &[[f64; 2]], width, colour| Series {
+        item: Item::Line { points: points.iter().map(|p| (p[0], p[1])).collect(), dash: Dash::Solid, width },
+        colour,
+        legend: None,
+    };
+    let point = |at: [f64; 2], marker, colour| Series {
+        item: Item::Points { points: vec![(at[0], at[1], f64::NAN)], marker },
+        colour,
+        legend: None,
+    };
+    let mut series = coloured(&picture.potential, &picture.voltage_unit);
+    series.push(line(&picture.outline, 1, [0; 3]));
+    let strongest = picture.paths.iter().fold(0.0_f64, |a, p| a.max(p.2.abs()));
+    for (from, to, flow) in picture.paths.iter().filter(|p| p.2.abs() >= WEAKEST_PATH * strongest && strongest > 0.0) {
+        let width = (WIDEST_PATH * (flow.abs() / strongest).sqrt()).round().max(1.0) as u32;
+        series.push(line(&[*from, *to], width, PALETTE[2]));
+    }
+    let shade = |p: f64| [(255.0 * (1.0 - p)).round() as u8; 3];
+    series.extend(picture.acceptors.iter().map(|&(at, p)| point(at, Marker::Site, shade(p))));
+    series.extend(picture.donors.iter().map(|&at| point(at, Marker::Diamond, PALETTE[3])));
+    let centre = {
+        let n = picture.outline.len().max(1) as f64;
+        let sum = picture.outline.iter().fold([0.0, 0.0], |s, p| [s[0] + p[0], s[1] + p[1]]);
+        [sum[0] / n, sum[1] / n]
+    };
+    for (covered, label) in &picture.electrodes {
+        series.push(line(covered, 6, [60; 3]));
+        if let Some(middle) = covered.get(covered.len() / 2) {
+            // sideways a label needs more room
+            let outward = [middle[0] + 0.36 * (middle[0] - centre[0]), middle[1] + 0.14 * (middle[1] - centre[1])];
+            let item = Item::Label { at: (outward[0], outward[1]), text: label.clone() };
+            series.push(Series { item, colour: [0; 3], legend: None });
+        }
+    }
+    let key = |item, colour, text: &str| Series { item, colour, legend: Some(text.to_owned()) };
+    let marker = |marker| Item::Points { points: Vec::new(), marker };
+    series.push(key(marker(Marker::Site), [255; 3], "acceptor without hole"));
+    series.push(key(marker(Marker::Site), [0; 3], "acceptor with hole"));
+    series.push(key(marker(Marker::Diamond), PALETTE[3], "donor"));
+    series.push(key(Item::Line { points: Vec::new(), dash: Dash::Solid, width: 5 }, PALETTE[2], "net current"));
+    let extent = |k: usize| {
+        let (low, high) =
+            picture.outline.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(p[k]), h.max(p[k])));
+        (0.5 * (low + high), 0.5 * (high - low))
+    };
+    let ((x, half_width), (y, half_height)) = (extent(0), extent(1));
+    let half = 1.22 * half_height.max(half_width / FRAME_ASPECT);
+    let label = |axis: &str| format!("{axis} [{}]", picture.length_unit);
+    Ok(vec![Plot {
+        title: picture.title.clone(),
+        x: spanning(&label("x"), Scale::Linear, vec![x - FRAME_ASPECT * half, x + FRAME_ASPECT * half])?,
+        y: spanning(&label("y"), Scale::Linear, vec![y - half, y + half])?,
+        series,
+        notes: Vec::new(),
+    }])
+}
+
+/// Currents of all electrodes against a voltage, and the derivative of one of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CurrentVoltage {
+    /// Title.
+    pub title: String,
+    /// Label of the voltage.
+    pub voltage_label: String,
+    /// Unit of currents.
+    pub current_unit: String,
+    /// Unit of the derivative.
+    pub derivative_unit: String,
+    /// Voltages.
+    pub voltages: Vec<f64>,
+    /// For each curve: name, currents, standard errors (0 where exact).
+    pub curves: Vec<(String, Vec<f64>, Vec<f64>)>,
+    /// For each curve: derivatives; empty if they are not known.
+    pub derivatives: Vec<Vec<f64>>,
+}
+
+/// I-V curves and, where known, their exact derivatives.
+///
+/// # Errors
+/// If there is nothing to draw.
+pub fn current_voltage(data: &CurrentVoltage) -> Result<Vec<Plot>, FigureError> {
+    let curve = |(k, values): (usize, &Vec<f64>)| Series {
+        item: Item::Line {
+            points: data.voltages.iter().copied().zip(values.iter().copied()).collect(),
+            dash: Dash::Solid,
+            width: 2,
+        },
+        colour: PALETTE[k % PALETTE.len()],
+        legend: Some(data.curves[k].0.clone()),
+    };
+    let mut series: Vec<Series> = data.curves.iter().map(|c| &c.1).enumerate().map(curve).collect();
+    for (k, (_, values, errors)) in data.curves.iter().enumerate().filter(|(_, c)| c.2.iter().any(|e| *e > 0.0)) {
+        let points = data.voltages.iter().zip(values).zip(errors).map(|((&v, &i), &e)| (v, i, e)).collect();
+        let item = Item::Points { points, marker: Marker::Dot };
+        series.push(Series { item, colour: PALETTE[k % PALETTE.len()], legend: None });
+    }
+    let x = || spanning(&data.voltage_label, Scale::Linear, data.voltages.clone());
+    let currents = data.curves.iter().flat_map(|c| c.1.clone()).collect();
+    let mut panels = vec![Plot {
+        title: data.title.clone(),
+        x: x()?,
+        y: spanning(&format!("current [{}]", data.current_unit), Scale::Linear, currents)?,
+        series,
+        notes: Vec::new(),
+    }];
+    if !data.derivatives.is_empty() {
+        panels.push(Plot {
+            title: "exact derivatives".to_owned(),
+            x: x()?,
+            y: spanning(
+                &format!("dI/dV [{}]", data.derivative_unit),
+                Scale::Linear,
+                data.derivatives.iter().flatten().copied().collect(),
+            )?,
+            series: data.derivatives.iter().enumerate().map(curve).collect(),
+            notes: Vec::new(),
+        });
+    }
+    Ok(panels)
+}
+
+/// dI/dV over two voltages.
+///
+/// # Errors
+/// If there is nothing to draw.
+pub fn stability_map(title: &str, labels: [&str; 2], unit: &str, derivative: &Grid) -> Result<Vec<Plot>, FigureError> {
+    Ok(vec![Plot {
+        title: title.to_owned(),
+        x: spanning(labels[0], Scale::Linear, derivative.x_edges.clone())?,
+        y: spanning(labels[1], Scale::Linear, derivative.y_edges.clone())?,
+        series: coloured(derivative, unit),
+        notes: Vec::new(),
+    }])
+}
+
+/// Spectral densities against frequency, with the full shot noise 2eI of a reference current as a dashed line.
+///
+/// # Errors
+/// If there is nothing to draw.
+pub fn noise_spectrum(
+    title: &str,
+    units: [&str; 2],
+    frequencies: &[f64],
+    densities: &[(String, Vec<f64>)],
+    shot: Option<f64>,
+) -> Result<Vec<Plot>, FigureError> {
+    let mut series: Vec<Series> = densities
+        .iter()
+        .enumerate()
+        .map(|(k, (name, values))| Series {
+            item: Item::Line {
+                points: frequencies.iter().copied().zip(values.iter().copied()).collect(),
+                dash: Dash::Solid,
+                width: 2,
+            },
+            colour: PALETTE[k % PALETTE.len()],
+            legend: Some(name.clone()),
+        })
+        .collect();
+    if let (Some(level), Some(first), Some(last)) = (shot, frequencies.first(), frequencies.last()) {
+        let points = vec![(*first, level), (*last, level)];
+        let item = Item::Line { points, dash: Dash::Dashed, width: 2 };
+        series.push(Series { item, colour: GREY, legend: Some(format!("2eI = {} {}", short(level), units[1])) });
+    }
+    let values = densities.iter().flat_map(|d| d.1.clone()).chain(shot).collect();
+    Ok(vec![Plot {
+        title: title.to_owned(),
+        x: spanning(&format!("frequency [{}]", units[0]), Scale::Log, frequencies.to_vec())?,
+        y: spanning(&format!("noise density [{}]", units[1]), Scale::Log, values)?,
+        series,
+        notes: Vec::new(),
+    }])
+}

@@ -1,0 +1,159 @@
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use dopant_network::events::{self, EventOptions, Sampler};
+use dopant_network::mean_field;
+use dopant_network::steady::SteadySolver;
+use serde_json::json;
+
+use super::{Method, Source, Steady};
+use crate::failure::Failure;
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SamplerChoice {
+    /// Whatever is fastest.
+    Automatic,
+    /// Remember visited states.
+    Recurring,
+    /// Update rates after each hop.
+    Incremental,
+    /// Compute every rate anew.
+    Direct,
+}
+
+/// Mean currents into all electrodes.
+#[derive(Debug, Args)]
+pub(super) struct Currents {
+    #[command(flatten)]
+    source: Source,
+    /// Method.
+    #[arg(long, value_enum, default_value = "steady-state")]
+    method: Method,
+    /// Events: hops to count, at most.
+    #[arg(long, default_value_t = 10_000_000)]
+    hops: u64,
+    /// Events: stop when no standard error exceeds this fraction of the largest current.
+    #[arg(long)]
+    relative_error: Option<f64>,
+    /// Events: seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Events: how they are drawn; the law is the same.
+    #[arg(long, value_enum, default_value = "automatic")]
+    sampler: SamplerChoice,
+    #[command(flatten)]
+    steady: Steady,
+    /// Machine-readable output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a method found, in the device's own units.
+#[derive(Default)]
+struct Found {
+    currents: Vec<f64>,
+    standard_errors: Option<Vec<f64>>,
+    occupations: Vec<f64>,
+    states: Option<usize>,
+    left_out: Option<f64>,
+    hops: Option<u64>,
+    all_hops: u64,
+    time: Option<f64>,
+}
+
+impl Currents {
+    pub(super) fn execute(self) -> Result<(), Failure> {
+        let (device, voltages) = self.source.read()?;
+        if self.hops < 64 {
+            return Err(Failure::BadInput(format!("--hops {}: must be at least 64", self.hops)));
+        }
+        if self.relative_error.is_some_and(|e| !(e > 0.0 && e.is_finite())) {
+            return Err(Failure::BadInput("--relative-error: must be a positive number".to_owned()));
+        }
+        let options = self.steady.options()?;
+        let voltages_kt = device.voltages_kt(&voltages);
+        let started = Instant::now();
+        let found = match self.method {
+            Method::SteadyState => {
+                let state = SteadySolver::new(&device.network, options).solve(&voltages_kt)?;
+                Found {
+                    currents: state.currents,
+                    occupations: state.occupations,
+                    states: Some(state.states),
+                    left_out: Some(state.left_out),
+                    ..Found::default()
+                }
+            }
+            Method::Events => {
+                let landscape = device.network.landscape(&voltages_kt);
+                let options = EventOptions {
+                    hops: self.hops,
+                    relative_error: self.relative_error,
+                    seed: self.seed,
+                    sampler: match self.sampler {
+                        SamplerChoice::Automatic => Sampler::Automatic,
+                        SamplerChoice::Recurring => Sampler::Recurring,
+                        SamplerChoice::Incremental => Sampler::Incremental,
+                        SamplerChoice::Direct => Sampler::Direct,
+                    },
+                    ..EventOptions::default()
+                };
+                let found = events::currents(&landscape, device.initial, &options);
+                Found {
+                    currents: found.currents,
+                    standard_errors: Some(found.standard_errors),
+                    occupations: found.occupations,
+                    states: found.states,
+                    hops: Some(found.hops),
+                    all_hops: found.hops + found.equilibration_hops,
+                    time: Some(found.time),
+                    ..Found::default()
+                }
+            }
+            Method::MeanField => {
+                let found = mean_field(&device.network, &voltages_kt, None)?;
+                Found { currents: found.currents, occupations: found.occupations, ..Found::default() }
+            }
+        };
+        let wall_time_s = started.elapsed().as_secs_f64();
+        let scale = device.scales.na_per_charge_rate;
+        let currents: Vec<f64> = found.currents.iter().map(|i| i * scale).collect();
+        let errors: Option<Vec<f64>> = found.standard_errors.map(|e| e.iter().map(|i| i * scale).collect());
+        let units = device.scales.current_unit();
+        if self.json {
+            let text = json!({
+                "method": self.method.name(),
+                "currents": currents,
+                "standard_errors": errors,
+                "units": units,
+                "voltages": voltages,
+                "occupations": found.occupations,
+                "states": found.states,
+                "left_out_bound": found.left_out.map(|l| l * scale),
+                "hops": found.hops,
+                "simulated_time": found.time.map(|t| t / device.scales.attempt_frequency_hz),
+                "simulated_time_units": device.scales.time_unit(),
+                "wall_time_s": wall_time_s,
+                "hops_per_second": found.hops.map(|_| found.all_hops as f64 / wall_time_s),
+            });
+            println!("{text}");
+            return Ok(());
+        }
+        println!("{:>9} {:>14} {:>18} {:>16}", "electrode", "voltage", format!("current [{units}]"), "standard error");
+        for (k, (volt, current)) in voltages.iter().zip(&currents).enumerate() {
+            let error = errors.as_ref().map_or("exact".to_owned(), |e| format!("{:.3e}", e[k]));
+            let error = if self.method == Method::MeanField { "approximate".to_owned() } else { error };
+            println!("{k:>9} {volt:>14.5} {current:>18.8e} {error:>16}");
+        }
+        if let Some(left_out) = found.left_out {
+            let states = found.states.unwrap_or(0);
+            println!("\n{states} states, a probability flow of {:.3e} {units} leaves them", left_out * scale);
+        }
+        if let (Some(hops), Some(time)) = (found.hops, found.time) {
+            let seconds = time / device.scales.attempt_frequency_hz;
+            println!("\n{hops} hops in {seconds:.4e} {} of simulated time", device.scales.time_unit());
+            println!("{:.1} million hops per second", found.all_hops as f64 / wall_time_s / 1e6);
+        }
+        Ok(())
+    }
+}

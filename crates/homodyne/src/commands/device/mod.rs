@@ -1,0 +1,194 @@
+//! `homodyne device`: simulated dopant networks.
+
+mod currents;
+mod generate;
+mod gradient;
+mod iv;
+mod lock_in;
+mod map;
+mod noise;
+mod show;
+mod trajectory;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use dopant_network::DopantNetwork;
+use dopant_network::steady::SteadyOptions;
+
+use crate::failure::Failure;
+
+/// Simulated dopant networks: make one, look at it, find its currents, derivatives and noise.
+///
+/// Files are JSON, in SI units or dimensionless (kmc_dn_reference). Electrodes are numbered from 0, in the file's order.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  homodyne device generate --acceptors 30 --seed 7 --output device.json
+  homodyne device currents device.json --method steady-state --voltages 0.5,0,0,0.2,0,0,-0.3,0
+  homodyne device gradient device.json --electrode 7
+  homodyne device iv device.json --vary 0 --from -1 --to 1 --electrode 7 --output results/iv
+  homodyne device noise device.json --electrode 7 --output results/noise
+  homodyne device map device.json --output results/map")]
+pub(crate) struct Device {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Generate(generate::GenerateDevice),
+    Show(show::ShowDevice),
+    Currents(currents::Currents),
+    Gradient(gradient::Gradient),
+    Iv(iv::Iv),
+    Noise(noise::Noise),
+    Map(map::Map),
+    LockIn(lock_in::LockIn),
+    Trajectory(trajectory::Record),
+}
+
+impl Device {
+    pub(crate) fn execute(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Generate(c) => c.execute(),
+            Command::Show(c) => c.execute(),
+            Command::Currents(c) => c.execute(),
+            Command::Gradient(c) => c.execute(),
+            Command::Iv(c) => c.execute(),
+            Command::Noise(c) => c.execute(),
+            Command::Map(c) => c.execute(),
+            Command::LockIn(c) => c.execute(),
+            Command::Trajectory(c) => c.execute(),
+        }
+    }
+}
+
+/// By which way currents are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Method {
+    /// The Markov chain on the states that carry the probability: no sampling noise.
+    SteadyState,
+    /// Kinetic Monte Carlo: exact in law, with standard errors.
+    Events,
+    /// Mean field, an approximation.
+    MeanField,
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Self::SteadyState => "steady-state",
+            Self::Events => "events",
+            Self::MeanField => "mean-field",
+        }
+    }
+}
+
+/// A device file and the voltages it is used at.
+#[derive(Debug, Args)]
+struct Source {
+    /// Device file (JSON).
+    file: PathBuf,
+    /// Voltages of all electrodes, in the file's order and unit; those of the file if not given.
+    #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
+    voltages: Option<Vec<f64>>,
+}
+
+impl Source {
+    fn read(&self) -> Result<(DopantNetwork, Vec<f64>), Failure> {
+        let device = DopantNetwork::from_file(&self.file)?;
+        let voltages = self.voltages.clone().unwrap_or_else(|| device.voltages_volt.clone());
+        let electrodes = device.electrodes.len();
+        if voltages.len() != electrodes {
+            let message = format!(
+                "--voltages has {} values, `{}` has {electrodes} electrodes: give one for each, in the file's order",
+                voltages.len(),
+                self.file.display()
+            );
+            return Err(Failure::BadInput(message));
+        }
+        if let Some(bad) = voltages.iter().find(|v| !v.is_finite()) {
+            return Err(Failure::BadInput(format!("--voltages holds {bad}: must be finite numbers")));
+        }
+        Ok((device, voltages))
+    }
+}
+
+/// Settings of the steady state.
+#[derive(Debug, Args)]
+struct Steady {
+    /// Probability flow that may leave the states, as a fraction of the largest current.
+    #[arg(long, default_value_t = SteadyOptions::default().tolerance)]
+    tolerance: f64,
+    /// Most states.
+    #[arg(long, default_value_t = SteadyOptions::default().most_states)]
+    most_states: usize,
+}
+
+impl Steady {
+    fn options(&self) -> Result<SteadyOptions, Failure> {
+        if !(self.tolerance > 0.0 && self.tolerance < 1.0) {
+            let message = format!("--tolerance {}: must lie between 0 and 1", self.tolerance);
+            return Err(Failure::BadInput(message));
+        }
+        Ok(SteadyOptions {
+            tolerance: self.tolerance,
+            most_states: self.most_states.max(2),
+            ..SteadyOptions::default()
+        })
+    }
+}
+
+/// An electrode that is there.
+fn check_electrode(device: &DopantNetwork, option: &str, electrode: usize) -> Result<(), Failure> {
+    let electrodes = device.electrodes.len();
+    if electrode < electrodes {
+        return Ok(());
+    }
+    Err(Failure::BadInput(format!("{option} {electrode}: must be 0 to {} (numbered from 0)", electrodes - 1)))
+}
+
+/// A finite range with at least two points.
+fn grid(from: f64, to: f64, points: usize) -> Result<Vec<f64>, Failure> {
+    if !(from < to && from.is_finite() && to.is_finite()) {
+        return Err(Failure::BadInput(format!("--from {from} --to {to}: must be two voltages, the lower one first")));
+    }
+    if !(2..=100_000).contains(&points) {
+        return Err(Failure::BadInput(format!("--points {points}: must be 2 to 100000")));
+    }
+    Ok((0..points).map(|k| from + (to - from) * k as f64 / (points - 1) as f64).collect())
+}
+
+/// Draws panels and says where.
+fn draw(panels: &[figures::Plot], stem: &Path) -> Result<(), Failure> {
+    if let Some(folder) = stem.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    for path in figures::write(panels, stem)? {
+        println!("{}", path.display());
+    }
+    Ok(())
+}
+
+/// A title: the device's name, or that of its file.
+fn title(device: &DopantNetwork, file: &Path) -> String {
+    if device.name.is_empty() { file.display().to_string() } else { device.name.clone() }
+}
+
+/// A table of numbers with a header, beside a figure.
+fn write_csv(stem: &Path, header: &[String], rows: &[Vec<f64>]) -> Result<(), Failure> {
+    if let Some(folder) = stem.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let path = PathBuf::from(format!("{}.csv", stem.display()));
+    let mut text = header.join(",");
+    text.push('\n');
+    for row in rows {
+        text.push_str(&row.iter().map(|x| format!("{x:e}")).collect::<Vec<_>>().join(","));
+        text.push('\n');
+    }
+    std::fs::write(&path, text)?;
+    println!("{}", path.display());
+    Ok(())
+}

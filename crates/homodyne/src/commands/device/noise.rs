@@ -1,0 +1,93 @@
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use dopant_network::steady::{SteadySolver, TerminalCurrent};
+use figures::network::noise_spectrum;
+
+use super::{Source, Steady, check_electrode, draw, title, write_csv};
+use crate::failure::Failure;
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CurrentChoice {
+    /// Current in the wire: holes that enter, and the charge that moving holes induce.
+    Induced,
+    /// Holes that enter, nothing else.
+    Particle,
+}
+
+/// Intrinsic noise of the currents: exact one-sided spectral densities of the steady state; a table (CSV) and a figure.
+#[derive(Debug, Args)]
+pub(super) struct Noise {
+    #[command(flatten)]
+    source: Source,
+    /// Electrodes whose noise is drawn, from 0; all if not given.
+    #[arg(long, value_delimiter = ',')]
+    electrode: Vec<usize>,
+    /// Which current.
+    #[arg(long, value_enum, default_value = "induced")]
+    current: CurrentChoice,
+    /// Lowest frequency (Hz, or attempt rates); a billionth of the attempt frequency if not given.
+    #[arg(long)]
+    from: Option<f64>,
+    /// Highest frequency; the attempt frequency if not given.
+    #[arg(long)]
+    to: Option<f64>,
+    /// Number of frequencies, evenly spaced in the logarithm.
+    #[arg(long, default_value_t = 46)]
+    points: usize,
+    #[command(flatten)]
+    steady: Steady,
+    /// Path of the files, without ending.
+    #[arg(long, short, default_value = "results/noise")]
+    output: PathBuf,
+}
+
+impl Noise {
+    pub(super) fn execute(self) -> Result<(), Failure> {
+        let (device, voltages) = self.source.read()?;
+        let electrodes = device.network.electrodes();
+        let shown: Vec<usize> =
+            if self.electrode.is_empty() { (0..electrodes).collect() } else { self.electrode.clone() };
+        for &electrode in &shown {
+            check_electrode(&device, "--electrode", electrode)?;
+        }
+        let attempt = device.scales.attempt_frequency_hz;
+        let (from, to) = (self.from.unwrap_or(1e-9 * attempt), self.to.unwrap_or(attempt));
+        if !(from > 0.0 && to > from && to.is_finite()) || self.points < 2 {
+            let message = format!(
+                "--from {from} --to {to} --points {}: must be two positive frequencies, at least 2 points",
+                self.points
+            );
+            return Err(Failure::BadInput(message));
+        }
+        let current = match self.current {
+            CurrentChoice::Induced => TerminalCurrent::Induced,
+            CurrentChoice::Particle => TerminalCurrent::Particle,
+        };
+        let mut solver = SteadySolver::new(&device.network, self.steady.options()?);
+        let state = solver.solve(&device.voltages_kt(&voltages))?;
+        let frequencies: Vec<f64> =
+            (0..self.points).map(|k| from * (to / from).powf(k as f64 / (self.points - 1) as f64)).collect();
+        // (eν₀)²/ν₀ to the file's unit
+        let scale = device.scales.na_per_charge_rate.powi(2) / attempt;
+        let mut densities = vec![Vec::new(); electrodes];
+        for frequency in &frequencies {
+            let found = solver.noise_density(std::f64::consts::TAU * frequency / attempt, current)?;
+            densities.iter_mut().zip(found).for_each(|(list, s)| list.push(s * scale));
+        }
+        let units = if device.scales.dimensionless { ["nu", "(e*nu)²/nu"] } else { ["Hz", "nA²/Hz"] };
+        let mut header = vec![format!("frequency [{}]", units[0])];
+        header.extend(shown.iter().map(|k| format!("density {k} [{}]", units[1])));
+        let table: Vec<Vec<f64>> = frequencies
+            .iter()
+            .enumerate()
+            .map(|(i, f)| std::iter::once(*f).chain(shown.iter().map(|&k| densities[k][i])).collect())
+            .collect();
+        write_csv(&self.output, &header, &table)?;
+        let strongest = shown.iter().map(|&k| state.currents[k].abs()).fold(0.0, f64::max);
+        let named: Vec<(String, Vec<f64>)> =
+            shown.iter().map(|&k| (format!("electrode {k}"), densities[k].clone())).collect();
+        let shot = (strongest > 0.0).then_some(2.0 * strongest * scale);
+        draw(&noise_spectrum(&title(&device, &self.source.file), units, &frequencies, &named, shot)?, &self.output)
+    }
+}

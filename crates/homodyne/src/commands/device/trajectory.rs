@@ -1,0 +1,118 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use dopant_network::events::Trajectory;
+use rand::SeedableRng;
+use rand_pcg::Pcg64Dxsm;
+use sweep::results::{Coordinate, Dimension};
+use sweep::{Results, Variable, store};
+
+use super::{Source, title};
+use crate::failure::Failure;
+
+/// Record single hops, with true waiting times, in an HDF5 file.
+#[derive(Debug, Args)]
+pub(super) struct Record {
+    #[command(flatten)]
+    source: Source,
+    /// Hops to record.
+    #[arg(long, default_value_t = 100_000)]
+    events: usize,
+    /// Hops before.
+    #[arg(long, default_value_t = 10_000)]
+    equilibration: usize,
+    /// Seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Replace the file if it exists.
+    #[arg(long)]
+    overwrite: bool,
+    /// File to write.
+    #[arg(long, short, default_value = "results/trajectory.h5")]
+    output: PathBuf,
+}
+
+impl Record {
+    pub(super) fn execute(self) -> Result<(), Failure> {
+        let (device, voltages) = self.source.read()?;
+        if self.events == 0 || self.events > 200_000_000 {
+            return Err(Failure::BadInput(format!("--events {}: must be 1 to 2·10⁸", self.events)));
+        }
+        store::check_writable(&self.output, self.overwrite)?;
+        let landscape = device.network.landscape(&device.voltages_kt(&voltages));
+        let mut rng = Pcg64Dxsm::seed_from_u64(self.seed);
+        let mut trajectory = Trajectory::new(&landscape, device.initial);
+        let mut start = 0.0;
+        for _ in 0..self.equilibration {
+            start = trajectory.next(&mut rng).time;
+        }
+        let begins = trajectory.state();
+        let events: Vec<_> = (0..self.events).map(|_| trajectory.next(&mut rng)).collect();
+        let dimension = |name: &str, count: usize| Dimension {
+            name: name.to_owned(),
+            coordinate: Coordinate::Numbers((0..count).map(|i| i as f64).collect()),
+            units: "1".to_owned(),
+        };
+        let variable = |name: &str, over: usize, values: Vec<f64>, units: &str, long_name: &str| Variable {
+            name: name.to_owned(),
+            dimensions: vec![over],
+            values,
+            units: units.to_owned(),
+            long_name: long_name.to_owned(),
+        };
+        let attempt = device.scales.attempt_frequency_hz;
+        let (times, volts) = (device.scales.time_unit(), device.scales.voltage_unit());
+        let sites = "acceptors first, then electrodes";
+        let n = device.network.acceptors();
+        let results = Results {
+            dimensions: vec![
+                dimension("event", self.events),
+                dimension("acceptor", n),
+                dimension("electrode", voltages.len()),
+            ],
+            variables: vec![
+                variable(
+                    "time",
+                    0,
+                    events.iter().map(|e| (e.time - start) / attempt).collect(),
+                    times,
+                    "time of the hop",
+                ),
+                variable(
+                    "from",
+                    0,
+                    events.iter().map(|e| f64::from(e.from)).collect(),
+                    "1",
+                    &format!("site the hole left, {sites}"),
+                ),
+                variable(
+                    "to",
+                    0,
+                    events.iter().map(|e| f64::from(e.to)).collect(),
+                    "1",
+                    &format!("site it entered, {sites}"),
+                ),
+                variable(
+                    "occupied_at_start",
+                    1,
+                    (0..n).map(|i| f64::from(u8::from(begins.contains(i)))).collect(),
+                    "1",
+                    "holes before the first hop",
+                ),
+                variable("voltage", 2, voltages, volts, "voltage of each electrode"),
+            ],
+            attributes: vec![
+                ("device".to_owned(), title(&device, &self.source.file)),
+                ("seed".to_owned(), self.seed.to_string()),
+                ("program_version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+                ("git_revision".to_owned(), env!("HOMODYNE_GIT_REVISION").to_owned()),
+            ],
+        };
+        if let Some(folder) = self.output.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        store::write(&results, &self.output, self.overwrite)?;
+        println!("{}", self.output.display());
+        Ok(())
+    }
+}
