@@ -2,13 +2,19 @@
 
 use tests::{deviations, root, run_shipped, run_text};
 
-/// Scenarios whose points hold enough repetitions for standard errors (3c and 3d hold one).
+/// Error studies that ship with enough repetitions at each point for standard errors.
 fn error_scenarios() -> Vec<String> {
+    let errors = |name: &str| {
+        let document = sweep::Document::read(&root().join("scenarios").join(name)).expect("a scenario");
+        let study = document.table["study"].as_table().expect("a table");
+        let kind = study.get("kind").and_then(toml::Value::as_str).unwrap_or("error");
+        let repetitions = study.get("repetitions").and_then(toml::Value::as_integer).unwrap_or(1000);
+        kind == "error" && repetitions >= 100
+    };
     let mut names: Vec<String> = std::fs::read_dir(root().join("scenarios"))
         .expect("scenarios")
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".toml") && !["fig2b.toml", "fig2c.toml"].contains(&name.as_str()))
-        .filter(|name| !["fig3c.toml", "fig3d.toml"].contains(&name.as_str()))
+        .filter(|name| name.ends_with(".toml") && errors(name))
         .collect();
     names.sort();
     assert!(names.len() >= 10, "{names:?}");

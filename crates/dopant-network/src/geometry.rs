@@ -139,7 +139,8 @@ impl Domain {
     pub fn spaced_electrodes(&self, count: usize) -> Vec<[f64; 2]> {
         (0..count)
             .map(|k| {
-                let part = (k as f64 + 0.5) / count as f64;
+                // never begin in a corner of a rectangle
+                let part = k as f64 / count as f64 + (0.5 / count as f64).min(0.125);
                 match *self {
                     Self::Disc { radius_nm, .. } => {
                         let angle = std::f64::consts::TAU * part;

@@ -15,22 +15,23 @@ fn product<T: Scalar>(weights: &[f64], a: &[T], b: &[T]) -> T {
     sum
 }
 
-fn norm<T: Scalar>(weights: &[f64], a: &[T]) -> f64 {
+/// √(Σ w |a|²).
+pub(crate) fn norm<T: Scalar>(weights: &[f64], a: &[T]) -> f64 {
     product(weights, a, a).size().sqrt()
 }
 
 /// Reduces `residual = b − operator(x)`, in the norm Σ w |·|², by up to `DIRECTIONS` steps or to `wanted`; returns the
-/// change of x and the norm that is left.
+/// change of x.
 pub(crate) fn improve<T: Scalar>(
     operator: impl Fn(&[T]) -> Vec<T>,
     residual: &[T],
     weights: &[f64],
     wanted: f64,
-) -> (Vec<T>, f64) {
+) -> Vec<T> {
     let n = residual.len();
     let start = norm(weights, residual);
     if start <= wanted || !start.is_finite() {
-        return (vec![T::default(); n], start);
+        return vec![T::default(); n];
     }
     let scaled = |v: &[T], f: f64| v.iter().map(|&x| x * T::from(f)).collect::<Vec<T>>();
     let mut basis = vec![scaled(residual, 1.0 / start)];
@@ -82,5 +83,5 @@ pub(crate) fn improve<T: Scalar>(
     for (direction, &c) in basis.iter().zip(&coefficients) {
         change.iter_mut().zip(direction).for_each(|(x, &d)| *x += c * d);
     }
-    (change, right[used].size())
+    change
 }

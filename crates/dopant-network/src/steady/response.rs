@@ -8,7 +8,7 @@
 use num_complex::Complex64;
 
 use super::elimination::{Drop, Factors, Order, Rates, Scalar};
-use super::{EXACT, INCOMPLETE, MOST_RESTARTS, SteadySolver, krylov};
+use super::{ACCEPTED, EXACT, INCOMPLETE, MOST_RESTARTS, SteadySolver, krylov};
 use crate::error::NetworkError;
 use crate::states::OUTSIDE;
 
@@ -22,9 +22,6 @@ pub enum TerminalCurrent {
     /// Holes that enter, nothing else.
     Particle,
 }
-
-/// Norm of what is left, relative to the start, at which a solution is accepted.
-const ACCEPTED: f64 = 1e-11;
 
 impl SteadySolver<'_> {
     /// Derivatives of the currents of the last steady state, ∂I_k/∂V_m \[eν₀/kT\], `[k][m]`.
@@ -145,8 +142,9 @@ impl SteadySolver<'_> {
             }
         }
         let factors = Factors::new(&rates, Order::minimum_degree(&rates), shift, None);
-        let found: Option<Vec<_>> = sources.iter().map(|s| self.solve_adjoint(&rates, &factors, shift, s)).collect();
-        found.ok_or(NetworkError::NotSettled { what: "the adjoint solution" })
+        let found: Vec<Vec<T>> = sources.iter().map(|s| factors.solve_right(s)).collect();
+        let finite = found.iter().flatten().all(|h| h.size().is_finite());
+        finite.then_some(found).ok_or(NetworkError::NotSettled { what: "the adjoint solution" })
     }
 
     fn solve_adjoint<T: Scalar>(&self, rates: &Rates, factors: &Factors<T>, shift: T, source: &[T]) -> Option<Vec<T>> {
@@ -154,16 +152,17 @@ impl SteadySolver<'_> {
         let target = factors.solve_right(source);
         let size = target.iter().zip(&self.probability).map(|(h, p)| h.size().powi(2) * p).sum::<f64>().sqrt();
         let mut solution = target.clone();
-        for _ in 0..MOST_RESTARTS {
+        for _ in 0..=MOST_RESTARTS {
             let residual: Vec<T> = target.iter().zip(operator(&solution)).map(|(&t, o)| t - o).collect();
-            let (change, left) = krylov::improve(operator, &residual, &self.probability, 1e-3 * ACCEPTED * size);
-            solution.iter_mut().zip(change).for_each(|(h, c)| *h += c);
-            if !left.is_finite() {
-                return None;
-            }
+            let left = krylov::norm(&self.probability, &residual);
             if left <= ACCEPTED * size {
                 return Some(solution);
             }
+            if !left.is_finite() {
+                return None;
+            }
+            let change = krylov::improve(operator, &residual, &self.probability, 1e-2 * ACCEPTED * size);
+            solution.iter_mut().zip(change).for_each(|(h, c)| *h += c);
         }
         None
     }
