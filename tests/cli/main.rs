@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "test names say what they test")]
 
 mod bad_input;
+mod device;
 mod good_runs;
 mod memory;
 mod python;

@@ -52,7 +52,7 @@ pub struct SteadyOptions {
 
 impl Default for SteadyOptions {
     fn default() -> Self {
-        Self { tolerance: 1e-3, most_states: 60_000, exploration_hops: 10_000, exploration_seed: 0 }
+        Self { tolerance: 5e-3, most_states: 60_000, exploration_hops: 10_000, exploration_seed: 0 }
     }
 }
 

@@ -1,0 +1,177 @@
+//! `homodyne device`: the JSON contract, every subcommand, and what is refused.
+
+use serde_json::Value;
+
+use crate::{Bench, text};
+
+/// A small device in the bench's folder.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    let made = bench.homodyne(&[
+        "device",
+        "generate",
+        "--acceptors",
+        "6",
+        "--donors",
+        "1",
+        "--shape",
+        "disc",
+        "--radius",
+        "15",
+        "--seed",
+        "3",
+        "--output",
+        "d.json",
+    ]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    bench
+}
+
+const VOLTAGES: &str = "0.2,-0.1,0.3,0,-0.2,0.1,-0.3,0";
+
+fn json(bench: &Bench, arguments: &[&str]) -> Value {
+    let out = bench.homodyne(arguments);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    serde_json::from_slice(&out.stdout).expect("one JSON object")
+}
+
+#[test]
+fn currents_keep_their_contract_for_every_method() {
+    let bench = bench();
+    let at = |method: &str, more: &[&str]| {
+        let mut arguments = vec!["device", "currents", "d.json", "--method", method, "--voltages", VOLTAGES, "--json"];
+        arguments.extend(more);
+        json(&bench, &arguments)
+    };
+    let exact = at("steady-state", &[]);
+    let events = at("events", &["--hops", "1000000", "--seed", "5"]);
+    let mean = at("mean-field", &[]);
+    for (found, method) in [(&exact, "steady-state"), (&events, "events"), (&mean, "mean-field")] {
+        assert_eq!(found["method"], method);
+        assert_eq!(found["currents"].as_array().unwrap().len(), 8);
+        assert_eq!(found["units"], "nA");
+        assert!(found["wall_time_s"].as_f64().unwrap() >= 0.0);
+        for key in ["standard_errors", "states", "left_out_bound", "hops", "simulated_time", "hops_per_second"] {
+            assert!(found.as_object().unwrap().contains_key(key), "{method}: {key}");
+        }
+    }
+    assert!(exact["hops"].is_null() && exact["standard_errors"].is_null() && mean["states"].is_null());
+    assert_eq!(events["hops"], 1_000_000);
+    for k in 0..8 {
+        let (a, b) = (exact["currents"][k].as_f64().unwrap(), events["currents"][k].as_f64().unwrap());
+        let error = events["standard_errors"][k].as_f64().unwrap();
+        // 8 deviations, t with 31 degrees of freedom: beyond 5 for one seed in 5000
+        assert!((a - b).abs() < 5.0 * error, "electrode {k}: {a} {b} ± {error}");
+    }
+    assert_eq!(events["currents"], at("events", &["--hops", "1000000", "--seed", "5"])["currents"]);
+    let loose = at("events", &["--relative-error", "0.1", "--seed", "5"]);
+    assert!(loose["hops"].as_u64().unwrap() < 10_000_000);
+}
+
+#[test]
+fn gradient_holds_one_derivative_for_each_voltage() {
+    let bench = bench();
+    let arguments = [
+        "device",
+        "gradient",
+        "d.json",
+        "--electrode",
+        "7",
+        "--method",
+        "steady-state",
+        "--voltages",
+        VOLTAGES,
+        "--json",
+    ];
+    let found = json(&bench, &arguments);
+    assert_eq!(found["gradient"].as_array().unwrap().len(), 8);
+    assert_eq!(found["units"], "nA/V");
+    let current = |first: &str| {
+        let voltages = VOLTAGES.replacen("0.2", first, 1);
+        let out = json(&bench, &["device", "currents", "d.json", "--voltages", &voltages, "--json"]);
+        out["currents"][7].as_f64().unwrap()
+    };
+    let difference = (current("0.2001") - current("0.1999")) / 2e-4;
+    let exact = found["gradient"][0].as_f64().unwrap();
+    assert!((difference - exact).abs() < 1e-4 * exact.abs(), "{difference} {exact}");
+}
+
+#[test]
+fn pictures_tables_and_trajectories_are_written() {
+    let bench = bench();
+    let run = |arguments: &[&str]| {
+        let out = bench.homodyne(arguments);
+        assert!(out.status.success(), "{arguments:?}: {}", text(&out.stderr));
+    };
+    run(&["device", "show", "d.json"]);
+    run(&["device", "map", "d.json", "--voltages", VOLTAGES, "--output", "out/map"]);
+    run(&["device", "map", "d.json", "--over", "0,2", "--points", "5", "--output", "out/stability"]);
+    run(&[
+        "device", "iv", "d.json", "--vary", "0", "--from", "-0.1", "--to", "0.1", "--points", "5", "--output", "out/iv",
+    ]);
+    run(&["device", "noise", "d.json", "--points", "4", "--output", "out/noise"]);
+    run(&["device", "trajectory", "d.json", "--events", "500", "--output", "out/events.h5"]);
+    run(&[
+        "device",
+        "lock-in",
+        "d.json",
+        "--electrode",
+        "7",
+        "--drive",
+        "0",
+        "--amplitude",
+        "0.005",
+        "--frequencies",
+        "1e7",
+        "--time",
+        "1e-5",
+        "--json",
+    ]);
+    let files = bench.files("out");
+    for file in ["map.png", "map.svg", "stability.png", "iv.csv", "iv.png", "noise.csv", "noise.png", "events.h5"] {
+        assert!(files.contains(&file.to_owned()), "{file} is missing in {files:?}");
+    }
+}
+
+#[test]
+fn wrong_input_is_refused_by_name() {
+    let bench = bench();
+    let refused = |arguments: &[&str], says: &[&str]| {
+        let out = bench.homodyne(arguments);
+        let message = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{arguments:?}: {message}");
+        for part in says {
+            assert!(message.contains(part), "{arguments:?}: \"{message}\" does not say \"{part}\"");
+        }
+    };
+    refused(&["device", "currents", "nowhere.json"], &["nowhere.json", "cannot be read"]);
+    refused(&["device", "currents", "d.json", "--voltages", "1,2,3,4,5,6,7,8,9"], &["9 values", "8 electrodes"]);
+    refused(&["device", "gradient", "d.json", "--electrode", "8"], &["--electrode 8", "0 to 7"]);
+    refused(&["device", "currents", "d.json", "--tolerance", "2"], &["--tolerance"]);
+    refused(&["device", "currents", "d.json", "--method", "events", "--hops", "3"], &["--hops 3"]);
+    refused(&["device", "generate", "--acceptors", "0"], &["acceptors"]);
+    refused(&["device", "generate", "--acceptors", "500"], &["500 acceptors", "256"]);
+    refused(&["device", "generate", "--least-distance", "30"], &["least_distance_nm", "fewer"]);
+    refused(&["device", "generate", "--width=-5"], &["domain.width_nm"]);
+    let good = std::fs::read_to_string(bench.path("d.json")).unwrap();
+    bench.write("cut.json", &good[..good.len() / 2]);
+    refused(&["device", "currents", "cut.json"], &["cut.json", "line"]);
+    bench.write("nan.json", &good.replacen("77.0", "NaN", 1));
+    refused(&["device", "currents", "nan.json"], &["nan.json", "NaN"]);
+    let scenario = |device: &str| {
+        format!(
+            "[study]\nname = \"n\"\nkind = \"response\"\n[device]\nkind = \"dopant-network\"\n{device}\n[response]\nparameter = 1\nfrom_volt = 0.0\nto_volt = 0.1\npoints = 3\n"
+        )
+    };
+    for (device, says) in [
+        ("file = \"no.json\"", ["device.file", "no.json"]),
+        ("file = \"d.json\"\noutput_electrode = 9", ["output_electrode", "0 to 7"]),
+        ("file = \"d.json\"\ngenerate = {}", ["device.generate", "one of the two"]),
+        ("file = \"d.json\"\noperating_point_volt = [1.0, 2.0]", ["operating_point_volt", "7 parameters"]),
+        ("generate = { acceptors = 0 }", ["device.generate", "acceptor"]),
+        ("", ["needs `file`", "generate"]),
+    ] {
+        bench.write("s.toml", &scenario(device));
+        refused(&["run", "s.toml", "--output", "out"], &says);
+    }
+}
