@@ -12,6 +12,12 @@ const BLOCKS: usize = 32;
 /// Fraction of hops to new states above which it pays not to remember them.
 const SELDOM: f64 = 0.04;
 
+/// Fraction above which they are given up at once.
+const OFTEN_NEW: f64 = 0.3;
+/// Hops after which that is asked, and after which the rest is.
+const FIRST_PROBE: u64 = 2_000;
+const LAST_PROBE: u64 = 20_000;
+
 /// How events are drawn; the law is the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sampler {
@@ -139,24 +145,57 @@ fn charges(landscape: &Landscape<'_>, hops: &[u64]) -> Vec<f64> {
     (n..sites).map(|e| (0..n).map(|i| hops[i * sites + e] as f64 - hops[e * sites + i] as f64).sum()).collect()
 }
 
+/// Runs towards the steady state, and with [`Sampler::Automatic`] finds out whether states recur.
+fn equilibrated<'a>(
+    landscape: &'a Landscape<'a>,
+    start: Occupation,
+    sampler: Sampler,
+    hops: u64,
+    rng: &mut Pcg64Dxsm,
+) -> Simulation<'a> {
+    let mut ignored = Tally::new(landscape.network.sites());
+    let mut left = hops;
+    // fraction of hops that lead to new states
+    let mut probe = |simulation: &mut Simulation<'a>, most: u64, rng: &mut Pcg64Dxsm| {
+        let now = most.min(left);
+        left -= now;
+        let before = simulation.states().unwrap_or(0);
+        simulation.run(landscape, now, rng, &mut ignored);
+        (simulation.states().unwrap_or(0) - before) as f64 / now.max(1) as f64
+    };
+    let mut simulation = Simulation::new(sampler, landscape, start);
+    if sampler != Sampler::Automatic {
+        probe(&mut simulation, hops, rng);
+        return simulation;
+    }
+    if probe(&mut simulation, FIRST_PROBE, rng) > OFTEN_NEW {
+        // the way to the steady state leads through new states in any case: ask again behind it
+        simulation = Simulation::new(Sampler::Incremental, landscape, simulation.state());
+        probe(&mut simulation, hops / 2, rng);
+        simulation = Simulation::new(Sampler::Recurring, landscape, simulation.state());
+        if probe(&mut simulation, FIRST_PROBE, rng) > OFTEN_NEW {
+            simulation = Simulation::new(Sampler::Incremental, landscape, simulation.state());
+            probe(&mut simulation, hops, rng);
+            return simulation;
+        }
+    } else {
+        probe(&mut simulation, hops / 2, rng);
+    }
+    if probe(&mut simulation, LAST_PROBE, rng) > SELDOM {
+        simulation = Simulation::new(Sampler::Incremental, landscape, simulation.state());
+    }
+    probe(&mut simulation, hops, rng);
+    simulation
+}
+
 /// Measures currents from a starting state.
 #[must_use]
 pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOptions) -> EventCurrents {
     let network = landscape.network;
     let (n, sites, electrodes) = (network.acceptors(), network.sites(), network.electrodes());
     let mut rng = Pcg64Dxsm::seed_from_u64(options.seed);
-    let mut simulation = Simulation::new(options.sampler, landscape, start);
     let equilibration = options.equilibration_hops.unwrap_or(options.hops / 20).max(2);
-    let mut ignored = Tally::new(sites);
-    simulation.run(landscape, equilibration / 2, &mut rng, &mut ignored);
-    let before = simulation.states().unwrap_or(0);
-    let probe = (equilibration - equilibration / 2).min(20_000);
-    simulation.run(landscape, probe, &mut rng, &mut ignored);
-    let new = simulation.states().unwrap_or(0) - before;
-    if options.sampler == Sampler::Automatic && new as f64 > SELDOM * probe as f64 {
-        simulation = Simulation::new(Sampler::Incremental, landscape, simulation.state());
-    }
-    simulation.run(landscape, equilibration - equilibration / 2 - probe, &mut rng, &mut ignored);
+    let mut simulation = equilibrated(landscape, start, options.sampler, equilibration, &mut rng);
 
     let mut total = Tally::new(sites);
     let mut blocks: Vec<(f64, Vec<f64>)> = Vec::new();
