@@ -55,8 +55,9 @@ fn currents_agree_with_the_reference() {
     for reference in references() {
         let network = &reference.device.network;
         let voltages = reference.device.voltages_kt(&reference.device.voltages_volt);
-        // a looser tolerance for the few devices with very many states
-        let options = SteadyOptions { tolerance: 1e-2, most_states: 60_000, ..SteadyOptions::default() };
+        // a looser tolerance where ten thousands of states matter
+        let tolerance = if reference.name.starts_with("XOR") { 1e-4 } else { 1e-2 };
+        let options = SteadyOptions { tolerance, ..SteadyOptions::default() };
         let steady = SteadySolver::new(network, options).solve(&voltages).unwrap();
         let largest = steady.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
         assert!(
@@ -64,7 +65,7 @@ fn currents_agree_with_the_reference() {
             "{}: currents do not sum to zero",
             reference.name
         );
-        assert!(steady.left_out < 1e-2 * largest);
+        assert!(steady.left_out <= tolerance * largest);
         let options = EventOptions { hops: 10_000_000, seed: 1, ..EventOptions::default() };
         let events = currents(&network.landscape(&voltages), reference.device.initial, &options);
         for k in 0..network.electrodes() {

@@ -3,8 +3,8 @@
 //! An approximation, named so everywhere: correlations between sites, which Coulomb interaction makes strong, are lost.
 //! Energies are replaced by their means, E_i = base_i + Σ_j p_j C/r_ij, and the probabilities are a fixed point of the
 //! rate equations dp_i/dt = in_i (1 − p_i) − out_i p_i. It costs O(N²) for any N.
-//! On twelve of the reference devices (`tests/suite/network_reference.rs` prints this) ten settle, and there the median
-//! relative error of the currents above 10⁻⁶ eν₀ is 26 %; the smallest currents can be off by orders of magnitude. Use it for
+//! On twelve of the reference devices (`tests/suite/network_reference.rs` prints this) nine settle, and there the median
+//! relative error of the currents above 10⁻⁶ eν₀ is 22 %; the smallest currents can be off by orders of magnitude. Use it for
 //! sizes that nothing else reaches.
 
 use faer::linalg::solvers::Solve;
