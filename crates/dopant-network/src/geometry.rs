@@ -162,7 +162,8 @@ impl Domain {
             .collect()
     }
 
-    /// Random positions inside, uniform, none closer than `least_distance_nm` to another or to the boundary's electrodes.
+    /// Random positions inside, uniform, none closer than `least_distance_nm` to another or to
+    /// those in `taken`.
     ///
     /// # Errors
     /// If they do not fit.
