@@ -10,7 +10,7 @@ CARGO ?= cargo
 
 run: libhdf5
 	@$(CARGO) build --release --locked --package homodyne
-	@./target/release/homodyne run $(SCENARIO) --output $(OUTPUT) --overwrite
+	@./target/release/homodyne run $(SCENARIO) --output $(OUTPUT) $(ARGUMENTS)
 
 test: libhdf5
 	$(CARGO) test --release --locked --workspace --exclude benches

@@ -108,9 +108,9 @@ fn existing_results_are_kept_unless_told() {
     let before = fs::read(bench.path("out/small.h5")).expect("results");
     let output = bench.run(&scenario, &["--set", "study.seed=2"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("--overwrite"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("--fresh"), "{}", text(&output.stderr));
     assert_eq!(fs::read(bench.path("out/small.h5")).expect("results"), before);
-    assert_eq!(bench.run(&scenario, &["--set", "study.seed=2", "--overwrite"]).status.code(), Some(0));
+    assert_eq!(bench.run(&scenario, &["--set", "study.seed=2", "--fresh"]).status.code(), Some(0));
     assert_ne!(fs::read(bench.path("out/small.h5")).expect("results"), before);
 }
 
@@ -206,7 +206,7 @@ fn no_value_of_any_key_makes_the_program_panic() {
     for key in keys {
         for value in values {
             let change = format!("{key}={value}");
-            let output = bench.run(&scenario, &["--overwrite", "--set", "study.repetitions=2", "--set", &change]);
+            let output = bench.run(&scenario, &["--fresh", "--set", "study.repetitions=2", "--set", &change]);
             let message = text(&output.stderr);
             assert!(matches!(output.status.code(), Some(0 | 2)), "{change}: {:?} {message}", output.status);
             assert!(!message.contains("panicked"), "{change}: {message}");

@@ -3,6 +3,7 @@
 use dopant_network::NetworkError;
 use estimators::EstimatorError;
 use figures::FigureError;
+use sweep::slurm::queue::SlurmError;
 use sweep::{ScenarioError, StoreError, SweepError};
 
 /// Exit code of something that the user can put right in what was given.
@@ -19,8 +20,13 @@ pub(crate) enum Failure {
     Estimator(#[from] EstimatorError),
     #[error(transparent)]
     Network(#[from] NetworkError),
+    #[error(transparent)]
+    Slurm(#[from] SlurmError),
     #[error("{0}")]
     BadInput(String),
+    /// Stopped by a signal, which was said already; with this exit code.
+    #[error("stopped by a signal")]
+    Stopped(u8),
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -40,6 +46,7 @@ impl From<StoreError> for Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            Self::Stopped(code) => *code,
             Self::Sweep(SweepError::Scenario(_) | SweepError::Store(_))
             | Self::BadInput(_)
             | Self::Estimator(_)

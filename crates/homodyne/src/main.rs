@@ -2,6 +2,7 @@
 
 mod commands;
 mod failure;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -24,7 +25,7 @@ Examples:
   homodyne plan --parameters 7 --band 100,1000 --duration 0.1 --ratio 2.05
   homodyne device generate --seed 7 --output d.json    a simulated dopant network
 
-Exit codes: 0 done, 1 failed, 2 bad input."
+Exit codes: 0 done, 1 failed, 2 bad input, 130/143 stopped by SIGINT/SIGTERM, 75 stopped by SIGUSR1 to be run again."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -34,6 +35,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(commands::run::Run),
+    Merge(commands::merge::Merge),
+    Status(commands::status::StatusArguments),
+    Submit(commands::slurm::Submit),
+    Resubmit(commands::slurm::Resubmit),
+    Cancel(commands::slurm::Cancel),
     Plot(commands::plot::PlotArguments),
     Show(commands::show::Show),
     Plan(commands::plan::Plan),
@@ -48,6 +54,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Run(c) => c.execute(),
+        Command::Merge(c) => c.execute(),
+        Command::Status(c) => c.execute(),
+        Command::Submit(c) => c.execute(),
+        Command::Resubmit(c) => c.execute(),
+        Command::Cancel(c) => c.execute(),
         Command::Plot(c) => c.execute(),
         Command::Show(c) => c.execute(),
         Command::Plan(c) => c.execute(),
@@ -59,6 +70,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure::Failure::Stopped(code)) => ExitCode::from(code),
         Err(failure) => {
             eprintln!("error: {failure}");
             ExitCode::from(failure.exit_code())

@@ -84,6 +84,25 @@ impl Welch {
         self.joints += here.saturating_sub(1);
     }
 
+    /// What was added so far, as numbers: segments, joints of segments in a record, power of each line.
+    #[must_use]
+    pub fn sums(&self) -> Vec<f64> {
+        [self.segments as f64, self.joints as f64].into_iter().chain(self.power.iter().copied()).collect()
+    }
+
+    /// Adds what another accumulator for the same segments gave as its [`sums`](Self::sums).
+    ///
+    /// # Panics
+    /// If they are those of segments of another length.
+    pub fn merge(&mut self, sums: &[f64]) {
+        assert_eq!(sums.len(), self.power.len() + 2, "sums of segments of one length");
+        self.segments += sums[0] as usize;
+        self.joints += sums[1] as usize;
+        for (power, more) in self.power.iter_mut().zip(&sums[2..]) {
+            *power += more;
+        }
+    }
+
     /// The estimate so far.
     #[must_use]
     pub fn estimate(&self) -> WelchEstimate {

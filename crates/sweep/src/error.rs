@@ -12,7 +12,7 @@ pub struct ScenarioError {
     pub message: String,
 }
 
-/// A results file that cannot be written or read.
+/// A results file, or finished work beside it, that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -35,6 +35,66 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// A checkpoint that is not whole.
+    #[error(
+        "the checkpoint `{}` is damaged ({reason}): nothing in it is trusted, and nothing was changed. \
+         Restore it from a copy, or start over with --fresh",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// A checkpoint that another process has open.
+    #[error("another process is working on `{}`: wait for it, or stop it first", .0.display())]
+    InUse(PathBuf),
+    /// A checkpoint that was removed or replaced while it was in use.
+    #[error(
+        "`{}` was removed or replaced while this program was writing to it: what was computed since then is lost. \
+         Run the command again, and leave the folder in place",
+        .0.display()
+    )]
+    Vanished(PathBuf),
+    /// Finished work of another scenario, program or seed.
+    #[error(
+        "`{}` holds work of another scenario or program:\n{}\nTo keep it, give another --output or study.name; to start over, \
+         give --fresh",
+        path.display(),
+        differences.join("\n")
+    )]
+    Different {
+        /// The file.
+        path: PathBuf,
+        /// What differs, one line each.
+        differences: Vec<String>,
+    },
+    /// Shards that are missing or not finished.
+    #[error(
+        "the study is not complete:\n{}\nRun `homodyne run SCENARIO --shard i/n` for these, with the same --output and --set, \
+         or `homodyne resubmit`",
+        shards.join("\n")
+    )]
+    Incomplete {
+        /// Which, and how far they are, one line each.
+        shards: Vec<String>,
+    },
+    /// No shards at all, or those of several numbers of shards.
+    #[error("{0}")]
+    Shards(String),
+}
+
+/// Why a point of a sweep could not be computed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PointError {
+    /// Its scenario is not sound.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// Its experiment failed.
+    #[error(transparent)]
+    Estimator(#[from] estimators::EstimatorError),
 }
 
 /// Anything that stops a sweep.
@@ -44,19 +104,20 @@ pub enum SweepError {
     /// The scenario is at fault.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
-    /// The results file is at fault.
+    /// The results file, or finished work beside it, is at fault.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A point failed while it ran.
-    #[error("point {point} of the sweep ({at}) failed: {source}")]
-    Point {
-        /// Its number, from 0.
-        point: usize,
-        /// Its coordinates.
-        at: String,
-        /// Why.
-        source: estimators::EstimatorError,
+    /// Points failed while they ran.
+    #[error("{}", say_failures(failures, *count))]
+    Points {
+        /// How many.
+        count: usize,
+        /// The first of them: which point, where, and why.
+        failures: Vec<String>,
     },
+    /// The study was asked to stop; what it finished is saved.
+    #[error("stopped")]
+    Stopped,
     /// The worker threads could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -65,4 +126,12 @@ pub enum SweepError {
         /// Why.
         reason: String,
     },
+}
+
+fn say_failures(failures: &[String], count: usize) -> String {
+    let mut text = failures.join("\n");
+    if count > failures.len() {
+        text.push_str(&format!("\nand {} more", count - failures.len()));
+    }
+    text
 }

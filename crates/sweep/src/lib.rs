@@ -1,8 +1,8 @@
 //! The sweep engine: a scenario file becomes a grid of points, each point blocks of repetitions, and those one HDF5 file.
 //!
 //! Data goes one way: [`document`] (TOML with its lines) → [`study`] (validated, defaults filled in, axes resolved)
-//! → [`point`] (one experiment, ready to repeat) → [`mod@run`] (all cores, bit-identical for any number of them) →
-//! [`results`] → [`store`] (HDF5). It knows nothing of figures.
+//! → [`point`] (one experiment, ready to repeat) → [`mod@run`] (all cores or many shards, resumed after any interruption,
+//! bit-identical all the same) → [`results`] → [`store`] (HDF5). It knows nothing of figures.
 //!
 //! ```
 //! use std::path::Path;
@@ -31,22 +31,35 @@
 //! # Ok::<(), sweep::SweepError>(())
 //! ```
 
+mod adaptive;
 pub mod axes;
+mod checkpoint;
 pub mod document;
+mod engine;
 mod error;
 pub mod export;
-mod logic;
+pub mod identity;
 pub mod moments;
+mod plan;
 pub mod point;
 pub mod results;
 pub mod run;
+mod saver;
 pub mod scenario;
 pub mod seed;
+pub mod slurm;
+mod source;
+pub mod status;
+pub mod stop;
 pub mod store;
 pub mod study;
+mod work;
 
 pub use document::Document;
-pub use error::{ScenarioError, StoreError, SweepError};
+pub use error::{PointError, ScenarioError, StoreError, SweepError};
+pub use identity::Program;
+pub use plan::Shard;
 pub use results::{Coordinate, Dimension, Results, Variable};
-pub use run::{Progress, run};
+pub use run::{Job, Outcome, Progress, merge, run, run_in};
+pub use stop::Stop;
 pub use study::Study;

@@ -15,6 +15,9 @@ pub struct Moments {
     pub fourth: f64,
 }
 
+/// Numbers that hold one set of moments.
+pub(crate) const NUMBERS: usize = 5;
+
 /// An estimated error and its standard error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimated {
@@ -25,6 +28,16 @@ pub struct Estimated {
 }
 
 impl Moments {
+    /// As numbers.
+    pub(crate) fn to_numbers(self) -> [f64; NUMBERS] {
+        [self.count, self.mean, self.second, self.third, self.fourth]
+    }
+
+    /// From what [`Self::to_numbers`] gave.
+    pub(crate) fn from_numbers([count, mean, second, third, fourth]: [f64; NUMBERS]) -> Self {
+        Self { count, mean, second, third, fourth }
+    }
+
     /// Takes one more number.
     pub fn push(&mut self, x: f64) {
         *self = self.merged(&Self { count: 1.0, mean: x, ..Self::default() });

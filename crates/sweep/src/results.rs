@@ -1,5 +1,7 @@
 //! Results in memory: named dimensions with coordinates, and variables over them.
 
+use crate::error::SweepError;
+
 /// Coordinates along a dimension.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Coordinate {
@@ -86,6 +88,27 @@ impl Results {
     #[must_use]
     pub fn shape(&self, variable: &Variable) -> Vec<usize> {
         variable.dimensions.iter().map(|&d| self.dimensions[d].coordinate.len()).collect()
+    }
+}
+
+/// Where results go: variables are begun together and then appended to, each in its row-major order.
+pub(crate) trait Sink {
+    /// Dimensions, attributes, and variables; a variable that has values already is not appended to.
+    fn begin(&mut self, outline: Results) -> Result<(), SweepError>;
+
+    /// More values of a variable, by its position in the outline.
+    fn append(&mut self, variable: usize, values: &[f64]) -> Result<(), SweepError>;
+}
+
+impl Sink for Results {
+    fn begin(&mut self, outline: Results) -> Result<(), SweepError> {
+        *self = outline;
+        Ok(())
+    }
+
+    fn append(&mut self, variable: usize, values: &[f64]) -> Result<(), SweepError> {
+        self.variables[variable].values.extend_from_slice(values);
+        Ok(())
     }
 }
 

@@ -1,31 +1,40 @@
-//! The executor: every point of the grid, every block of repetitions, on all cores.
+//! Runs studies: in memory, or beside their results so that nothing finished is ever lost; whole, or in shards.
 //!
-//! Blocks have a fixed size and are merged in order, and each repetition has its own stream of random numbers, so the
-//! results are the same to the last bit for any number of threads.
+//! The results are the same to the last bit for any number of threads and shards, any order, and any number of
+//! interruptions: units are fixed by the scenario, each repetition has its own stream of random numbers, and units are
+//! put together in their order.
 
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use estimators::{EstimatorError, Experiment, Workspace};
-use noise::RecordGenerator;
-use noise::welch::Welch;
-use rayon::prelude::*;
-use toml::Value;
-
-use crate::axes::{self, AxisKey};
-use crate::error::SweepError;
-use crate::moments::{Estimated, Moments};
-use crate::results::{Coordinate, Dimension, Results, Variable, units_of};
+use crate::adaptive::{self, Needs};
+use crate::checkpoint::{self, Checkpoint};
+use crate::engine::{Counts, Engine};
+use crate::error::{StoreError, SweepError};
+use crate::identity::{Identity, Program};
+pub use crate::plan::Stage;
+use crate::plan::{Deal, Plan, Shard};
+use crate::results::{Results, Sink};
 use crate::scenario::StudyKind;
-use crate::seed::{self, Purpose};
+use crate::source::Source;
+use crate::status::{self, State, Status};
+use crate::stop::Stop;
+use crate::store;
 use crate::study::Study;
-
-/// Repetitions in a block.
-const BLOCK: u64 = 512;
+use crate::work::Work;
+use crate::work::errors::Errors;
+use crate::work::logic::Logic;
+use crate::work::response::Response;
+use crate::work::spectrum::NoiseSpectrum;
 
 /// Told how far a run has come.
 pub trait Progress: Sync {
-    /// So many more repetitions are done.
-    fn advance(&self, repetitions: u64);
+    /// A stage begins, of which some steps were done in earlier runs.
+    fn begin(&self, stage: Stage, done_steps: u64, all_steps: u64);
+
+    /// So many more steps are done.
+    fn advance(&self, steps: u64);
 }
 
 /// Tells nobody.
@@ -33,269 +42,520 @@ pub trait Progress: Sync {
 pub struct Silent;
 
 impl Progress for Silent {
-    fn advance(&self, _repetitions: u64) {}
+    fn begin(&self, _stage: Stage, _done_steps: u64, _all_steps: u64) {}
+    fn advance(&self, _steps: u64) {}
 }
 
-/// Runs a study on `threads` threads (0: one for each core).
+/// A study, or a shard of it, that is run beside its results.
+pub struct Job<'a> {
+    /// The study.
+    pub study: &'a Study,
+    /// Folder of the results.
+    pub folder: &'a Path,
+    /// Which part of it.
+    pub shard: Shard,
+    /// The program, whose other versions' work is not mixed with this one's.
+    pub program: &'a Program,
+    /// Threads; 0 for one on each core.
+    pub threads: usize,
+    /// Whether finished work is thrown away first.
+    pub fresh: bool,
+    /// Whether only the pilot of an adaptive study is run.
+    pub pilot_only: bool,
+    /// How it is asked to stop.
+    pub stop: &'a Stop,
+    /// Who is told how far it is.
+    pub progress: &'a dyn Progress,
+    /// Attributes of the results file that depend on when and where it is written.
+    pub stamp: &'a (dyn Fn() -> Vec<(String, String)> + Sync),
+}
+
+impl std::fmt::Debug for Job<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").field("study", &self.study.section.name).field("shard", &self.shard).finish()
+    }
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The results are written.
+    Finished(PathBuf),
+    /// The results of this very study were there already, and are untouched.
+    WasFinished(PathBuf),
+    /// All units of the shard are done.
+    ShardDone,
+    /// The pilot of the shard is done.
+    PilotDone,
+}
+
+/// Calls `$body` with `$work` bound to the kind of work of a study.
+macro_rules! with_work {
+    ($study:expr, $work:ident => $body:expr) => {
+        match $study.section.kind {
+            StudyKind::Error => {
+                let $work = Errors($study);
+                $body
+            }
+            StudyKind::Response => {
+                let $work = Response::new($study);
+                $body
+            }
+            StudyKind::Spectrum => {
+                let $work = NoiseSpectrum($study);
+                $body
+            }
+            StudyKind::Logic => {
+                let $work = Logic($study);
+                $body
+            }
+        }
+    };
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool, SweepError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| SweepError::Threads { threads, reason: e.to_string() })
+}
+
+/// Runs a study in memory on `threads` threads (0: one for each core).
 ///
 /// # Errors
 /// If the threads cannot be started or a point fails.
 pub fn run(study: &Study, threads: usize, progress: &dyn Progress) -> Result<Results, SweepError> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| SweepError::Threads { threads, reason: e.to_string() })?;
-    let mut results = pool.install(|| match study.section.kind {
-        StudyKind::Error => error_study(study, progress),
-        StudyKind::Response => response_study(study, progress),
-        StudyKind::Spectrum => spectrum_study(study, progress),
-        StudyKind::Logic => crate::logic::study(study, progress),
-    })?;
-    let text = &mut results.attributes;
-    text.insert(0, ("study".to_owned(), study.section.name.clone()));
-    text.insert(1, ("scenario".to_owned(), study.document.text.clone()));
-    text.insert(2, ("scenario_resolved".to_owned(), study.resolved_text()));
-    text.insert(3, ("seed".to_owned(), study.section.seed.to_string()));
-    text.insert(4, ("repetitions".to_owned(), study.section.repetitions.to_string()));
+    let checkpoint = Checkpoint::in_memory()?;
+    let stop = Stop::default();
+    let identity = Identity::new(study, &Program::unnamed())?;
+    let job = Job {
+        study,
+        folder: Path::new(""),
+        shard: Shard::WHOLE,
+        program: &Program::unnamed(),
+        threads,
+        fresh: false,
+        pilot_only: false,
+        stop: &stop,
+        progress,
+        stamp: &Vec::new,
+    };
+    let mut results = Results::default();
+    with_work!(study, work => {
+        let runner = Runner { job: &job, work: &work, identity: &identity, checkpoint: &checkpoint };
+        let (plan, deal) = pool(threads)?.install(|| runner.compute(&mut Reporter::nobody()))?;
+        collect(&job, &work, &identity, &plan, &deal, &[&checkpoint], &mut results)?;
+    });
     Ok(results)
 }
 
-/// Axes of the sweep as dimensions, then the components of vector-valued keys; and the values of vector-valued, named and
-/// zipped keys as variables over them.
-pub(crate) fn sweep_dimensions(study: &Study) -> (Vec<Dimension>, Vec<Variable>) {
-    let (mut dimensions, mut components, mut variables) = (Vec::new(), Vec::new(), Vec::new());
-    for (position, axis) in study.axes.iter().enumerate() {
-        for (k, key) in axis.keys.iter().enumerate() {
-            let scalars: Option<Vec<f64>> = key.values.iter().map(as_number).collect();
-            let vectors: Option<Vec<Vec<f64>>> = key.values.iter().map(as_numbers).collect();
-            if k == 0 {
-                dimensions.push(axis_dimension(key, scalars.as_deref(), vectors.is_some()));
-            }
-            let (name, over, values) = match (scalars, vectors) {
-                (Some(x), _) if k > 0 => (key.path.clone(), vec![position], x),
-                (Some(x), _) if key.labels.is_some() => (format!("{}.values", key.path), vec![position], x),
-                (None, Some(rows)) => {
-                    let width = rows.iter().map(Vec::len).max().unwrap_or(0);
-                    let component = study.axes.len() + components.len();
-                    components.push(counting(&format!("{}.component", key.path), width, 1));
-                    let padded = |row: &Vec<f64>| -> Vec<f64> {
-                        (0..width).map(|i| row.get(i).copied().unwrap_or(f64::NAN)).collect()
-                    };
-                    let flat = rows.iter().flat_map(padded).collect();
-                    (format!("{}.values", key.path), vec![position, component], flat)
-                }
-                _ => continue,
-            };
-            variables.push(Variable {
-                name,
-                dimensions: over,
-                values,
-                units: units_of(&key.path).to_owned(),
-                long_name: format!("values of {} along its axis", key.path),
-            });
-        }
+/// Runs a study, or what is left of it, beside its results.
+///
+/// # Errors
+/// If it is at odds with what is there, points fail, it is stopped, or files cannot be written. What was finished is kept.
+pub fn run_in(job: &Job) -> Result<Outcome, SweepError> {
+    let study = job.study;
+    let name = &study.section.name;
+    let results = store::path_in(job.folder, name);
+    let identity = Identity::new(study, job.program)?;
+    let path = checkpoint::path_in(job.folder, name, job.shard);
+    store::check_writable(&path, true)?;
+    if job.fresh {
+        discard(&path)?;
+    } else if !path.exists() && is_finished(&results, &identity)? {
+        return Ok(Outcome::WasFinished(results));
     }
-    dimensions.extend(components);
-    (dimensions, variables)
-}
-
-/// The dimension of an axis: its names, its numbers, or, for vectors, their numbers in order.
-fn axis_dimension(key: &AxisKey, scalars: Option<&[f64]>, vectors: bool) -> Dimension {
-    let (coordinate, units) = match (&key.labels, scalars) {
-        (Some(labels), _) => (Coordinate::Labels(labels.clone()), ""),
-        (None, Some(x)) => (Coordinate::Numbers(x.to_vec()), units_of(&key.path)),
-        (None, None) if vectors => (Coordinate::Numbers((0..key.values.len()).map(|i| i as f64).collect()), "1"),
-        (None, None) => (Coordinate::Labels(key.values.iter().map(label).collect()), ""),
-    };
-    Dimension { name: key.path.clone(), coordinate, units: units.to_owned() }
-}
-
-fn as_numbers(value: &Value) -> Option<Vec<f64>> {
-    value.as_array()?.iter().map(as_number).collect()
-}
-
-fn as_number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Float(x) => Some(*x),
-        Value::Integer(n) => Some(*n as f64),
-        _ => None,
+    let checkpoint = Checkpoint::open_or_make(&path, &identity, job.shard)?;
+    let status_path = status::path_in(job.folder, name, job.shard);
+    if !job.fresh && results.exists() && is_finished(&results, &identity).unwrap_or(false) {
+        // killed after it had published its results, or another process was faster
+        drop(std::fs::remove_file(status_path));
+        checkpoint.remove()?;
+        return Ok(Outcome::WasFinished(results));
     }
-}
-
-fn label(value: &Value) -> String {
-    match value {
-        Value::String(s) => s.clone(),
-        Value::Table(table) => match table.get("kind").and_then(Value::as_str) {
-            Some(kind) => kind.to_owned(),
-            None => value.to_string(),
-        },
-        other => other.to_string(),
+    for file in [&results, &status_path] {
+        store::remove_stale(file);
     }
-}
-
-fn counting(name: &str, count: usize, first: usize) -> Dimension {
-    Dimension {
-        name: name.to_owned(),
-        coordinate: Coordinate::Numbers((first..first + count).map(|i| i as f64).collect()),
-        units: "1".to_owned(),
-    }
-}
-
-/// What an error study finds at one point.
-struct PointErrors {
-    true_gradient: Vec<f64>,
-    moments: Vec<Moments>,
-    bias_exact: Vec<f64>,
-    variance_exact: Vec<f64>,
-    mse_exact: Vec<f64>,
-    mse_published: Vec<f64>,
-    measurement_time_s: f64,
-    estimates: Vec<f64>,
-    gap: Option<&'static str>,
-}
-
-fn error_study(study: &Study, progress: &dyn Progress) -> Result<Results, SweepError> {
-    let points: Vec<PointErrors> = (0..study.points())
-        .into_par_iter()
-        .map(|point| {
-            point_errors(study, point, progress).map_err(|source| SweepError::Point {
-                point,
-                at: study.coordinates(point),
-                source,
-            })
-        })
-        .collect::<Result<_, _>>()?;
-    let parameters = points.iter().map(|p| p.true_gradient.len()).max().unwrap_or(0);
-    let (mut dimensions, mut variables) = sweep_dimensions(study);
-    let swept: Vec<usize> = (0..study.axes.len()).collect();
-    let parameter = dimensions.len();
-    dimensions.push(counting("parameter", parameters, 1));
-    let over_parameters: Vec<usize> = swept.iter().copied().chain([parameter]).collect();
-    let pad = |x: &[f64]| -> Vec<f64> { (0..parameters).map(|m| x.get(m).copied().unwrap_or(f64::NAN)).collect() };
-    let mut add = |name: &str, units: &str, long_name: &str, of: &dyn Fn(&PointErrors) -> Vec<f64>| {
-        variables.push(Variable {
-            name: name.to_owned(),
-            dimensions: over_parameters.clone(),
-            values: points.iter().flat_map(|p| pad(&of(p))).collect(),
-            units: units.to_owned(),
-            long_name: long_name.to_owned(),
-        });
-    };
-    let (linear, square) = ("nA/V", "nA^2/V^2");
-    add("true_gradient", linear, "exact gradient of the device", &|p| p.true_gradient.clone());
-    type Estimator = fn(&Moments, f64) -> Estimated;
-    let found: [(&str, &str, &str, Estimator); 3] = [
-        ("bias", linear, "bias of the estimate", |m, g| m.bias(g)),
-        ("variance", square, "variance of the estimate", |m, _| m.variance()),
-        ("mse", square, "mean squared error of the estimate", |m, g| m.mean_squared_error(g)),
-    ];
-    for (name, units, long_name, estimate) in found {
-        let each = |p: &PointErrors, part: fn(Estimated) -> f64| -> Vec<f64> {
-            p.moments.iter().zip(&p.true_gradient).map(|(m, &g)| part(estimate(m, g))).collect()
-        };
-        add(name, units, &format!("{long_name}, Monte Carlo"), &|p| each(p, |e| e.value));
-        add(&format!("{name}_standard_error"), units, &format!("standard error of the Monte Carlo {name}"), &|p| {
-            each(p, |e| e.standard_error)
-        });
-    }
-    add("bias_exact", linear, "bias of the estimate, exact", &|p| p.bias_exact.clone());
-    add("variance_exact", square, "variance of the estimate, exact", &|p| p.variance_exact.clone());
-    add("mse_exact", square, "mean squared error of the estimate, exact", &|p| p.mse_exact.clone());
-    let published = "mean squared error as published, B25 Eqs. (8) and (10)";
-    add("mse_published", square, published, &|p| p.mse_published.clone());
-    variables.push(Variable {
-        name: "measurement_time_s".to_owned(),
-        dimensions: swept.clone(),
-        values: points.iter().map(|p| p.measurement_time_s).collect(),
-        units: "s".to_owned(),
-        long_name: "time that one estimate of the whole gradient takes".to_owned(),
+    let mut reporter = Reporter::new(job, &identity, status_path.clone());
+    let outcome = with_work!(study, work => {
+        let runner = Runner { job, work: &work, identity: &identity, checkpoint: &checkpoint };
+        runner.run(&mut reporter, &results)
     });
-    if study.section.store_estimates {
-        let repetition = dimensions.len();
-        let repetitions = study.section.repetitions as usize;
-        dimensions.push(counting("repetition", repetitions, 0));
-        variables.push(Variable {
-            name: "estimate".to_owned(),
-            dimensions: swept.iter().copied().chain([repetition, parameter]).collect(),
-            values: points
-                .iter()
-                .flat_map(|p| p.estimates.chunks_exact(p.true_gradient.len().max(1)).flat_map(&pad))
-                .collect(),
-            units: linear.to_owned(),
-            long_name: "estimate of the gradient, each repetition".to_owned(),
-        });
+    match &outcome {
+        Ok(Outcome::Finished(_)) => {
+            drop(std::fs::remove_file(status_path));
+            checkpoint.remove()?;
+        }
+        Ok(_) => reporter.end(State::Done, None),
+        Err(SweepError::Points { failures, .. }) => reporter.end(State::Failed, failures.first().cloned()),
+        Err(e) => reporter.end(State::Stopped, Some(e.to_string()).filter(|_| !matches!(e, SweepError::Stopped))),
     }
-    let mut attributes = Vec::new();
-    let mut gaps: Vec<&str> = points.iter().filter_map(|p| p.gap).collect();
-    gaps.sort_unstable();
-    gaps.dedup();
-    if !gaps.is_empty() {
-        attributes.push(("exact_gap".to_owned(), gaps.join("; ")));
-    }
-    Ok(Results { dimensions, variables, attributes })
+    outcome
 }
 
-fn point_errors(study: &Study, point: usize, progress: &dyn Progress) -> Result<PointErrors, EstimatorError> {
-    let setup = study.point(point);
-    let true_gradient = setup.true_gradient();
-    let experiment = setup.experiment(study.library())?;
-    let exact = experiment.exact(&true_gradient)?;
-    let repetitions = study.section.repetitions;
-    let keep = study.section.store_estimates;
-    let blocks: Vec<(Vec<Moments>, Vec<f64>)> = (0..repetitions.div_ceil(BLOCK))
-        .into_par_iter()
-        .map(|block| {
-            let span = block * BLOCK..((block + 1) * BLOCK).min(repetitions);
-            let done = span.end - span.start;
-            let result = run_block(&experiment, study.section.seed, point as u64, span, keep);
-            progress.advance(done);
-            result
-        })
-        .collect::<Result<_, _>>()?;
-    let mut moments = vec![Moments::default(); true_gradient.len()];
-    let mut estimates = Vec::new();
-    for (part, kept) in blocks {
-        for (total, more) in moments.iter_mut().zip(&part) {
-            *total = total.merged(more);
-        }
-        estimates.extend(kept);
+/// Whether `results` are those of this study.
+fn is_finished(results: &Path, identity: &Identity) -> Result<bool, StoreError> {
+    if !results.exists() {
+        return Ok(false);
     }
-    Ok(PointErrors {
-        mse_published: setup.published(&true_gradient),
-        mse_exact: exact.mean_squared_error(),
-        bias_exact: exact.bias,
-        variance_exact: exact.variance,
-        measurement_time_s: setup.scheme.as_ref().map_or(f64::NAN, estimators::Scheme::total_time_s),
-        true_gradient,
-        moments,
-        estimates,
-        gap: experiment.exact_gap(),
-    })
+    let stored = store::attribute(results, "identity")?.and_then(|text| Identity::from_json(&text));
+    let differences = match stored {
+        Some(stored) => identity.differences(&stored),
+        None => vec!["  it does not say which program made it".to_owned()],
+    };
+    if differences.is_empty() {
+        return Ok(true);
+    }
+    Err(StoreError::Different { path: results.to_owned(), differences })
 }
 
-fn run_block(
-    experiment: &Experiment,
-    seed: u64,
-    point: u64,
-    repetitions: std::ops::Range<u64>,
-    keep: bool,
-) -> Result<(Vec<Moments>, Vec<f64>), EstimatorError> {
-    let parameters = experiment.parameters();
-    let mut moments = vec![Moments::default(); parameters];
-    let mut gradient = vec![0.0; parameters];
-    let mut kept = Vec::new();
-    let mut workspace = Workspace::default();
-    for repetition in repetitions {
-        let mut rng = seed::stream(seed, Purpose::Trial { point, repetition });
-        experiment.trial(&mut rng, &mut workspace, &mut gradient)?;
-        for (m, g) in moments.iter_mut().zip(&gradient) {
-            m.push(*g);
+/// Throws finished work away, unless another process is at it.
+fn discard(path: &Path) -> Result<(), StoreError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    match Checkpoint::open(path) {
+        Ok(checkpoint) => checkpoint.remove(),
+        Err(StoreError::Damaged { path, .. }) => {
+            std::fs::remove_file(&path).map_err(|e| StoreError::Write { path, reason: e.to_string() })
         }
-        if keep {
-            kept.extend_from_slice(&gradient);
+        Err(e) => Err(e),
+    }
+}
+
+/// Between two states of the status file, of which a cluster may keep a thousand.
+const BETWEEN_STATUS: Duration = Duration::from_secs(3);
+
+/// Keeps the status file.
+struct Reporter {
+    status: Option<(Status, PathBuf)>,
+    started: Instant,
+    published: Option<Instant>,
+    done_before: Option<usize>,
+    done_in_stages: usize,
+    total_in_stages: usize,
+}
+
+impl Reporter {
+    fn nobody() -> Self {
+        Self {
+            status: None,
+            started: Instant::now(),
+            published: None,
+            done_before: None,
+            done_in_stages: 0,
+            total_in_stages: 0,
         }
     }
-    Ok((moments, kept))
+
+    fn new(job: &Job, identity: &Identity, path: PathBuf) -> Self {
+        let status = Status::new(&job.study.section.name, job.shard, &identity.digest(), 0);
+        Self { status: Some((status, path)), ..Self::nobody() }
+    }
+
+    fn update(&mut self, counts: &Counts) {
+        let Some((status, path)) = &mut self.status else { return };
+        status.done = self.done_in_stages + counts.done.load(Ordering::Relaxed);
+        status.total = self.total_in_stages + counts.total.load(Ordering::Relaxed);
+        status.failed = counts.failed.load(Ordering::Relaxed);
+        let before = *self.done_before.get_or_insert(status.done);
+        let seconds = self.started.elapsed().as_secs_f64();
+        status.units_per_s = status.done.saturating_sub(before) as f64 / seconds.max(1e-3);
+        if self.published.is_none_or(|then| then.elapsed() >= BETWEEN_STATUS) {
+            // the status is for people; the work goes on without it
+            drop(status.publish(path));
+            self.published = Some(Instant::now());
+        }
+    }
+
+    fn next_stage(&mut self) {
+        if let Some((status, _)) = &self.status {
+            (self.done_in_stages, self.total_in_stages) = (status.done, status.total);
+        }
+    }
+
+    fn end(&mut self, state: State, failure: Option<String>) {
+        if let Some((status, path)) = &mut self.status {
+            status.state = state;
+            status.first_failure = failure;
+            drop(status.publish(path));
+        }
+    }
+}
+
+/// A job with its kind of work and its open checkpoint.
+struct Runner<'a, 'j, W> {
+    job: &'a Job<'j>,
+    work: &'a W,
+    identity: &'a Identity,
+    checkpoint: &'a Checkpoint,
+}
+
+impl<W: Work> Runner<'_, '_, W> {
+    fn run(&self, reporter: &mut Reporter, results: &Path) -> Result<Outcome, SweepError> {
+        let job = self.job;
+        let (plan, deal) = pool(job.threads)?.install(|| self.compute(reporter))?;
+        if job.pilot_only {
+            return Ok(Outcome::PilotDone);
+        }
+        if job.shard != Shard::WHOLE {
+            return Ok(Outcome::ShardDone);
+        }
+        publish(job, self.work, self.identity, &plan, &deal, &[self.checkpoint], results)?;
+        Ok(Outcome::Finished(results.to_owned()))
+    }
+
+    /// Computes what is missing, and returns the plan of the main stage.
+    fn compute(&self, reporter: &mut Reporter) -> Result<(Plan, Deal), SweepError> {
+        let study = self.job.study;
+        let points = study.points();
+        let (plan, deal) = match study.section.target_relative_error {
+            None => {
+                let plan = Plan::same(Stage::Main, W::STEPS_OF_UNIT, points, self.work.steps());
+                let deal = self.deal(&plan);
+                (plan, deal)
+            }
+            Some(target) => {
+                let plan = pilot_plan(study);
+                let deal = self.deal(&plan);
+                self.stage(&plan, &deal, reporter)?;
+                reporter.next_stage();
+                let steps = self.repetitions(&plan, &deal, target)?;
+                if self.job.pilot_only {
+                    return Ok((plan, deal));
+                }
+                (Plan::each(Stage::Main, W::STEPS_OF_UNIT, steps), deal)
+            }
+        };
+        self.stage(&plan, &deal, reporter)?;
+        Ok((plan, deal))
+    }
+
+    fn deal(&self, plan: &Plan) -> Deal {
+        deal(self.job.study, plan, self.job.shard.count())
+    }
+
+    fn stage(&self, plan: &Plan, deal: &Deal, reporter: &mut Reporter) -> Result<(), SweepError> {
+        let Job { study, shard, stop, progress, .. } = *self.job;
+        let engine = Engine { work: self.work, study, plan, deal, shard, checkpoint: self.checkpoint, stop, progress };
+        engine.run(|counts| reporter.update(counts))
+    }
+
+    /// Repetitions that each point gets in the main stage; none for points of other shards whose need is not known.
+    fn repetitions(&self, pilot: &Plan, deal: &Deal, target: f64) -> Result<Vec<u64>, SweepError> {
+        let Job { study, shard, folder, .. } = *self.job;
+        let section = &study.section;
+        let source = Source::new(pilot, deal, vec![self.checkpoint.reader()?], shard.index() - 1);
+        let mut needed = vec![0; pilot.points()];
+        let own: Vec<usize> = (0..pilot.points())
+            .filter(|&p| pilot.units_at(p).next().is_some_and(|u| deal.shard_of(pilot, u) == shard.index()))
+            .collect();
+        for &point in &own {
+            needed[point] = need(study, &source, pilot, point, target)?;
+        }
+        if shard == Shard::WHOLE || section.budget_repetitions.is_none() {
+            return Ok(adaptive::deal(&needed, section.repetitions, section.budget_repetitions));
+        }
+        let identity = self.identity.digest();
+        let needs = Needs { identity: identity.clone(), needed: own.iter().map(|&p| (p, needed[p])).collect() };
+        needs.publish(&adaptive::path_in(folder, &section.name, shard))?;
+        if self.job.pilot_only {
+            return Ok(needed);
+        }
+        let all = Needs::of_all(folder, &section.name, shard.count(), pilot.points(), &identity)?;
+        Ok(adaptive::deal(&all, section.repetitions, section.budget_repetitions))
+    }
+}
+
+fn pilot_plan(study: &Study) -> Plan {
+    Plan::same(Stage::Pilot, Errors::STEPS_OF_UNIT, study.points(), study.section.repetitions)
+}
+
+fn deal(study: &Study, plan: &Plan, shards: usize) -> Deal {
+    Deal::new(plan, shards, study.section.seed, study.section.target_relative_error.is_some())
+}
+
+fn need(study: &Study, source: &Source, pilot: &Plan, point: usize, target: f64) -> Result<u64, SweepError> {
+    let relative_error = Errors(study).relative_error(source, pilot, point)?;
+    Ok(adaptive::needed(relative_error, pilot.steps_at(point), target))
+}
+
+/// Puts the shards of a study together into its results file, and removes them unless `keep` is set.
+///
+/// # Errors
+/// If a shard is missing, unfinished, in use, damaged, or of another study; then nothing is written or removed.
+pub fn merge(job: &Job, shards: usize, keep: bool) -> Result<Outcome, SweepError> {
+    let study = job.study;
+    let name = &study.section.name;
+    let results = store::path_in(job.folder, name);
+    let identity = Identity::new(study, job.program)?;
+    let of = |index: usize| Shard::new(index, shards);
+    let shards: Vec<Shard> = (1..=shards).filter_map(of).collect();
+    let paths: Vec<PathBuf> = shards.iter().map(|s| checkpoint::path_in(job.folder, name, *s)).collect();
+    if !job.fresh && is_finished(&results, &identity)? {
+        return Ok(Outcome::WasFinished(results));
+    }
+    let missing =
+        |shard: &Shard, path: &Path| format!("  shard {shard} is missing (`{}` is not there)", path.display());
+    let absent: Vec<String> =
+        shards.iter().zip(&paths).filter(|(_, p)| !p.exists()).map(|(s, p)| missing(s, p)).collect();
+    if !absent.is_empty() {
+        return Err(StoreError::Incomplete { shards: absent }.into());
+    }
+    let mut stores = Vec::with_capacity(shards.len());
+    for (shard, path) in shards.iter().zip(&paths) {
+        let store = Checkpoint::open_one_of(path, shards.len())?;
+        store.check(&identity, *shard)?;
+        stores.push(store);
+    }
+    let stores_in_order: Vec<&Checkpoint> = stores.iter().collect();
+    with_work!(study, work => {
+        let (plan, deal) = merged_plan(job, &work, &shards, &stores_in_order)?;
+        complete(job, &work, &plan, &deal, &shards, &stores_in_order)?;
+        publish(job, &work, &identity, &plan, &deal, &stores_in_order, &results)?;
+    });
+    if !keep {
+        for (shard, store) in shards.iter().zip(stores) {
+            drop(std::fs::remove_file(status::path_in(job.folder, name, *shard)));
+            drop(std::fs::remove_file(adaptive::path_in(job.folder, name, *shard)));
+            store.remove()?;
+        }
+    }
+    Ok(Outcome::Finished(results))
+}
+
+/// Into how many shards a study is divided, by the files in a folder; several numbers if it was divided more than once.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn shard_counts(folder: &Path, study: &str) -> Result<Vec<usize>, StoreError> {
+    let entries =
+        std::fs::read_dir(folder).map_err(|e| StoreError::Read { path: folder.to_owned(), reason: e.to_string() })?;
+    let count = |name: &str| -> Option<usize> {
+        let rest = name.strip_prefix(study)?.strip_prefix(".shard-")?.strip_suffix(".checkpoint")?;
+        rest.split_once("-of-")?.1.parse().ok()
+    };
+    let mut counts: Vec<usize> = entries.flatten().filter_map(|e| count(&e.file_name().to_string_lossy())).collect();
+    counts.sort_unstable();
+    counts.dedup();
+    Ok(counts)
+}
+
+/// The plan of the main stage, from all shards.
+fn merged_plan<W: Work>(
+    job: &Job,
+    work: &W,
+    shards: &[Shard],
+    stores: &[&Checkpoint],
+) -> Result<(Plan, Deal), SweepError> {
+    let study = job.study;
+    let section = &study.section;
+    let Some(target) = section.target_relative_error else {
+        let plan = Plan::same(Stage::Main, W::STEPS_OF_UNIT, study.points(), work.steps());
+        let deal = deal(study, &plan, shards.len());
+        return Ok((plan, deal));
+    };
+    let pilot = pilot_plan(study);
+    let deal = deal(study, &pilot, shards.len());
+    complete(job, work, &pilot, &deal, shards, stores)?;
+    let readers = stores.iter().map(|s| s.reader()).collect::<Result<_, _>>()?;
+    let source = Source::new(&pilot, &deal, readers, 0);
+    let needed = (0..pilot.points())
+        .map(|point| need(study, &source, &pilot, point, target))
+        .collect::<Result<Vec<u64>, SweepError>>()?;
+    let steps = adaptive::deal(&needed, section.repetitions, section.budget_repetitions);
+    Ok((Plan::each(Stage::Main, W::STEPS_OF_UNIT, steps), deal))
+}
+
+/// Refuses shards that have not done all their units.
+fn complete<W: Work>(
+    job: &Job,
+    work: &W,
+    plan: &Plan,
+    deal: &Deal,
+    shards: &[Shard],
+    stores: &[&Checkpoint],
+) -> Result<(), SweepError> {
+    let mut unfinished = Vec::new();
+    for (shard, checkpoint) in shards.iter().zip(stores) {
+        let Job { study, stop, progress, .. } = *job;
+        let engine = Engine { work, study, plan, deal, shard: *shard, checkpoint, stop, progress };
+        let (missing, (total, _)) = (engine.missing()?, engine.total());
+        if missing > 0 {
+            unfinished.push(format!("  shard {shard} has done {} of {total} units", total - missing));
+        }
+    }
+    if unfinished.is_empty() { Ok(()) } else { Err(StoreError::Incomplete { shards: unfinished }.into()) }
+}
+
+/// Writes the results file.
+fn publish<W: Work>(
+    job: &Job,
+    work: &W,
+    identity: &Identity,
+    plan: &Plan,
+    deal: &Deal,
+    stores: &[&Checkpoint],
+    results: &Path,
+) -> Result<(), SweepError> {
+    let mut writer = store::Writer::new(results)?;
+    collect(job, work, identity, plan, deal, stores, &mut writer)?;
+    writer.publish()?;
+    Ok(())
+}
+
+/// Brings all records into a sink, with the attributes of the study.
+fn collect<W: Work>(
+    job: &Job,
+    work: &W,
+    identity: &Identity,
+    plan: &Plan,
+    deal: &Deal,
+    stores: &[&Checkpoint],
+    sink: &mut dyn Sink,
+) -> Result<(), SweepError> {
+    let study = job.study;
+    let readers = stores.iter().map(|s| s.reader()).collect::<Result<_, _>>()?;
+    let source = Source::new(plan, deal, readers, 0);
+    let mut attributes = vec![
+        ("study".to_owned(), study.section.name.clone()),
+        ("scenario".to_owned(), study.document.text.clone()),
+        ("scenario_resolved".to_owned(), study.resolved_text()),
+        ("seed".to_owned(), study.section.seed.to_string()),
+        ("repetitions".to_owned(), study.section.repetitions.to_string()),
+        ("identity".to_owned(), identity.to_json()),
+    ];
+    attributes.extend((job.stamp)());
+    work.collect(&source, plan, &mut Attributed { sink, attributes, stop: job.stop })
+}
+
+/// Adds the study's attributes to whatever is begun, and gives up when the study is to stop.
+struct Attributed<'s> {
+    sink: &'s mut dyn Sink,
+    attributes: Vec<(String, String)>,
+    stop: &'s Stop,
+}
+
+impl Sink for Attributed<'_> {
+    fn begin(&mut self, mut outline: Results) -> Result<(), SweepError> {
+        let own = std::mem::take(&mut outline.attributes);
+        outline.attributes = std::mem::take(&mut self.attributes);
+        outline.attributes.extend(own);
+        self.sink.begin(outline)
+    }
+
+    fn append(&mut self, variable: usize, values: &[f64]) -> Result<(), SweepError> {
+        if self.stop.is_requested() {
+            return Err(SweepError::Stopped);
+        }
+        self.sink.append(variable, values)
+    }
+}
+
+/// Repetitions that a study makes in all, or its pilot, if the need for more is not known yet.
+#[must_use]
+pub fn total_repetitions(study: &Study) -> u64 {
+    study.points() as u64 * study.section.repetitions
 }
 
 /// Seconds that the trials of a study will take on one thread, measured at a few of its points.
@@ -306,133 +566,30 @@ pub fn estimated_cpu_s(study: &Study) -> Result<f64, SweepError> {
     if study.section.kind != StudyKind::Error {
         return Ok(0.0);
     }
+    let work = Errors(study);
     let points = study.points();
     let mut probes = vec![0, points / 2, points - 1];
     probes.dedup();
     let mut total = 0.0;
     for &point in &probes {
-        let fail = |source| SweepError::Point { point, at: study.coordinates(point), source };
-        let started = std::time::Instant::now();
-        let setup = study.point(point);
-        let experiment = setup.experiment(study.library()).map_err(fail)?;
-        experiment.exact(&setup.true_gradient()).map_err(fail)?;
-        let preparation = started.elapsed().as_secs_f64();
-        let trials = study.section.repetitions.min(20);
-        let started = std::time::Instant::now();
-        run_block(&experiment, study.section.seed, point as u64, 0..trials, false).map_err(fail)?;
-        let trial = started.elapsed().as_secs_f64() / trials as f64;
-        total += preparation + trial * study.section.repetitions as f64;
+        let seconds = || -> Result<f64, crate::error::PointError> {
+            let started = Instant::now();
+            let ready = work.prepare(point)?;
+            work.head(&ready)?;
+            let preparation = started.elapsed().as_secs_f64();
+            let trials = study.section.repetitions.min(20);
+            let mut state = work.begin(&ready, None);
+            let started = Instant::now();
+            for number in 0..trials {
+                work.step(&ready, &mut state, crate::work::Step { stage: Stage::Main, point, number })?;
+            }
+            let trial = started.elapsed().as_secs_f64() / trials as f64;
+            Ok(preparation + trial * study.section.repetitions as f64)
+        };
+        total += seconds().map_err(|e| SweepError::Points {
+            count: 1,
+            failures: vec![format!("point {point} of the sweep ({}) failed: {e}", study.coordinates(point))],
+        })?;
     }
     Ok(total / probes.len() as f64 * points as f64)
-}
-
-fn response_study(study: &Study, progress: &dyn Progress) -> Result<Results, SweepError> {
-    let rows: Vec<(Vec<f64>, Vec<f64>, Vec<f64>)> = (0..study.points())
-        .into_par_iter()
-        .map(|point| {
-            let setup = study.point(point);
-            let fail = |source: device::DeviceError| SweepError::Point {
-                point,
-                at: study.coordinates(point),
-                source: source.into(),
-            };
-            let response = setup.scenario.response.as_ref().expect("checked with the study");
-            let device = setup.device.as_ref().expect("checked with the study");
-            let varied = response.parameter - 1;
-            let step = (response.to_volt - response.from_volt) / (response.points - 1) as f64;
-            let volts: Vec<f64> = (0..response.points).map(|k| response.from_volt + k as f64 * step).collect();
-            let at = |volt: f64| {
-                let mut w = setup.operating_point_volt.clone();
-                w[varied] = volt;
-                w
-            };
-            let grid = ndarray::Array2::from_shape_fn((volts.len(), device.parameters()), |(k, m)| at(volts[k])[m]);
-            let currents = device::currents_na(device.as_ref(), grid.view()).map_err(fail)?;
-            let gradient =
-                volts.iter().map(|&volt| device.gradient(&at(volt)).map_or(f64::NAN, |g| g[[0, varied]])).collect();
-            progress.advance(study.section.repetitions);
-            Ok((volts, currents, gradient))
-        })
-        .collect::<Result<_, SweepError>>()?;
-    let (mut dimensions, mut variables) = sweep_dimensions(study);
-    let mut over: Vec<usize> = (0..study.axes.len()).collect();
-    over.push(dimensions.len());
-    dimensions.push(Dimension {
-        name: "parameter_volt".to_owned(),
-        coordinate: Coordinate::Numbers(rows[0].0.clone()),
-        units: "V".to_owned(),
-    });
-    for (name, units, long_name, values) in [
-        ("current", "nA", "output current", rows.iter().flat_map(|r| r.1.clone()).collect::<Vec<f64>>()),
-        ("gradient", "nA/V", "exact derivative of the output current", rows.iter().flat_map(|r| r.2.clone()).collect()),
-    ] {
-        variables.push(Variable {
-            name: name.to_owned(),
-            dimensions: over.clone(),
-            values,
-            units: units.to_owned(),
-            long_name: long_name.to_owned(),
-        });
-    }
-    Ok(Results { dimensions, variables, attributes: Vec::new() })
-}
-
-fn spectrum_study(study: &Study, progress: &dyn Progress) -> Result<Results, SweepError> {
-    let mut columns: [Vec<f64>; 4] = Default::default();
-    let mut frequency_hz = Vec::new();
-    for point in 0..study.points() {
-        let setup = study.point(point);
-        let spectrum = setup.scenario.spectrum.as_ref().expect("checked with the study");
-        let rate_hz = setup.scenario.sampling.rate_hz;
-        let segment = (spectrum.segment_s * rate_hz).round() as usize;
-        let samples = (spectrum.duration_s * rate_hz).round() as usize;
-        let generator: Arc<RecordGenerator> = study.library().generator(&setup.noise, rate_hz, samples);
-        let mut welch = Welch::new(rate_hz, segment);
-        let mut scratch = noise::CirculantScratch::default();
-        let mut record = vec![0.0; samples];
-        for repetition in 0..study.section.repetitions {
-            let mut rng = seed::stream(study.section.seed, Purpose::Trial { point: point as u64, repetition });
-            record.fill(0.0);
-            generator.add_to(&mut rng, &mut scratch, &mut record);
-            welch.add(&record);
-            progress.advance(1);
-        }
-        let estimate = welch.estimate();
-        let (low, high) = estimate.confidence_factors(spectrum.confidence);
-        columns[0].extend(&estimate.psd);
-        columns[1].extend(estimate.psd.iter().map(|s| s * low));
-        columns[2].extend(estimate.psd.iter().map(|s| s * high));
-        columns[3].extend(estimate.frequency_hz.iter().map(|&f| setup.noise.density(f)));
-        frequency_hz = estimate.frequency_hz;
-    }
-    let (mut dimensions, mut variables) = sweep_dimensions(study);
-    let mut over: Vec<usize> = (0..study.axes.len()).collect();
-    over.push(dimensions.len());
-    dimensions.push(Dimension {
-        name: "frequency_hz".to_owned(),
-        coordinate: Coordinate::Numbers(frequency_hz),
-        units: "Hz".to_owned(),
-    });
-    let names = [
-        ("psd_welch", "Welch estimate of the one-sided density"),
-        ("psd_low", "lower end of the confidence band"),
-        ("psd_high", "upper end of the confidence band"),
-        ("psd_stated", "density that the generator states"),
-    ];
-    for ((name, long_name), values) in names.into_iter().zip(columns) {
-        variables.push(Variable {
-            name: name.to_owned(),
-            dimensions: over.clone(),
-            values,
-            units: "nA^2/Hz".to_owned(),
-            long_name: long_name.to_owned(),
-        });
-    }
-    Ok(Results { dimensions, variables, attributes: Vec::new() })
-}
-
-/// Repetitions that a study makes in all.
-#[must_use]
-pub fn total_repetitions(study: &Study) -> u64 {
-    axes::points(&study.axes) as u64 * study.section.repetitions
 }

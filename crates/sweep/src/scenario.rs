@@ -59,6 +59,13 @@ pub struct StudySection {
     /// Monte Carlo repetitions at each point.
     #[serde(default = "default_repetitions")]
     pub repetitions: u64,
+    /// Relative standard error of mse that every point shall have: `repetitions` then only find out how many each point
+    /// needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_relative_error: Option<f64>,
+    /// Most repetitions over all points, if there is a target; dealt so that the largest relative error is smallest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_repetitions: Option<u64>,
     /// Keep every single estimate, not only moments.
     #[serde(default)]
     pub store_estimates: bool,
@@ -934,6 +941,37 @@ impl EstimatorSection {
     }
 }
 
+fn check_target(study: &StudySection) -> Result<(), KeyError> {
+    let Some(target) = study.target_relative_error else {
+        return match study.budget_repetitions {
+            Some(n) => {
+                let message = format!("found {n}: goes with study.target_relative_error, else write study.repetitions");
+                Err(KeyError::new("study.budget_repetitions", message))
+            }
+            None => Ok(()),
+        };
+    };
+    if !(1e-5..1.0).contains(&target) {
+        let message = format!("found {target}: must be 0.00001 to 1");
+        return Err(KeyError::new("study.target_relative_error", message));
+    }
+    if study.kind != StudyKind::Error {
+        let message = "only studies of kind \"error\" have an error bar to aim at";
+        return Err(KeyError::new("study.target_relative_error", message));
+    }
+    if study.store_estimates {
+        let message =
+            "found true: points with a target have different numbers of estimates, which one array cannot hold";
+        return Err(KeyError::new("study.store_estimates", message));
+    }
+    if study.repetitions < 100 {
+        let message =
+            format!("found {}: a pilot of fewer than 100 does not tell how many are needed", study.repetitions);
+        return Err(KeyError::new("study.repetitions", message));
+    }
+    Ok(())
+}
+
 impl Scenario {
     /// Understands a tree of TOML in which every swept key has been set.
     ///
@@ -957,6 +995,7 @@ impl Scenario {
         if study.repetitions == 0 {
             return Err(KeyError::new("study.repetitions", "found 0, must be at least 1"));
         }
+        check_target(&study)?;
         let scenario = Self {
             device: get("device").map(|v| DeviceSection::parse(v, "device")).transpose()?,
             noise: get("noise").map_or(Ok(NoiseSection::None {}), |v| NoiseSection::parse(v, "noise"))?,

@@ -17,6 +17,15 @@ pub enum Purpose {
         /// Number of the axis.
         axis: u64,
     },
+    /// The order in which work is dealt to shards.
+    Deal,
+    /// One repetition of the pilot that decides how many repetitions a point needs.
+    Pilot {
+        /// Number of the point.
+        point: u64,
+        /// Number of the repetition.
+        repetition: u64,
+    },
 }
 
 /// The generator of a piece of work: a PCG whose state is a hash of the study's seed and the purpose, and whose stream
@@ -26,6 +35,8 @@ pub fn stream(seed: u64, purpose: Purpose) -> Pcg64 {
     let (tag, a, b) = match purpose {
         Purpose::Trial { point, repetition } => (1, point, repetition),
         Purpose::Axis { axis } => (2, axis, 0),
+        Purpose::Deal => (0, 0, 0),
+        Purpose::Pilot { point, repetition } => (3, point, repetition),
     };
     let mut hash = Mixer(0x9e37_79b9_7f4a_7c15);
     for word in [seed, tag, a, b] {
@@ -74,6 +85,8 @@ mod tests {
             }
         }
         seen.push(stream(0, Purpose::Axis { axis: 0 }).next_u64());
+        seen.push(stream(0, Purpose::Pilot { point: 0, repetition: 0 }).next_u64());
+        seen.push(stream(0, Purpose::Deal).next_u64());
         let count = seen.len();
         seen.sort_unstable();
         seen.dedup();

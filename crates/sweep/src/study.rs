@@ -1,4 +1,4 @@
-//! A study: a scenario with its axes, every point of which is known to be sound.
+//! A study: a scenario with its axes, known to be sound.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::axes::{self, Axis};
 use crate::document::{Document, KeyError, set_path};
 use crate::error::ScenarioError;
 use crate::point::Point;
-use crate::scenario::{ActivationChoice, FigureSection, StudySection};
+use crate::scenario::{ActivationChoice, FigureSection, Scenario, StudyKind, StudySection};
 
 /// A validated scenario.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub struct Study {
     /// Axes of the sweep, in the order of the file.
     pub axes: Vec<Axis>,
     base: Table,
+    first: Scenario,
     library: Library,
 }
 
@@ -106,26 +107,31 @@ impl Library {
     }
 }
 
+/// Points of a sweep that are all checked before it runs. Of larger ones, every value of each axis is, up to
+/// [`MOST_VALUES`] of them evenly, and as many points across the grid; the rest is checked as it runs.
+const MOST_CHECKED: usize = 10_000;
+
+/// Values of an axis of a large sweep that are checked.
+const MOST_VALUES: usize = 1000;
+
 impl Study {
-    /// Understands and checks a document, at every point of its sweep.
+    /// Understands and checks a document: at every point of its sweep, or of a sweep of more than 10 000 points at a part.
     ///
     /// # Errors
     /// At the first thing that is wrong, with its line.
     pub fn new(document: Document) -> Result<Self, ScenarioError> {
-        Self::understand(&document).map_err(|e| document.locate(e)).map(|(section, figure, axes, base, library)| Self {
+        Self::understand(&document).map_err(|e| document.locate(e)).map(|(first, axes, base, library)| Self {
             document,
-            section,
-            figure,
+            section: first.study.clone(),
+            figure: first.figure.clone(),
             axes,
             base,
+            first,
             library,
         })
     }
 
-    #[allow(clippy::type_complexity, reason = "the parts of a study, named by the caller")]
-    fn understand(
-        document: &Document,
-    ) -> Result<(StudySection, Option<FigureSection>, Vec<Axis>, Table, Library), KeyError> {
+    fn understand(document: &Document) -> Result<(Scenario, Vec<Axis>, Table, Library), KeyError> {
         let mut base = document.table.clone();
         let sweep = base.remove("sweep");
         let library = Library::default();
@@ -136,15 +142,16 @@ impl Study {
                 .flatten()
         };
         let axes = axes::parse(sweep.as_ref(), seed.cast_unsigned(), &mut bounds_of)?;
-        let first = Point::resolve(&base, &axes, 0, document.folder(), &library)?;
-        let (section, figure) = (first.scenario.study.clone(), first.scenario.figure.clone());
+        let first = Point::resolve(&base, &axes, 0, document.folder(), &library)?.scenario;
+        check_common_coordinates(&first, &axes)?;
         let check = |point: usize| {
             Point::resolve(&base, &axes, point, document.folder(), &library)
                 .map(|_| ())
-                .map_err(|e| KeyError { message: format!("{} (at {})", e.message, coordinates(&axes, point)), ..e })
+                .map_err(|e| at_point(e, &axes, point))
         };
-        (0..axes::points(&axes)).into_par_iter().map(check).find_map_first(Result::err).map_or(Ok(()), Err)?;
-        Ok((section, figure, axes, base, library))
+        let checked = points_to_check(&axes);
+        checked.into_par_iter().map(check).find_map_first(Result::err).map_or(Ok(()), Err)?;
+        Ok((first, axes, base, library))
     }
 
     /// Number of points of the sweep.
@@ -154,10 +161,36 @@ impl Study {
     }
 
     /// One point of the sweep, ready to be prepared.
-    #[must_use]
-    pub fn point(&self, point: usize) -> Point {
+    ///
+    /// # Errors
+    /// If it is not sound, which [`Study::new`] says before, but for some points of sweeps of more than 10 000.
+    pub fn point(&self, point: usize) -> Result<Point, ScenarioError> {
         Point::resolve(&self.base, &self.axes, point, self.document.folder(), &self.library)
-            .expect("every point was checked when the study was read")
+            .map_err(|e| self.document.locate(at_point(e, &self.axes, point)))
+    }
+
+    /// The scenario at the first point of the sweep.
+    #[must_use]
+    pub fn first(&self) -> &Scenario {
+        &self.first
+    }
+
+    /// Every file that the scenario names, as it names it.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = std::collections::BTreeSet::new();
+        files_in(&Value::Table(self.base.clone()), &mut files);
+        for key in self.axes.iter().flat_map(|a| &a.keys) {
+            let is_file = key.path.rsplit('.').next() == Some("file");
+            for value in &key.values {
+                match value {
+                    Value::String(name) if is_file => drop(files.insert(PathBuf::from(name))),
+                    Value::Table(_) | Value::Array(_) => files_in(value, &mut files),
+                    _ => {}
+                }
+            }
+        }
+        files.into_iter().collect()
     }
 
     pub(crate) fn library(&self) -> &Library {
@@ -173,8 +206,7 @@ impl Study {
     /// The scenario as it runs: changes applied, defaults filled in (at the first point), the sweep as written.
     #[must_use]
     pub fn resolved_text(&self) -> String {
-        let scenario = self.point(0).scenario;
-        let mut text = toml::to_string(&scenario).unwrap_or_default();
+        let mut text = toml::to_string(&self.first).unwrap_or_default();
         if let Some(sweep) = self.document.table.get("sweep") {
             let mut table = Table::new();
             table.insert("sweep".to_owned(), sweep.clone());
@@ -182,6 +214,59 @@ impl Study {
             text.push_str(&toml::to_string(&table).unwrap_or_default());
         }
         text
+    }
+}
+
+fn at_point(error: KeyError, axes: &[Axis], point: usize) -> KeyError {
+    KeyError { message: format!("{} (at {})", error.message, coordinates(axes, point)), ..error }
+}
+
+/// Values under keys called `file`.
+fn files_in(value: &Value, files: &mut std::collections::BTreeSet<PathBuf>) {
+    match value {
+        Value::Table(table) => table.iter().for_each(|(key, value)| match value {
+            Value::String(name) if key == "file" => drop(files.insert(PathBuf::from(name))),
+            other => files_in(other, files),
+        }),
+        Value::Array(items) => items.iter().for_each(|item| files_in(item, files)),
+        _ => {}
+    }
+}
+
+fn points_to_check(axes: &[Axis]) -> Vec<usize> {
+    let points = axes::points(axes);
+    if points <= MOST_CHECKED {
+        return (0..points).collect();
+    }
+    let evenly = |count: usize| {
+        let n = count.min(MOST_VALUES);
+        (0..n).map(move |k| k * (count - 1) / (n - 1).max(1))
+    };
+    let mut stride = points;
+    let mut chosen: Vec<usize> = Vec::new();
+    for axis in axes {
+        stride /= axis.len();
+        chosen.extend(evenly(axis.len()).map(|k| k * stride));
+    }
+    chosen.extend(evenly(points));
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen
+}
+
+/// Refuses to sweep what makes a coordinate that all points share.
+fn check_common_coordinates(first: &Scenario, axes: &[Axis]) -> Result<(), KeyError> {
+    let shared: &[&str] = match first.study.kind {
+        StudyKind::Response => &["response", "response.from_volt", "response.to_volt", "response.points"],
+        StudyKind::Spectrum => &["spectrum", "spectrum.segment_s", "sampling", "sampling.rate_hz"],
+        StudyKind::Error | StudyKind::Logic => &[],
+    };
+    match axes.iter().flat_map(|a| &a.keys).find(|k| shared.contains(&k.path.as_str())) {
+        Some(key) => Err(KeyError::new(
+            key.path.as_str(),
+            "sweep axis: all points of this kind of study share the coordinate that this key makes: run a study for each",
+        )),
+        None => Ok(()),
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct PlotArguments {
 
 impl PlotArguments {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        let results = store::read(&self.results)?;
+        let results = store::read_small(&self.results)?;
         let asked = self.x.is_some() || self.variable.is_some() || self.parameter.is_some() || self.title.is_some();
         let figure = asked.then(|| FigureSection {
             x: self.x,

@@ -3,33 +3,65 @@ use std::time::{Instant, SystemTime};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sweep::run::{Progress, estimated_cpu_s, total_repetitions};
-use sweep::{Document, Results, Study, store};
+use sweep::identity::Identity;
+use sweep::run::{Progress, Stage, estimated_cpu_s, total_repetitions};
+use sweep::{Document, Job, Outcome, Program, Results, Shard, Study, SweepError, store};
 
 use crate::failure::Failure;
+use crate::signals::Listener;
+
+/// Which study a command is about.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StudyArguments {
+    /// The scenario file.
+    pub(crate) scenario: PathBuf,
+    /// Folder for the results.
+    #[arg(long, default_value = "results")]
+    pub(crate) output: PathBuf,
+    /// Change a key before anything is read from it (repeatable).
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+impl StudyArguments {
+    pub(crate) fn read(&self) -> Result<Study, Failure> {
+        let mut document = Document::read(&self.scenario)?;
+        for assignment in &self.set {
+            document.set(assignment)?;
+        }
+        Ok(Study::new(document)?)
+    }
+}
 
 /// Run a scenario: one HDF5 file and its figure.
+///
+/// Finished work is saved about once a second beside the results. Run the same command again after any interruption and
+/// it goes on where it was, to the same numbers; Ctrl-C saves and stops.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   homodyne run scenarios/error_vs_spacing.toml --output results
   homodyne run scenarios/fig2d.toml --set study.repetitions=100 --threads 4
-  homodyne run my.toml --set 'estimator.frequencies_hz={top=900,spacing=50}' --dry-run")]
+  homodyne run my.toml --set 'estimator.frequencies_hz={top=900,spacing=50}' --dry-run
+  homodyne run my.toml --shard 3/16                    a sixteenth of the work, here or on another machine")]
 pub(crate) struct Run {
-    /// The scenario file.
-    scenario: PathBuf,
-    /// Folder for the results.
-    #[arg(long, default_value = "results")]
-    output: PathBuf,
-    /// Change a key before anything is read from it (repeatable).
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    study: StudyArguments,
     /// Threads; one for each core if not given. Results do not depend on it.
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
-    /// Replace results of the same name.
+    /// Do part I of N; `homodyne merge` puts the parts together.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// Only the pilot of this shard, for studies with study.budget_repetitions.
+    #[arg(long, requires = "shard")]
+    pilot: bool,
+    /// Start over: forget finished work, and replace results of the same name once the new ones are complete.
     #[arg(long)]
-    overwrite: bool,
+    fresh: bool,
+    /// Refuse to run unless the study is the one with this digest, as `submit` writes it into its scripts.
+    #[arg(long, value_name = "DIGEST", hide = true)]
+    expect: Option<String>,
     /// Say what would be done, and how long it would take.
     #[arg(long)]
     dry_run: bool,
@@ -41,79 +73,132 @@ pub(crate) struct Run {
     quiet: bool,
 }
 
-struct Bar(ProgressBar);
+/// A bar for each stage; says when it goes on from earlier work.
+pub(crate) struct Bar {
+    bar: ProgressBar,
+    steps: &'static str,
+}
+
+impl Bar {
+    pub(crate) fn new(quiet: bool, study: &Study) -> Self {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let steps = match study.section.kind {
+            sweep::scenario::StudyKind::Error => "repetitions",
+            sweep::scenario::StudyKind::Spectrum => "records",
+            _ => "steps",
+        };
+        Self { bar: ProgressBar::with_draw_target(None, target), steps }
+    }
+}
 
 impl Progress for Bar {
-    fn advance(&self, repetitions: u64) {
-        self.0.inc(repetitions);
+    fn begin(&self, stage: Stage, done_steps: u64, all_steps: u64) {
+        let name = if stage == Stage::Pilot { "pilot: " } else { "" };
+        if done_steps > 0 && done_steps < all_steps {
+            self.bar.suspend(|| println!("{name}resuming: {done_steps} of {all_steps} {} are done", self.steps));
+        }
+        self.bar.reset();
+        self.bar.set_length(all_steps);
+        self.bar.set_position(done_steps);
+        self.bar.reset_eta();
+        let style = format!(
+            "{name}{{bar:30}} {{percent:>3}} %  {{human_pos}} of {{human_len}} {}  {{per_sec}}  {{eta}} left",
+            self.steps
+        );
+        self.bar.set_style(ProgressStyle::with_template(&style).expect("the template is well-formed"));
+    }
+
+    fn advance(&self, steps: u64) {
+        self.bar.inc(steps);
     }
 }
 
 impl Run {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        let mut document = Document::read(&self.scenario)?;
-        for assignment in &self.set {
-            document.set(assignment)?;
-        }
-        let study = Study::new(document)?;
-        let path = store::path_in(&self.output, &study.section.name);
+        let study = self.study.read()?;
+        let folder = &self.study.output;
+        let path = store::path_in(folder, &study.section.name);
         if self.dry_run {
             return self.describe(&study, &path);
         }
-        store::check_writable(&path, self.overwrite)?;
-        let started = Instant::now();
-        let bar = ProgressBar::with_draw_target(
-            Some(total_repetitions(&study)),
-            if self.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() },
-        );
-        let style = "{bar:30} {percent:>3} %  {human_pos} of {human_len} repetitions  {per_sec}  {eta} left";
-        bar.set_style(ProgressStyle::with_template(style).expect("the template is well-formed"));
-        let results = sweep::run(&study, self.threads, &Bar(bar.clone()));
-        bar.finish_and_clear();
-        let mut results = results?;
-        stamp(&mut results);
-        store::write(&results, &path, self.overwrite)?;
-        println!("{} ({:.1} s)", path.display(), started.elapsed().as_secs_f64());
-        if let Some(gap) = results.attribute("exact_gap") {
-            println!("no exact error at some points: {gap}");
-        }
-        if self.no_figure {
-            return Ok(());
-        }
-        let stem = self.output.join(&study.section.name);
-        match figures::draw(&results, study.figure.as_ref(), &stem) {
-            Ok(drawn) => drawn.iter().for_each(|p| println!("{}", p.display())),
-            // without a [figure] of its own, a scenario may sweep nothing that could be drawn
-            Err(figures::FigureError::Missing { what }) if study.figure.is_none() => {
-                println!("no figure: the results do not hold {what}; see `homodyne show {}`", path.display());
+        let program = program();
+        if let Some(expected) = &self.expect {
+            let found = Identity::new(&study, &program).map_err(Failure::from)?.digest();
+            if *expected != found {
+                return Err(Failure::BadInput(format!(
+                    "`{}` or this program changed since it was submitted (digest {expected} then, {found} now): put the \
+                     old one back, or submit again with --fresh",
+                    self.study.scenario.display()
+                )));
             }
-            Err(e) => return Err(e.into()),
         }
-        Ok(())
+        let started = Instant::now();
+        let listener = Listener::start()?;
+        let bar = Bar::new(self.quiet, &study);
+        let outcome = sweep::run_in(&Job {
+            study: &study,
+            folder,
+            shard: self.shard.unwrap_or(Shard::WHOLE),
+            program: &program,
+            threads: self.threads,
+            fresh: self.fresh,
+            pilot_only: self.pilot,
+            stop: &listener.stop,
+            progress: &bar,
+            stamp: &stamp,
+        });
+        bar.bar.finish_and_clear();
+        let seconds = started.elapsed().as_secs_f64();
+        match outcome {
+            Ok(Outcome::Finished(path)) => {
+                println!("{} ({seconds:.1} s)", path.display());
+                finish(&study, folder, !self.no_figure)
+            }
+            Ok(Outcome::WasFinished(path)) => {
+                println!("{} was finished before: nothing to do (--fresh starts over)", path.display());
+                Ok(())
+            }
+            Ok(Outcome::ShardDone) => {
+                println!("shard {} done ({seconds:.1} s)", self.shard.unwrap_or(Shard::WHOLE));
+                Ok(())
+            }
+            Ok(Outcome::PilotDone) => {
+                println!("pilot of shard {} done ({seconds:.1} s)", self.shard.unwrap_or(Shard::WHOLE));
+                Ok(())
+            }
+            Err(SweepError::Stopped) => {
+                println!("stopped; all that was done is saved. Run the same command again to go on");
+                Err(Failure::Stopped(listener.exit_code()))
+            }
+            Err(e) => Err(e.into()),
+        }
     }
 
     fn describe(&self, study: &Study, path: &Path) -> Result<(), Failure> {
         let points = study.points();
         let repetitions = study.section.repetitions;
-        let first = study.point(0);
+        let first = study.point(0)?;
         let parameters = first.true_gradient().len().max(1);
-        println!("study           {} ({})", study.section.name, self.scenario.display());
+        println!("study           {} ({})", study.section.name, self.study.scenario.display());
         for axis in &study.axes {
             let names: Vec<&str> = axis.keys.iter().map(|k| k.path.as_str()).collect();
             println!("axis            {} ({} values)", names.join(" with "), axis.len());
         }
         println!("points          {points}");
-        println!("repetitions     {repetitions} each, {} in all", total_repetitions(study));
-        let samples: u128 = (0..points)
-            .map(|p| study.point(p))
-            .filter_map(|p| p.scheme.map(|s| s.samples() as u128 * s.records() as u128))
-            .sum::<u128>()
-            * u128::from(repetitions);
-        println!("samples         {samples}");
+        match study.section.target_relative_error {
+            None => println!("repetitions     {repetitions} each, {} in all", total_repetitions(study)),
+            Some(target) => println!(
+                "repetitions     {repetitions} each in the pilot, then as many as {:.3} % need{}",
+                100.0 * target,
+                study.section.budget_repetitions.map_or(String::new(), |b| format!(", at most {b} in all"))
+            ),
+        }
+        let (samples, about) = samples(study)?;
+        println!("samples         {}{}", if about { "about " } else { "" }, samples * u128::from(repetitions));
         let estimates = if study.section.store_estimates { repetitions as usize * points * parameters } else { 0 };
         let bytes = 8 * (points * parameters * 11 + estimates) + 16_384;
-        println!("disk            about {}", human_bytes(bytes));
-        println!("memory          about {}", human_bytes(3 * bytes + 40_000_000));
+        println!("disk            about {}, and as much for checkpoints while it runs", human_bytes(bytes));
+        println!("memory          about {}", human_bytes(100_000_000 + 200 * points));
         let threads =
             if self.threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { self.threads };
         let seconds = estimated_cpu_s(study)? / threads as f64;
@@ -131,21 +216,79 @@ impl Run {
     }
 }
 
+/// Points at which samples are counted.
+const MOST_COUNTED: usize = 10_000;
+
+/// Samples of one repetition at every point, and whether that is an estimate from a part of them.
+fn samples(study: &Study) -> Result<(u128, bool), Failure> {
+    let points = study.points();
+    let counted = points.min(MOST_COUNTED);
+    let mut sum = 0;
+    for k in 0..counted {
+        let point = study.point(k * points / counted)?;
+        sum += point.scheme.map_or(0, |s| s.samples() as u128 * s.records() as u128);
+    }
+    Ok((sum * points as u128 / counted as u128, counted < points))
+}
+
+/// Says what a reader of the results should know, and draws the figure.
+pub(crate) fn finish(study: &Study, folder: &Path, figure: bool) -> Result<(), Failure> {
+    let path = store::path_in(folder, &study.section.name);
+    let results = store::read_small(&path)?;
+    if let Some(gap) = results.attribute("exact_gap") {
+        println!("no exact error at some points: {gap}");
+    }
+    if let Some(target) = study.section.target_relative_error {
+        say_precision(&results, target);
+    }
+    if !figure {
+        return Ok(());
+    }
+    match figures::draw(&results, study.figure.as_ref(), &folder.join(&study.section.name)) {
+        Ok(drawn) => drawn.iter().for_each(|p| println!("{}", p.display())),
+        // without a [figure] of its own, a scenario may sweep nothing that could be drawn
+        Err(figures::FigureError::Missing { what }) if study.figure.is_none() => {
+            println!("no figure: the results do not hold {what}; see `homodyne show {}`", path.display());
+        }
+        Err(e) => return Err(e.into()),
+    }
+    Ok(())
+}
+
+fn say_precision(results: &Results, target: f64) {
+    let Some(errors) = results.variable("relative_error") else { return };
+    let above = errors.values.iter().filter(|e| **e > target).count();
+    let largest = errors.values.iter().fold(0.0_f64, |a, e| a.max(*e));
+    println!(
+        "relative error of mse: {:.3} % at most, {above} of {} points above the target of {:.3} %{}",
+        100.0 * largest,
+        errors.values.len(),
+        100.0 * target,
+        if above > 0 { ": raise study.repetitions or study.budget_repetitions" } else { "" }
+    );
+}
+
 fn human_bytes(bytes: usize) -> String {
     indicatif::HumanBytes(bytes as u64).to_string()
 }
 
-/// Adds what names the program, the time and the host. Nothing else in the file depends on them.
-fn stamp(results: &mut Results) {
+/// This program.
+pub(crate) fn program() -> Program {
+    Program { version: env!("CARGO_PKG_VERSION").to_owned(), revision: env!("HOMODYNE_GIT_REVISION").to_owned() }
+}
+
+/// What names the program, the time and the host. Nothing else in the file depends on them.
+pub(crate) fn stamp() -> Vec<(String, String)> {
     let created = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let host = gethostname::gethostname().to_string_lossy().into_owned();
-    for (name, value) in [
+    let program = program();
+    [
         ("program", "homodyne".to_owned()),
-        ("program_version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("git_revision", env!("HOMODYNE_GIT_REVISION").to_owned()),
+        ("program_version", program.version),
+        ("git_revision", program.revision),
         ("created", created),
         ("host", host),
-    ] {
-        results.attributes.push((name.to_owned(), value));
-    }
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
 }

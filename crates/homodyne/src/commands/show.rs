@@ -23,7 +23,7 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        let results = store::read(&self.results)?;
+        let results = store::read_small(&self.results)?;
         let mut out = std::io::stdout().lock();
         match print(&results, self.parameter, &mut out) {
             // a closed pipe (`| head`) is a reader who has seen enough

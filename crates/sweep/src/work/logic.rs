@@ -8,11 +8,13 @@
 //! F = m/(√RSS + k|c|), with the least-squares fit I = m·gate + c, its residual sum of squares RSS and the offset weight k.
 
 use ndarray::Array2;
-use rayon::prelude::*;
 
-use crate::error::SweepError;
-use crate::results::{Coordinate, Dimension, Results, Variable};
-use crate::run::{Progress, sweep_dimensions};
+use super::{Record, Step, Work, outline, sweep_dimensions, variable};
+use crate::error::{PointError, SweepError};
+use crate::plan::{Plan, Stage, Unit};
+use crate::point::Point;
+use crate::results::{Coordinate, Dimension, Sink, Variable};
+use crate::source::Source;
 use crate::study::Study;
 
 /// Inputs (left, right) in the order of the vectors.
@@ -84,28 +86,67 @@ fn eigenvalues(mut a: [[f64; 4]; 4]) -> [f64; 4] {
     values
 }
 
-pub(crate) fn study(study: &Study, progress: &dyn Progress) -> Result<Results, SweepError> {
-    let rows: Vec<([f64; 4], f64)> =
-        (0..study.points())
-            .into_par_iter()
-            .map(|point| {
-                let setup = study.point(point);
-                let logic = setup.scenario.logic.as_ref().expect("checked with the study");
-                let device = setup.device.as_ref().expect("checked with the study");
-                let level = |high: bool| if high { logic.high_volt } else { logic.low_volt };
-                let voltages = Array2::from_shape_fn((4, device.parameters()), |(case, m)| {
-                    let inputs = CASES[case].1;
-                    match logic.inputs.iter().position(|&k| k == m + 1) {
-                        Some(side) => level(inputs[side]),
-                        None => setup.operating_point_volt[m],
-                    }
-                });
-                let currents = device::currents_na(device.as_ref(), voltages.view())
-                    .map_err(|e| SweepError::Point { point, at: study.coordinates(point), source: e.into() })?;
-                progress.advance(study.section.repetitions);
-                Ok(([currents[0], currents[1], currents[2], currents[3]], logic.offset_weight))
-            })
-            .collect::<Result<_, SweepError>>()?;
+/// The logic study; a step is all four cases of a point.
+pub(crate) struct Logic<'s>(pub(crate) &'s Study);
+
+impl Work for Logic<'_> {
+    type Point = Point;
+    type State = Vec<f64>;
+    const STEPS_OF_UNIT: u64 = 1;
+
+    fn steps(&self) -> u64 {
+        1
+    }
+
+    fn prepare(&self, point: usize) -> Result<Point, PointError> {
+        Ok(self.0.point(point)?)
+    }
+
+    fn head(&self, _point: &Point) -> Result<Record, PointError> {
+        Ok(Record::default())
+    }
+
+    fn begin(&self, _point: &Point, saved: Option<&[f64]>) -> Vec<f64> {
+        saved.unwrap_or_default().to_vec()
+    }
+
+    /// The four currents, then the offset weight.
+    fn step(&self, point: &Point, state: &mut Vec<f64>, _step: Step) -> Result<(), PointError> {
+        let logic = point.scenario.logic.as_ref().expect("checked with the study");
+        let device = point.device.as_ref().expect("checked with the study");
+        let level = |high: bool| if high { logic.high_volt } else { logic.low_volt };
+        let voltages = Array2::from_shape_fn((4, device.parameters()), |(case, m)| {
+            let inputs = CASES[case].1;
+            match logic.inputs.iter().position(|&k| k == m + 1) {
+                Some(side) => level(inputs[side]),
+                None => point.operating_point_volt[m],
+            }
+        });
+        state.extend(device::currents_na(device.as_ref(), voltages.view())?);
+        state.push(logic.offset_weight);
+        Ok(())
+    }
+
+    fn numbers(&self, state: &Vec<f64>) -> Vec<f64> {
+        state.clone()
+    }
+
+    fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
+        let mut rows = Vec::with_capacity(plan.points());
+        for point in 0..plan.points() {
+            let record = source.unit(Unit { stage: Stage::Main, point, block: 0 })?;
+            let &[i00, i10, i01, i11, offset_weight] = &record.numbers[..] else {
+                return Err(source.damaged(point).into());
+            };
+            rows.push(([i00, i10, i01, i11], offset_weight));
+        }
+        let (dimensions, variables) = tables(self.0, &rows);
+        Ok(sink.begin(outline(dimensions, variables, Vec::new()))?)
+    }
+}
+
+/// Everything that follows from the currents and offset weights of all points.
+fn tables(study: &Study, rows: &[([f64; 4], f64)]) -> (Vec<Dimension>, Vec<Variable>) {
     let fitnesses: Vec<[f64; 6]> = rows.iter().map(|(i, k)| GATES.map(|(_, gate)| fitness(i, &gate, *k))).collect();
     let parts: Vec<[f64; 4]> = rows.iter().map(|(i, _)| components(i)).collect();
     let count = rows.len() as f64;
@@ -130,13 +171,7 @@ pub(crate) fn study(study: &Study, progress: &dyn Progress) -> Result<Results, S
 
     let over = |last: usize| swept.iter().copied().chain([last]).collect::<Vec<usize>>();
     let mut add = |name: &str, dimensions: Vec<usize>, values: Vec<f64>, units: &str, long_name: &str| {
-        variables.push(Variable {
-            name: name.to_owned(),
-            dimensions,
-            values,
-            units: units.to_owned(),
-            long_name: long_name.to_owned(),
-        });
+        variables.push(variable(name, dimensions, values, units, long_name));
     };
     add("current", over(cases), rows.iter().flat_map(|r| r.0).collect(), "nA", "output current for the inputs");
     add("fitness", over(gates), fitnesses.iter().flatten().copied().collect(), "1", "fitness of each gate");
@@ -162,7 +197,7 @@ pub(crate) fn study(study: &Study, progress: &dyn Progress) -> Result<Results, S
     let side = |k: usize| 0.5 * (1.0 - average(&|p| p[k]) / size(k));
     let indicators = vec![side(1), side(2), size(3) / (size(1) + size(2))];
     add("nonlinearity", vec![indicator], indicators, "1", "nonlinearity indicators over all points");
-    Ok(Results { dimensions, variables, attributes: Vec::new() })
+    (dimensions, variables)
 }
 
 #[cfg(test)]

@@ -1,0 +1,97 @@
+use std::time::Instant;
+
+use clap::Args;
+use sweep::{Job, Outcome, Shard, StoreError, Study, SweepError};
+
+use super::run::{Bar, StudyArguments, finish, program, stamp};
+use crate::failure::Failure;
+use crate::signals::Listener;
+
+/// Put the shards of a study together: the one HDF5 file that an unsharded run would have written, and its figure.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  homodyne merge my.toml --output results
+  homodyne merge my.toml --output results --shards 16 --keep")]
+pub(crate) struct Merge {
+    #[command(flatten)]
+    study: StudyArguments,
+    /// Number of shards; as many as the files in the folder say if not given.
+    #[arg(long)]
+    shards: Option<usize>,
+    /// Keep the shards' checkpoints.
+    #[arg(long)]
+    keep: bool,
+    /// Replace results of another study of this name.
+    #[arg(long)]
+    fresh: bool,
+    /// Do not draw the figure.
+    #[arg(long)]
+    no_figure: bool,
+}
+
+impl Merge {
+    pub(crate) fn execute(self) -> Result<(), Failure> {
+        let study = self.study.read()?;
+        let shards = match self.shards {
+            Some(n) if Shard::new(1, n).is_some() => n,
+            Some(n) => return Err(Failure::BadInput(format!("--shards {n}: must be 1 to 100000"))),
+            None => self.count(&study)?,
+        };
+        // every shard is a file that is open until all are merged
+        rlimit::increase_nofile_limit(shards as u64 + 256)?;
+        let started = Instant::now();
+        let listener = Listener::start()?;
+        let job = Job {
+            study: &study,
+            folder: &self.study.output,
+            shard: Shard::WHOLE,
+            program: &program(),
+            threads: 1,
+            fresh: self.fresh,
+            pilot_only: false,
+            stop: &listener.stop,
+            progress: &Bar::new(true, &study),
+            stamp: &stamp,
+        };
+        match sweep::merge(&job, shards, self.keep) {
+            Ok(Outcome::WasFinished(path)) => {
+                println!("{} was finished before: nothing to do", path.display());
+                Ok(())
+            }
+            Ok(Outcome::Finished(path)) => {
+                println!("{} ({:.1} s)", path.display(), started.elapsed().as_secs_f64());
+                finish(&study, &self.study.output, !self.no_figure)
+            }
+            Ok(Outcome::ShardDone | Outcome::PilotDone) => Ok(()),
+            Err(SweepError::Stopped) => {
+                println!("stopped; the shards are untouched");
+                Err(Failure::Stopped(listener.exit_code()))
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// The number of shards that the folder's files speak of.
+    fn count(&self, study: &Study) -> Result<usize, Failure> {
+        let counts = sweep::run::shard_counts(&self.study.output, &study.section.name)?;
+        match counts[..] {
+            [n] => Ok(n),
+            // a finished study has no shards left
+            [] if sweep::store::path_in(&self.study.output, &study.section.name).exists() => Ok(1),
+            [] => Err(StoreError::Shards(format!(
+                "there are no shards of `{}` in `{}`: run some with --shard, or the whole study without merging",
+                study.section.name,
+                self.study.output.display()
+            ))
+            .into()),
+            _ => Err(StoreError::Shards(format!(
+                "there are shards of several divisions of `{}` in `{}` (into {}): say which with --shards",
+                study.section.name,
+                self.study.output.display(),
+                counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            ))
+            .into()),
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! Finished work, in a crash-safe file beside the results: redb, an embedded store.
+//!
+//! Chosen over SQLite by measurement (1500 files of each, cut short or with flipped bits): redb's page checksums noticed
+//! every change of what it holds, SQLite returned wrong numbers for 666 of 750; both write 100 MB/s and commit in 2 ms.
+//! Every commit is atomic. A new store gets its name only when it is complete, so any other file is damage, and is said
+//! to be.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use redb::backends::{FileBackend, InMemoryBackend};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+
+use crate::error::StoreError;
+use crate::identity::Identity;
+use crate::plan::{Shard, Stage, Unit};
+use crate::store;
+use crate::work::Record;
+
+type UnitKey = (u8, u64, u64);
+
+const ABOUT: TableDefinition<&str, &str> = TableDefinition::new("about");
+const HEADS: TableDefinition<u64, &[u8]> = TableDefinition::new("heads");
+const UNITS: TableDefinition<UnitKey, &[u8]> = TableDefinition::new("units");
+const BEGUN: TableDefinition<UnitKey, &[u8]> = TableDefinition::new("begun");
+const FAILED: TableDefinition<UnitKey, &str> = TableDefinition::new("failed");
+
+/// Bytes of the store that are kept in memory.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// What a worker hands in.
+#[derive(Debug)]
+pub(crate) enum Save {
+    /// What is known of a point.
+    Head(usize, Record),
+    /// A finished unit.
+    Done(Unit, Record),
+    /// A unit that was put down.
+    Begun(Unit, Record),
+    /// A unit that failed, and why.
+    Failed(Unit, String),
+}
+
+impl Save {
+    /// Bytes that it holds, about.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Head(_, r) | Self::Done(_, r) | Self::Begun(_, r) => 64 + 8 * r.numbers.len() + r.text.len(),
+            Self::Failed(_, message) => 64 + message.len(),
+        }
+    }
+}
+
+/// The store of one study, or of one shard of it. It is locked while it is open.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    database: Database,
+    place: Option<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    #[cfg(unix)]
+    file: (u64, u64),
+}
+
+/// Name of the checkpoint of a study, or of a shard of it.
+pub(crate) fn path_in(folder: &Path, study: &str, shard: Shard) -> PathBuf {
+    folder.join(format!("{}.checkpoint", shard_name(study, shard)))
+}
+
+/// `study`, or `study.shard-03-of-16`.
+pub(crate) fn shard_name(study: &str, shard: Shard) -> String {
+    if shard == Shard::WHOLE {
+        return study.to_owned();
+    }
+    let digits = shard.count().to_string().len();
+    format!("{study}.shard-{:0digits$}-of-{}", shard.index(), shard.count())
+}
+
+fn key(unit: Unit) -> UnitKey {
+    (unit.stage as u8, unit.point as u64, unit.block)
+}
+
+fn unit((stage, point, block): UnitKey) -> Unit {
+    Unit { stage: if stage == 0 { Stage::Pilot } else { Stage::Main }, point: point as usize, block }
+}
+
+impl Checkpoint {
+    /// A store that ends with the process.
+    pub(crate) fn in_memory() -> Result<Self, StoreError> {
+        let database = Database::builder()
+            .create_with_backend(InMemoryBackend::new())
+            .map_err(|e| StoreError::Write { path: PathBuf::from("memory"), reason: e.to_string() })?;
+        let store = Self { database, place: None };
+        store.describe(&[])?;
+        Ok(store)
+    }
+
+    /// Makes a store if there is none, and opens it.
+    pub(crate) fn open_or_make(path: &Path, identity: &Identity, shard: Shard) -> Result<Self, StoreError> {
+        if !path.exists() {
+            Self::make(path, identity, shard)?;
+        }
+        let store = Self::open(path)?;
+        store.check(identity, shard)?;
+        store::remove_stale(path);
+        Ok(store)
+    }
+
+    fn make(path: &Path, identity: &Identity, shard: Shard) -> Result<(), StoreError> {
+        let fail = |reason: String| StoreError::Write { path: path.to_owned(), reason };
+        let part = store::temporary(path)?;
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(&part).map_err(|e| fail(e.to_string()))?;
+        let database = FileBackend::new(file)
+            .and_then(|backend| Database::builder().create_with_backend(backend))
+            .map_err(|e| fail(e.to_string()))?;
+        let store = Self { database, place: None };
+        store.describe(&[("identity", &identity.to_json()), ("shard", &shard.to_string())]).map_err(|e| match e {
+            StoreError::Write { reason, .. } => fail(reason),
+            other => other,
+        })?;
+        drop(store);
+        match part.persist_noclobber(path) {
+            Ok(()) => store::sync_folder(path),
+            // another process was faster: its store is opened next
+            Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(e) => Err(fail(e.error.to_string())),
+        }
+    }
+
+    /// Makes the tables and says what the store is of.
+    fn describe(&self, about: &[(&str, &str)]) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let mut table = transaction.open_table(ABOUT)?;
+            for (name, value) in about {
+                table.insert(name, value)?;
+            }
+            transaction.open_table(HEADS)?;
+            transaction.open_table(UNITS)?;
+            transaction.open_table(BEGUN)?;
+            transaction.open_table(FAILED)?;
+            Ok(())
+        })
+    }
+
+    /// Opens a store that exists, and checks every page of it.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, CACHE_BYTES)
+    }
+
+    /// Opens one of many stores.
+    pub(crate) fn open_one_of(path: &Path, stores: usize) -> Result<Self, StoreError> {
+        Self::open_with(path, (4 * CACHE_BYTES / stores).clamp(1 << 20, CACHE_BYTES))
+    }
+
+    fn open_with(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
+        let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
+        let read = |e: std::io::Error| StoreError::Read { path: path.to_owned(), reason: e.to_string() };
+        let metadata = std::fs::metadata(path).map_err(read)?;
+        if !metadata.is_file() {
+            return Err(StoreError::Write { path: path.to_owned(), reason: "it is not a file".to_owned() });
+        }
+        if metadata.len() == 0 {
+            return Err(damaged("the file is empty".to_owned()));
+        }
+        let mut database = Database::builder().set_cache_size(cache_bytes).open(path).map_err(|e| match e {
+            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
+            // a read past the end of the file is damage, anything else is the file system's
+            DatabaseError::Storage(redb::StorageError::Io(e)) if e.kind() != std::io::ErrorKind::UnexpectedEof => {
+                StoreError::Write { path: path.to_owned(), reason: e.to_string() }
+            }
+            other => damaged(other.to_string()),
+        })?;
+        match database.check_integrity() {
+            Ok(true) => {}
+            Ok(false) => return Err(damaged("its pages do not match their checksums".to_owned())),
+            Err(e) => return Err(damaged(e.to_string())),
+        }
+        // of the file that was opened, should its name have changed hands in between
+        let place = Place {
+            path: path.to_owned(),
+            #[cfg(unix)]
+            file: inode(&std::fs::metadata(path).map_err(read)?),
+        };
+        Ok(Self { database, place: Some(place) })
+    }
+
+    /// Refuses a store of another study or shard.
+    pub(crate) fn check(&self, identity: &Identity, shard: Shard) -> Result<(), StoreError> {
+        let stored = self.about("identity")?.and_then(|text| Identity::from_json(&text));
+        let stored = stored.ok_or_else(|| self.damaged("it does not say what it is of".to_owned()))?;
+        let mut differences = identity.differences(&stored);
+        let stored_shard = self.about("shard")?.unwrap_or_default();
+        if stored_shard != shard.to_string() {
+            differences.push(format!("  shard: there {stored_shard}, now {shard}"));
+        }
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(StoreError::Different { path: self.path().to_owned(), differences })
+    }
+
+    /// Removes the store: its work is in the results, or is not wanted.
+    pub(crate) fn remove(self) -> Result<(), StoreError> {
+        let Some(place) = &self.place else { return Ok(()) };
+        std::fs::remove_file(&place.path)
+            .map_err(|e| StoreError::Write { path: place.path.clone(), reason: e.to_string() })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.place.as_ref().map_or(Path::new("memory"), |p| &p.path)
+    }
+
+    fn damaged(&self, reason: String) -> StoreError {
+        StoreError::Damaged { path: self.path().to_owned(), reason }
+    }
+
+    fn read<T>(&self, of: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+        let transaction = self.database.begin_read().map_err(|e| self.damaged(e.to_string()))?;
+        of(&transaction).map_err(|e| self.damaged(e.to_string()))
+    }
+
+    fn write(&self, with: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>) -> Result<(), StoreError> {
+        let attempt = || -> Result<(), redb::Error> {
+            let mut transaction = self.database.begin_write()?;
+            // a store that was not closed opens as fast as any other
+            transaction.set_quick_repair(true);
+            with(&transaction)?;
+            transaction.commit()?;
+            Ok(())
+        };
+        attempt().map_err(|e| StoreError::Write {
+            path: self.path().to_owned(),
+            reason: format!("{e}. What was saved before is whole: put this right and run the command again"),
+        })
+    }
+
+    fn about(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.read(|t| Ok(t.open_table(ABOUT)?.get(name)?.map(|v| v.value().to_owned())))
+    }
+
+    /// All finished units.
+    pub(crate) fn done(&self, mut tell: impl FnMut(Unit)) -> Result<(), StoreError> {
+        self.read(|t| {
+            for entry in t.open_table(UNITS)?.iter()? {
+                tell(unit(entry?.0.value()));
+            }
+            Ok(())
+        })
+    }
+
+    /// Units that were put down.
+    pub(crate) fn begun(&self) -> Result<HashMap<Unit, Record>, StoreError> {
+        let records = self.read(|t| {
+            let mut found = Vec::new();
+            for entry in t.open_table(BEGUN)?.iter()? {
+                let (k, v) = entry?;
+                found.push((unit(k.value()), Record::from_bytes(v.value())));
+            }
+            Ok(found)
+        })?;
+        records
+            .into_iter()
+            .map(|(u, r)| r.map(|r| (u, r)).ok_or_else(|| self.damaged("a unit cannot be read".to_owned())))
+            .collect()
+    }
+
+    /// Points whose head is known.
+    pub(crate) fn heads(&self, mut tell: impl FnMut(usize)) -> Result<(), StoreError> {
+        self.read(|t| {
+            for entry in t.open_table(HEADS)?.iter()? {
+                tell(entry?.0.value() as usize);
+            }
+            Ok(())
+        })
+    }
+
+    /// Saves all of `batch`, or nothing of it.
+    pub(crate) fn save(&self, batch: &[Save]) -> Result<(), StoreError> {
+        self.still_there()?;
+        self.write(|transaction| {
+            let mut heads = transaction.open_table(HEADS)?;
+            let mut units = transaction.open_table(UNITS)?;
+            let mut begun = transaction.open_table(BEGUN)?;
+            let mut failed = transaction.open_table(FAILED)?;
+            for item in batch {
+                match item {
+                    Save::Head(point, record) => {
+                        heads.insert(*point as u64, &record.to_bytes()[..])?;
+                    }
+                    Save::Done(unit, record) => {
+                        units.insert(key(*unit), &record.to_bytes()[..])?;
+                        begun.remove(key(*unit))?;
+                        failed.remove(key(*unit))?;
+                    }
+                    Save::Begun(unit, record) => {
+                        begun.insert(key(*unit), &record.to_bytes()[..])?;
+                    }
+                    Save::Failed(unit, message) => {
+                        failed.insert(key(*unit), message.as_str())?;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Refuses to go on writing to a file that nobody will find.
+    pub(crate) fn still_there(&self) -> Result<(), StoreError> {
+        let Some(place) = &self.place else { return Ok(()) };
+        let same = std::fs::metadata(&place.path).is_ok_and(|found| {
+            #[cfg(unix)]
+            return inode(&found) == place.file;
+            #[cfg(not(unix))]
+            return found.is_file();
+        });
+        if same { Ok(()) } else { Err(StoreError::Vanished(place.path.clone())) }
+    }
+
+    /// For many records one after the other.
+    pub(crate) fn reader(&self) -> Result<Reader, StoreError> {
+        let open =
+            |t: &redb::ReadTransaction| -> Result<_, redb::Error> { Ok((t.open_table(HEADS)?, t.open_table(UNITS)?)) };
+        let (heads, units) = self.read(open)?;
+        Ok(Reader { path: self.path().to_owned(), heads, units })
+    }
+}
+
+/// Records of a store, as they were when it was made.
+pub(crate) struct Reader {
+    path: PathBuf,
+    heads: redb::ReadOnlyTable<u64, &'static [u8]>,
+    units: redb::ReadOnlyTable<UnitKey, &'static [u8]>,
+}
+
+impl Reader {
+    pub(crate) fn damaged(&self, reason: &str) -> StoreError {
+        StoreError::Damaged { path: self.path.clone(), reason: reason.to_owned() }
+    }
+
+    fn record(
+        &self,
+        found: Result<Option<redb::AccessGuard<'_, &'static [u8]>>, redb::StorageError>,
+    ) -> Result<Option<Record>, StoreError> {
+        match found.map_err(|e| self.damaged(&e.to_string()))? {
+            None => Ok(None),
+            Some(bytes) => {
+                let record = Record::from_bytes(bytes.value());
+                record.map(Some).ok_or_else(|| self.damaged("a record cannot be read"))
+            }
+        }
+    }
+
+    pub(crate) fn head(&self, point: usize) -> Result<Option<Record>, StoreError> {
+        self.record(self.heads.get(point as u64))
+    }
+
+    pub(crate) fn unit(&self, unit: Unit) -> Result<Option<Record>, StoreError> {
+        self.record(self.units.get(key(unit)))
+    }
+}
+
+#[cfg(unix)]
+fn inode(metadata: &std::fs::Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}

@@ -1,0 +1,105 @@
+//! Brings what workers finish into the checkpoint, about once a second, without making them wait.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::checkpoint::{Checkpoint, Save};
+use crate::error::StoreError;
+use crate::stop::Stop;
+
+/// Between two commits; what a power cut costs at most, beside the steps under way.
+const BETWEEN_COMMITS: Duration = Duration::from_millis(1000);
+
+/// How often the saver looks whether it should stop.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Bytes that are committed before their time.
+const MANY_BYTES: usize = 8 << 20;
+
+/// Bytes at which workers wait for the disk.
+const MOST_BYTES: usize = 64 << 20;
+
+/// A queue in front of a checkpoint.
+pub(crate) struct Saver<'c> {
+    checkpoint: &'c Checkpoint,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Save>,
+    bytes: usize,
+    ended: bool,
+    failure: Option<StoreError>,
+}
+
+impl<'c> Saver<'c> {
+    pub(crate) fn new(checkpoint: &'c Checkpoint) -> Self {
+        Self { checkpoint, queue: Mutex::default(), changed: Condvar::new() }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes something to be saved; waits while the disk is far behind.
+    pub(crate) fn take(&self, item: Save) {
+        let mut queue = self.queue();
+        while queue.bytes > MOST_BYTES && queue.failure.is_none() {
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.bytes += item.bytes();
+        queue.waiting.push(item);
+        if queue.bytes > MANY_BYTES {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn end(&self) {
+        self.queue().ended = true;
+        self.changed.notify_all();
+    }
+
+    /// The work of the saving thread, until [`end`](Self::end) or a failure, upon which it asks the study to stop.
+    /// `committed` is told after every commit.
+    pub(crate) fn run(&self, stop: &Stop, mut committed: impl FnMut()) {
+        let mut last = Instant::now();
+        loop {
+            let at_once = stop.is_at_once();
+            let mut queue = self.queue();
+            let due = queue.ended || at_once || queue.bytes > MANY_BYTES || last.elapsed() >= BETWEEN_COMMITS;
+            if !due {
+                drop(self.changed.wait_timeout(queue, LOOK));
+                continue;
+            }
+            let (batch, ended) = (std::mem::take(&mut queue.waiting), queue.ended);
+            drop(queue);
+            let outcome = if batch.is_empty() { self.checkpoint.still_there() } else { self.checkpoint.save(&batch) };
+            last = Instant::now();
+            let mut queue = self.queue();
+            queue.bytes = queue.waiting.iter().map(Save::bytes).sum();
+            self.changed.notify_all();
+            if let Err(e) = outcome {
+                queue.failure = Some(e);
+                stop.request();
+                stop.saved();
+                return;
+            }
+            drop(queue);
+            committed();
+            if at_once {
+                stop.saved();
+            }
+            if ended {
+                return;
+            }
+        }
+    }
+
+    /// What kept the last commit from the disk.
+    pub(crate) fn into_failure(self) -> Option<StoreError> {
+        self.queue.into_inner().unwrap_or_else(PoisonError::into_inner).failure
+    }
+}

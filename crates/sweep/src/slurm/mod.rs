@@ -1,0 +1,243 @@
+//! Studies as Slurm job arrays: one task a shard, and a job that merges them once all have ended.
+//!
+//! Everything that a submission needs later stands in the folder `STUDY.slurm` beside the results: two scripts, the log of
+//! each task, and `submitted.json`. Slurm's own commands do the rest.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::plan::Shard;
+use crate::status::{self, State};
+use crate::store;
+
+pub mod queue;
+pub mod script;
+
+use queue::{Queue, SlurmError, TaskState};
+use script::Command;
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// An array of pilots.
+    Pilot,
+    /// An array of shards.
+    Shards,
+    /// The merge.
+    Merge,
+}
+
+/// A job that was submitted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmittedJob {
+    /// Its id.
+    pub id: String,
+    /// What it does.
+    pub role: Role,
+    /// Task t of the array does shard `offset` + t.
+    pub offset: usize,
+}
+
+/// A study that was given to Slurm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// How the study is run.
+    pub command: Command,
+    /// Name of the study.
+    pub study: String,
+    /// Number of shards.
+    pub shards: usize,
+    /// Whether pilots run first, in arrays of their own.
+    pub pilots: bool,
+    /// Options for sbatch, one line each.
+    pub options: Vec<String>,
+    /// Its jobs, in the order in which they were submitted.
+    pub jobs: Vec<SubmittedJob>,
+}
+
+/// Folder of a submission.
+#[must_use]
+pub fn folder(output: &Path, study: &str) -> PathBuf {
+    output.join(format!("{study}.slurm"))
+}
+
+fn record_in(output: &Path, study: &str) -> PathBuf {
+    folder(output, study).join("submitted.json")
+}
+
+/// Consecutive numbers as Slurm writes them: `1-3,7`.
+#[must_use]
+pub fn ranges(numbers: &[usize]) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for &n in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == n => *last = n,
+            _ => runs.push((n, n)),
+        }
+    }
+    let texts: Vec<String> =
+        runs.iter().map(|(a, b)| if a == b { a.to_string() } else { format!("{a}-{b}") }).collect();
+    texts.join(",")
+}
+
+/// Shards as arrays of at most `most_tasks` tasks: offset and task numbers.
+#[must_use]
+pub fn arrays(shards: &[usize], most_tasks: usize) -> Vec<(usize, Vec<usize>)> {
+    let mut arrays: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &shard in shards {
+        let offset = (shard - 1) / most_tasks * most_tasks;
+        arrays.entry(offset).or_default().push(shard - offset);
+    }
+    arrays.into_iter().collect()
+}
+
+impl Submission {
+    /// Reads the submission of a study; none if it was not submitted.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(output: &Path, study: &str) -> Result<Option<Self>, StoreError> {
+        let path = record_in(output, study);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let fail = |reason: String| StoreError::Read { path: path.clone(), reason };
+        let text = std::fs::read_to_string(&path).map_err(|e| fail(e.to_string()))?;
+        serde_json::from_str(&text).map(Some).map_err(|e| fail(e.to_string()))
+    }
+
+    fn record(&self) -> Result<(), StoreError> {
+        let path = record_in(&self.command.output, &self.study);
+        let fail = |reason: String| StoreError::Write { path: path.clone(), reason };
+        let text = serde_json::to_string_pretty(self).map_err(|e| fail(e.to_string()))?;
+        let part = store::temporary(&path)?;
+        std::fs::write(&part, text).map_err(|e| fail(e.to_string()))?;
+        store::publish(part, &path)
+    }
+
+    /// Path and text of the two scripts.
+    #[must_use]
+    pub fn scripts(&self) -> [(PathBuf, String); 2] {
+        let folder = folder(&self.command.output, &self.study);
+        [
+            (folder.join("shards.sbatch"), script::shards(self, &folder)),
+            (folder.join("merge.sbatch"), script::merge(self, &folder)),
+        ]
+    }
+
+    /// Writes the scripts and submits arrays for `shards`, and a merge after them and after `others`.
+    ///
+    /// # Errors
+    /// If a file cannot be written or Slurm refuses. Jobs that were submitted are recorded all the same.
+    pub fn submit(&mut self, shards: &[usize], others: &[String]) -> Result<(), SlurmError> {
+        let folder = folder(&self.command.output, &self.study);
+        let fail = |e: std::io::Error| StoreError::Write { path: folder.clone(), reason: e.to_string() };
+        std::fs::create_dir_all(&folder).map_err(fail)?;
+        let [(shards_path, shards_text), (merge_path, merge_text)] = self.scripts();
+        std::fs::write(&shards_path, shards_text).map_err(fail)?;
+        std::fs::write(&merge_path, merge_text).map_err(fail)?;
+        let most_tasks = queue::most_array_tasks()?;
+        let arrays = arrays(shards, most_tasks);
+        let mut ended = Vec::new();
+        if self.pilots {
+            for (offset, tasks) in &arrays {
+                let id = self.array(Role::Pilot, *offset, tasks, &shards_path, &["--pilot"], &[])?;
+                ended.push(id);
+            }
+        }
+        let pilots = std::mem::take(&mut ended);
+        for (offset, tasks) in &arrays {
+            ended.push(self.array(Role::Shards, *offset, tasks, &shards_path, &[], &pilots)?);
+        }
+        ended.extend(others.iter().cloned());
+        let mut arguments = Vec::new();
+        if !ended.is_empty() {
+            arguments.push(format!("--dependency=afterany:{}", ended.join(":")));
+        }
+        arguments.push(merge_path.display().to_string());
+        let id = queue::sbatch(&arguments)?;
+        self.remember(SubmittedJob { id, role: Role::Merge, offset: 0 })
+    }
+
+    fn array(
+        &mut self,
+        role: Role,
+        offset: usize,
+        tasks: &[usize],
+        script: &Path,
+        more: &[&str],
+        after: &[String],
+    ) -> Result<String, SlurmError> {
+        let mut arguments = vec![format!("--array={}", ranges(tasks))];
+        if !after.is_empty() {
+            arguments.push(format!("--dependency=afterany:{}", after.join(":")));
+        }
+        arguments.push(script.display().to_string());
+        arguments.push(offset.to_string());
+        arguments.extend(more.iter().map(|m| (*m).to_owned()));
+        let id = queue::sbatch(&arguments)?;
+        self.remember(SubmittedJob { id: id.clone(), role, offset })?;
+        Ok(id)
+    }
+
+    fn remember(&mut self, job: SubmittedJob) -> Result<(), SlurmError> {
+        self.jobs.push(job);
+        Ok(self.record()?)
+    }
+
+    /// What Slurm knows of each shard, and of the merge: the latest job that concerns it.
+    ///
+    /// # Errors
+    /// If Slurm's commands fail.
+    pub fn queue(&self) -> Result<Queue, SlurmError> {
+        let mut found = Queue::default();
+        for job in &self.jobs {
+            for task in queue::tasks_of(&job.id)? {
+                match (job.role, task.number) {
+                    (Role::Merge, _) => found.merge = Some(task),
+                    (_, Some(number)) => {
+                        found.shards.insert(job.offset + number, task);
+                    }
+                    (_, None) => {}
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Shards that are neither done nor waiting or running in `queue`.
+    #[must_use]
+    pub fn missing(&self, queue: &Queue) -> Vec<usize> {
+        let is_done = |shard: usize| {
+            Shard::new(shard, self.shards).is_some_and(|s| {
+                let path = status::path_in(&self.command.output, &self.study, s);
+                status::Status::read(&path)
+                    .is_ok_and(|found| found.state == State::Done && found.identity == self.command.digest)
+            })
+        };
+        let is_queued = |shard: usize| queue.shards.get(&shard).is_some_and(TaskState::is_queued);
+        (1..=self.shards).filter(|&s| !is_done(s) && !is_queued(s)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_are_split_into_arrays_that_slurm_takes() {
+        assert_eq!(ranges(&[1, 2, 3, 7, 9, 10]), "1-3,7,9-10");
+        assert_eq!(ranges(&[]), "");
+        let all: Vec<usize> = (1..=2500).collect();
+        let split = arrays(&all, 1000);
+        assert_eq!(
+            split.iter().map(|(offset, tasks)| (*offset, ranges(tasks))).collect::<Vec<_>>(),
+            [(0, "1-1000".to_owned()), (1000, "1-1000".to_owned()), (2000, "1-500".to_owned())]
+        );
+        assert_eq!(arrays(&[5, 1001, 2000], 1000), [(0, vec![5]), (1000, vec![1, 1000])]);
+    }
+}

@@ -1,0 +1,123 @@
+//! Spectrum of the noise: Welch's estimate of generated records beside the stated density.
+
+use std::sync::Arc;
+
+use noise::welch::Welch;
+use noise::{CirculantScratch, RecordGenerator};
+
+use super::{Record, Step, Work, outline, sweep_dimensions, variable};
+use crate::error::{PointError, SweepError};
+use crate::plan::Plan;
+use crate::point::Point;
+use crate::results::{Coordinate, Dimension, Sink};
+use crate::seed::{self, Purpose};
+use crate::source::Source;
+use crate::study::Study;
+
+/// The spectrum study; a step is a record.
+pub(crate) struct NoiseSpectrum<'s>(pub(crate) &'s Study);
+
+/// A point of it: its generator and the lengths in samples.
+pub(crate) struct Recorder {
+    generator: Arc<RecordGenerator>,
+    rate_hz: f64,
+    samples: usize,
+    segment: usize,
+}
+
+/// Periodograms so far.
+pub(crate) struct Periodograms {
+    welch: Welch,
+    record: Vec<f64>,
+    scratch: CirculantScratch,
+}
+
+impl NoiseSpectrum<'_> {
+    fn lengths(point: &Point) -> (f64, usize, usize) {
+        let spectrum = point.scenario.spectrum.as_ref().expect("checked with the study");
+        let rate_hz = point.scenario.sampling.rate_hz;
+        let samples = |seconds: f64| (seconds * rate_hz).round() as usize;
+        (rate_hz, samples(spectrum.duration_s), samples(spectrum.segment_s))
+    }
+}
+
+impl Work for NoiseSpectrum<'_> {
+    type Point = Recorder;
+    type State = Periodograms;
+    const STEPS_OF_UNIT: u64 = 16;
+
+    fn steps(&self) -> u64 {
+        self.0.section.repetitions
+    }
+
+    fn prepare(&self, point: usize) -> Result<Recorder, PointError> {
+        let setup = self.0.point(point)?;
+        let (rate_hz, samples, segment) = Self::lengths(&setup);
+        let generator = self.0.library().generator(&setup.noise, rate_hz, samples);
+        Ok(Recorder { generator, rate_hz, samples, segment })
+    }
+
+    fn head(&self, _point: &Recorder) -> Result<Record, PointError> {
+        Ok(Record::default())
+    }
+
+    fn begin(&self, point: &Recorder, saved: Option<&[f64]>) -> Periodograms {
+        let mut welch = Welch::new(point.rate_hz, point.segment);
+        if let Some(sums) = saved {
+            welch.merge(sums);
+        }
+        Periodograms { welch, record: vec![0.0; point.samples], scratch: CirculantScratch::default() }
+    }
+
+    fn step(&self, at: &Recorder, state: &mut Periodograms, step: Step) -> Result<(), PointError> {
+        let purpose = Purpose::Trial { point: step.point as u64, repetition: step.number };
+        let mut rng = seed::stream(self.0.section.seed, purpose);
+        state.record.fill(0.0);
+        at.generator.add_to(&mut rng, &mut state.scratch, &mut state.record);
+        state.welch.add(&state.record);
+        Ok(())
+    }
+
+    fn numbers(&self, state: &Periodograms) -> Vec<f64> {
+        state.welch.sums()
+    }
+
+    fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
+        let study = self.0;
+        let (rate_hz, _, segment) = Self::lengths(&study.point(0)?);
+        let (mut dimensions, mut variables) = sweep_dimensions(study);
+        let over: Vec<usize> = (0..study.axes.len()).chain([dimensions.len()]).collect();
+        dimensions.push(Dimension {
+            name: "frequency_hz".to_owned(),
+            coordinate: Coordinate::Numbers(Welch::new(rate_hz, segment).estimate().frequency_hz),
+            units: "Hz".to_owned(),
+        });
+        let first = variables.len();
+        for (name, long_name) in [
+            ("psd_welch", "Welch estimate of the one-sided density"),
+            ("psd_low", "lower end of the confidence band"),
+            ("psd_high", "upper end of the confidence band"),
+            ("psd_stated", "density that the generator states"),
+        ] {
+            variables.push(variable(name, over.clone(), Vec::new(), "nA^2/Hz", long_name));
+        }
+        sink.begin(outline(dimensions, variables, Vec::new()))?;
+        for point in 0..plan.points() {
+            let setup = study.point(point)?;
+            let spectrum = setup.scenario.spectrum.as_ref().expect("checked with the study");
+            let mut welch = Welch::new(rate_hz, segment);
+            for unit in plan.units_at(point) {
+                welch.merge(&source.unit(unit)?.numbers);
+            }
+            let estimate = welch.estimate();
+            let (low, high) = estimate.confidence_factors(spectrum.confidence);
+            let scaled = |factor: f64| estimate.psd.iter().map(|s| s * factor).collect::<Vec<f64>>();
+            sink.append(first, &estimate.psd)?;
+            sink.append(first + 1, &scaled(low))?;
+            sink.append(first + 2, &scaled(high))?;
+            let stated: Vec<f64> = estimate.frequency_hz.iter().map(|&f| setup.noise.density(f)).collect();
+            sink.append(first + 3, &stated)?;
+        }
+        Ok(())
+    }
+}
