@@ -112,7 +112,7 @@ impl Library {
 const MOST_CHECKED: usize = 10_000;
 
 /// Values of an axis of a large sweep that are checked.
-const MOST_VALUES: usize = 1000;
+const MOST_VALUES: usize = 300;
 
 impl Study {
     /// Understands and checks a document: at every point of its sweep, or of a sweep of more than 10 000 points at a part.

@@ -217,7 +217,7 @@ impl Run {
 }
 
 /// Points at which samples are counted.
-const MOST_COUNTED: usize = 10_000;
+const MOST_COUNTED: usize = 1000;
 
 /// Samples of one repetition at every point, and whether that is an estimate from a part of them.
 fn samples(study: &Study) -> Result<(u128, bool), Failure> {
