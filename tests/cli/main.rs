@@ -3,12 +3,17 @@
 
 mod bad_input;
 mod device;
+mod divisions;
+mod faults;
 mod good_runs;
+mod interruptions;
 mod memory;
 mod python;
+mod slurm;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// A small sound scenario; line numbers in tests refer to it.
 const SCENARIO: &str = r#"[study]
@@ -35,6 +40,36 @@ frequencies_hz = { top = 1000.0, spacing = 40.0 }
 
 [sweep]
 "estimator.frequencies_hz.spacing" = [20.0, 40.0, 80.0]
+"estimator.mode" = ["parallel", "sequential"]
+"#;
+
+/// A second or two of work on two cores, and 13 MB of results to write at the end.
+const LONG_SCENARIO: &str = r#"[study]
+name = "long"
+seed = 3
+repetitions = 5000
+store_estimates = true
+
+[device]
+kind = "linear"
+gradient_na_per_volt = [123, 60, 40, 20]
+
+[noise]
+kind = "power-law"
+psd_na2_per_hz = 1e-5
+at_hz = 1000.0
+exponent = 1.5
+corner_hz = 0.1
+
+[estimator]
+kind = "hge"
+duration_s = 0.05
+amplitude_volt = 8e-3
+frequencies_hz = { top = 1000.0, spacing = 40.0 }
+
+[sweep]
+"estimator.frequencies_hz.spacing" = { from = 20.0, to = 200.0, points = 20, scale = "linear" }
+"estimator.amplitude_volt" = [4e-3, 8e-3]
 "estimator.mode" = ["parallel", "sequential"]
 "#;
 
@@ -65,6 +100,17 @@ impl Bench {
         names
     }
 
+    /// Starts the program and does not wait for it.
+    fn start(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_homodyne"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts")
+    }
+
     fn homodyne(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_homodyne"))
             .args(arguments)
@@ -80,6 +126,26 @@ impl Bench {
         arguments.extend(more);
         self.homodyne(&arguments)
     }
+}
+
+fn wait_for(path: &Path) {
+    let started = Instant::now();
+    while !path.exists() {
+        assert!(started.elapsed() < Duration::from_secs(60), "{} does not appear", path.display());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A results file without the time at which it was written, the one thing in which equal studies on one host differ.
+fn bytes_without_time(path: &Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let is_time = |window: &[u8]| {
+        window.iter().zip(b"0000-00-00T00:00:00Z").all(|(b, p)| if *p == b'0' { b.is_ascii_digit() } else { b == p })
+    };
+    let places: Vec<usize> = bytes.windows(20).enumerate().filter(|(_, w)| is_time(w)).map(|(k, _)| k).collect();
+    assert_eq!(places.len(), 1, "{} says when it was made once", path.display());
+    places.into_iter().for_each(|k| bytes[k..k + 20].fill(b'T'));
+    bytes
 }
 
 fn text(bytes: &[u8]) -> String {

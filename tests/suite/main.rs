@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "test names say what they test")]
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 
+mod adaptive;
 mod agreement;
 mod claims;
 mod determinism;

@@ -20,8 +20,14 @@ use crate::error::StoreError;
 use crate::plan::Shard;
 use crate::store;
 
-/// More repetitions than the pilot's estimate of need, which is itself uncertain by 10 % or so.
-const MARGIN: f64 = 1.25;
+/// Square of the relative standard error of a pilot's estimate of need, times its repetitions: squares of Gaussian errors
+/// have a kurtosis of 15, and an estimated variance a relative variance of (kurtosis - 1)/n.
+const UNCERTAINTY: f64 = 14.0;
+
+/// More repetitions than the pilot's estimate of need, by twice its standard error.
+fn margin(repetitions: u64) -> f64 {
+    1.0 + 2.0 * (UNCERTAINTY / repetitions as f64).sqrt()
+}
 
 /// Fewest repetitions at a point: fewer leave its error bar itself uncertain.
 const FEWEST: u64 = 100;
@@ -31,7 +37,7 @@ const MOST: f64 = 1e12;
 
 /// Repetitions that a point needs for `target`, if `repetitions` gave `relative_error`.
 pub(crate) fn needed(relative_error: f64, repetitions: u64, target: f64) -> u64 {
-    let estimate = MARGIN * repetitions as f64 * (relative_error / target).powi(2);
+    let estimate = margin(repetitions) * repetitions as f64 * (relative_error / target).powi(2);
     if estimate.is_finite() { (estimate.min(MOST).ceil() as u64).max(FEWEST) } else { FEWEST }
 }
 
@@ -108,7 +114,7 @@ mod tests {
 
     #[test]
     fn need_grows_with_the_square_of_the_error() {
-        assert_eq!(needed(0.04, 1000, 0.02), 5000);
+        assert_eq!(needed(0.04, 1400, 0.02), 6720, "with a fifth more, twice the standard error of the pilot");
         assert_eq!(needed(0.0, 1000, 0.02), FEWEST);
         assert_eq!(needed(f64::NAN, 1000, 0.02), FEWEST);
     }

@@ -6,6 +6,7 @@
 //! to be.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use redb::backends::{FileBackend, InMemoryBackend};
@@ -125,7 +126,7 @@ impl Checkpoint {
         match part.persist_noclobber(path) {
             Ok(()) => store::sync_folder(path),
             // another process was faster: its store is opened next
-            Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(e) if e.error.kind() == ErrorKind::AlreadyExists => Ok(()),
             Err(e) => Err(fail(e.error.to_string())),
         }
     }
@@ -167,8 +168,10 @@ impl Checkpoint {
         }
         let mut database = Database::builder().set_cache_size(cache_bytes).open(path).map_err(|e| match e {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
-            // a read past the end of the file is damage, anything else is the file system's
-            DatabaseError::Storage(redb::StorageError::Io(e)) if e.kind() != std::io::ErrorKind::UnexpectedEof => {
+            // what redb says of content, and a read past the end of the file, is damage; the rest is the file system's
+            DatabaseError::Storage(redb::StorageError::Io(e))
+                if !matches!(e.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) =>
+            {
                 StoreError::Write { path: path.to_owned(), reason: e.to_string() }
             }
             other => damaged(other.to_string()),

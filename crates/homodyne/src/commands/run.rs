@@ -197,7 +197,7 @@ impl Run {
         println!("samples         {}{}", if about { "about " } else { "" }, samples * u128::from(repetitions));
         let estimates = if study.section.store_estimates { repetitions as usize * points * parameters } else { 0 };
         let bytes = 8 * (points * parameters * 11 + estimates) + 16_384;
-        println!("disk            about {}, and as much for checkpoints while it runs", human_bytes(bytes));
+        println!("disk            about {}, and up to twice that for checkpoints while it runs", human_bytes(bytes));
         println!("memory          about {}", human_bytes(100_000_000 + 200 * points));
         let threads =
             if self.threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { self.threads };

@@ -1,0 +1,211 @@
+//! Studies that are killed, stopped, changed and started again lose nothing and count nothing twice.
+
+use std::path::Path;
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
+
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+use crate::{Bench, LONG_SCENARIO, SCENARIO, bytes_without_time, text, wait_for};
+
+fn run(bench: &Bench, scenario: &Path, more: &[&str]) -> Child {
+    let scenario = scenario.display().to_string();
+    let mut arguments = vec!["run", &scenario, "--output", "out", "--no-figure"];
+    arguments.extend(more);
+    bench.start(&arguments)
+}
+
+fn finish(bench: &Bench, scenario: &Path, more: &[&str]) -> Output {
+    run(bench, scenario, more).wait_with_output().expect("a child")
+}
+
+/// Repetitions that a resumed run says were done before.
+fn resumed(output: &Output) -> Option<u64> {
+    text(&output.stdout).lines().find_map(|l| l.strip_prefix("resuming: ")?.split(' ').next()?.parse().ok())
+}
+
+/// Results that are being written have a temporary name.
+fn is_writing(bench: &Bench) -> bool {
+    bench.files("out").iter().any(|f| f.starts_with(".long.h5."))
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(sent.expect("kill starts").success(), "{name} to {}", child.id());
+}
+
+#[test]
+fn fifty_kills_change_nothing() {
+    let whole = Bench::new();
+    let scenario = whole.write("long.toml", LONG_SCENARIO);
+    let started = Instant::now();
+    assert!(finish(&whole, &scenario, &[]).status.success());
+    let duration = started.elapsed();
+    let expected = bytes_without_time(&whole.path("out/long.h5"));
+
+    let bench = Bench::new();
+    let scenario = bench.write("long.toml", LONG_SCENARIO);
+    let mut random = Pcg64::seed_from_u64(50);
+    let (mut kills, mut kills_while_writing, mut resumptions, mut rounds) = (0, 0, 0, 0);
+    let mut done_before = 0;
+    while kills < 50 {
+        let mut child = run(&bench, &scenario, &[]);
+        let at = duration.mul_f64(random.random_range(0.0..0.4));
+        let wait_for_writing = random.random_bool(0.5);
+        let started = Instant::now();
+        // at a random moment of the computation, or of the writing of the results
+        if wait_for_writing {
+            while !is_writing(&bench) && child.try_wait().expect("a child").is_none() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(duration.mul_f64(random.random_range(0.0..0.03)));
+        } else {
+            std::thread::sleep(at.saturating_sub(started.elapsed()));
+        }
+        if child.try_wait().expect("a child").is_none() {
+            child.kill().expect("killed");
+            kills += 1;
+            kills_while_writing += usize::from(is_writing(&bench));
+        }
+        let output = child.wait_with_output().expect("a child");
+        if let Some(done) = resumed(&output) {
+            assert!(done >= done_before, "{done} repetitions after {done_before}");
+            done_before = done;
+            resumptions += 1;
+        }
+        if bench.path("out/long.h5").exists() {
+            // also where the kill came after the results had got their name
+            let last = finish(&bench, &scenario, &[]);
+            assert!(last.status.success(), "{}", text(&last.stderr));
+            assert!(bytes_without_time(&bench.path("out/long.h5")) == expected, "after {kills} kills");
+            assert_eq!(bench.files("out"), ["long.h5"], "nothing is left over");
+            std::fs::remove_file(bench.path("out/long.h5")).expect("removed");
+            rounds += 1;
+            done_before = 0;
+        }
+    }
+    let last = finish(&bench, &scenario, &[]);
+    assert!(last.status.success(), "{}", text(&last.stderr));
+    assert!(bytes_without_time(&bench.path("out/long.h5")) == expected);
+    assert_eq!(bench.files("out"), ["long.h5"]);
+    println!("{kills} kills, {kills_while_writing} while results were written, {resumptions} resumed, {rounds} rounds");
+    assert!(kills_while_writing >= 5 && resumptions >= 15, "{kills_while_writing} {resumptions}");
+}
+
+#[test]
+fn signals_save_and_say_how_to_go_on() {
+    let whole = Bench::new();
+    let scenario = whole.write("long.toml", LONG_SCENARIO);
+    assert!(finish(&whole, &scenario, &[]).status.success());
+    let bench = Bench::new();
+    let scenario = bench.write("long.toml", LONG_SCENARIO);
+    let mut done_before = 0;
+    for (name, times, code) in [("INT", 1, 130), ("TERM", 1, 143), ("USR1", 1, 75), ("INT", 2, 130)] {
+        let child = run(&bench, &scenario, &["--threads", "1"]);
+        let status = bench.path("out/long.status.json");
+        drop(std::fs::remove_file(&status));
+        wait_for(&status);
+        std::thread::sleep(Duration::from_millis(200));
+        for _ in 0..times {
+            signal(&child, name);
+        }
+        let output = child.wait_with_output().expect("a child");
+        assert_eq!(output.status.code(), Some(code), "{name}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("stopping: saving"), "{}", text(&output.stderr));
+        if times == 1 {
+            assert!(text(&output.stdout).contains("Run the same command again to go on"), "{}", text(&output.stdout));
+        }
+        assert_eq!(bench.files("out"), ["long.checkpoint", "long.status.json"], "no results before their time");
+        let done = resumed(&output).unwrap_or(0);
+        assert!(done >= done_before && (done_before == 0 || done > 0));
+        done_before = done.max(1);
+    }
+    let shown = text(&bench.homodyne(&["status", "--output", "out"]).stdout);
+    assert!(shown.contains("long: ") && shown.contains(" units ("), "{shown}");
+    let output = finish(&bench, &scenario, &[]);
+    assert!(output.status.success() && resumed(&output).is_some_and(|n| n > 1), "{}", text(&output.stdout));
+    let of = |b: &Bench| bytes_without_time(&b.path("out/long.h5"));
+    assert!(of(&bench) == of(&whole));
+}
+
+#[test]
+fn finished_studies_are_left_alone() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    assert!(bench.run(&scenario, &[]).status.success());
+    let before = std::fs::read(bench.path("out/small.h5")).expect("results");
+    let again = bench.run(&scenario, &[]);
+    assert_eq!(again.status.code(), Some(0));
+    assert!(text(&again.stdout).contains("was finished before: nothing to do"), "{}", text(&again.stdout));
+    assert!(std::fs::read(bench.path("out/small.h5")).expect("results") == before);
+    let shown = text(&bench.homodyne(&["status", "small", "--output", "out"]).stdout);
+    assert!(shown.contains("small: finished"), "{shown}");
+    let fresh = bench.run(&scenario, &["--fresh"]);
+    assert!(fresh.status.success() && text(&fresh.stdout).contains("small.png"), "{}", text(&fresh.stdout));
+}
+
+/// What changed is shown, for results and for unfinished work alike, and neither is touched.
+#[test]
+fn changed_studies_are_refused_with_the_difference() {
+    let bench = Bench::new();
+    bench.write("device.npz", "");
+    let scenario = bench.write("good.toml", SCENARIO);
+    let mut child = run(&bench, &bench.write("long.toml", LONG_SCENARIO), &["--threads", "1"]);
+    wait_for(&bench.path("out/long.checkpoint"));
+    std::thread::sleep(Duration::from_millis(300));
+    child.kill().expect("killed");
+    child.wait().expect("a child");
+    assert!(bench.run(&scenario, &[]).status.success());
+    let cases = [
+        (SCENARIO, "small.h5", "seed = 1", "seed = 5", "study.seed: there 1, now 5"),
+        (SCENARIO, "small.h5", "123", "124", "device.gradient_na_per_volt: there [123.0, 60.0], now [124.0, 60.0]"),
+        (LONG_SCENARIO, "long.checkpoint", "seed = 3", "seed = 4", "study.seed: there 3, now 4"),
+        (LONG_SCENARIO, "long.checkpoint", "store_estimates = true", "", "study.store_estimates: there true, now false"),
+    ];
+    for (original, file, from, to, difference) in cases {
+        let results_before = std::fs::read(bench.path("out/small.h5")).expect("a file");
+        let output = bench.run(&bench.write("changed.toml", &original.replacen(from, to, 1)), &[]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        for word in [difference, file, "--fresh", "another --output or study.name"] {
+            assert!(said.contains(word), "wanted {word:?} in {said}");
+        }
+        assert!(std::fs::read(bench.path("out/small.h5")).expect("a file") == results_before);
+    }
+    let unfinished = finish(&bench, &bench.path("long.toml"), &[]);
+    assert!(unfinished.status.success() && resumed(&unfinished).is_some(), "{}", text(&unfinished.stdout));
+    // comments, order and spelling of numbers are not a difference
+    let same = SCENARIO.replace("[123, 60]", "[123.0, 60.0] # nA/V").replace("seed = 1\n", "").replace(
+        "name = \"small\"",
+        "seed = 1\nname = \"small\"",
+    );
+    let output = bench.run(&bench.write("same.toml", &same), &[]);
+    assert!(text(&output.stdout).contains("nothing to do"), "{}{}", text(&output.stdout), text(&output.stderr));
+}
+
+/// One point that fails costs that point; the others are kept, and it alone is tried again.
+#[test]
+fn failing_points_are_reported_and_the_others_kept() {
+    let bench = Bench::new();
+    // so large a sweep is not checked at every point before it starts
+    let mut amplitudes = vec!["8e-3"; 12_000];
+    amplitudes[5003] = "-8e-3";
+    let (head, _) = SCENARIO.split_once("[sweep]").expect("a sweep");
+    let head = head.replace("repetitions = 200", "repetitions = 1");
+    let scenario =
+        bench.write("bad.toml", &format!("{head}[sweep]\n\"estimator.amplitude_volt\" = [{}]\n", amplitudes.join(", ")));
+    for attempt in 0..2 {
+        let output = bench.run(&scenario, &[]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for word in ["point 5003 of the sweep (estimator.amplitude_volt = -0.008) failed", "must be"] {
+            assert!(said.contains(word), "wanted {word:?} in {said}");
+        }
+        assert_eq!(bench.files("out"), ["small.checkpoint", "small.status.json"]);
+        let resumes = resumed(&output);
+        assert_eq!(resumes, (attempt == 1).then_some(11_999), "all others are kept");
+        let shown = text(&bench.homodyne(&["status", "--output", "out"]).stdout);
+        assert!(shown.contains("small: 11999 of 12000 units") && shown.contains("1 failed"), "{shown}");
+    }
+}
