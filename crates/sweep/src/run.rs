@@ -395,12 +395,9 @@ pub fn merge(job: &Job, shards: usize, keep: bool) -> Result<Outcome, SweepError
     if !job.fresh && is_finished(&results, &identity)? {
         return Ok(Outcome::WasFinished(results));
     }
-    let missing =
-        |shard: &Shard, path: &Path| format!("  shard {shard} is missing (`{}` is not there)", path.display());
-    let absent: Vec<String> =
-        shards.iter().zip(&paths).filter(|(_, p)| !p.exists()).map(|(s, p)| missing(s, p)).collect();
-    if !absent.is_empty() {
-        return Err(StoreError::Incomplete { shards: absent }.into());
+    if paths.iter().any(|p| !p.exists()) {
+        let say = |(shard, path): (&Shard, &PathBuf)| say_unfinished(job.folder, name, *shard, path);
+        return Err(StoreError::Incomplete { shards: shards.iter().zip(&paths).filter_map(say).collect() }.into());
     }
     let mut stores = Vec::with_capacity(shards.len());
     for (shard, path) in shards.iter().zip(&paths) {
@@ -422,6 +419,16 @@ pub fn merge(job: &Job, shards: usize, keep: bool) -> Result<Outcome, SweepError
         }
     }
     Ok(Outcome::Finished(results))
+}
+
+/// A shard that is missing, or by its own account not done.
+fn say_unfinished(folder: &Path, study: &str, shard: Shard, path: &Path) -> Option<String> {
+    if !path.exists() {
+        return Some(format!("  shard {shard} is missing (`{}` is not there)", path.display()));
+    }
+    let status = Status::read(&status::path_in(folder, study, shard)).ok()?;
+    let (done, total) = (status.done, status.total);
+    (status.state != State::Done).then(|| format!("  shard {shard} has done {done} of {total} units"))
 }
 
 /// Into how many shards a study is divided, by the files in a folder; several numbers if it was divided more than once.
