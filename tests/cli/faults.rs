@@ -229,7 +229,9 @@ fn clock_going_backwards() {
         .current_dir(bench.folder.path())
         .output();
     let output = back.unwrap_or_else(|_| {
-        eprintln!("skipped: there is no faketime here to set the program's clock back; files from the future are tested");
+        eprintln!(
+            "skipped: there is no faketime here to set the program's clock back; files from the future are tested"
+        );
         bench.run(&scenario, &["--no-figure"])
     });
     assert!(output.status.success(), "{}", text(&output.stderr));

@@ -161,7 +161,13 @@ fn changed_studies_are_refused_with_the_difference() {
         (SCENARIO, "small.h5", "seed = 1", "seed = 5", "study.seed: there 1, now 5"),
         (SCENARIO, "small.h5", "123", "124", "device.gradient_na_per_volt: there [123.0, 60.0], now [124.0, 60.0]"),
         (LONG_SCENARIO, "long.checkpoint", "seed = 3", "seed = 4", "study.seed: there 3, now 4"),
-        (LONG_SCENARIO, "long.checkpoint", "store_estimates = true", "", "study.store_estimates: there true, now false"),
+        (
+            LONG_SCENARIO,
+            "long.checkpoint",
+            "store_estimates = true",
+            "",
+            "study.store_estimates: there true, now false",
+        ),
     ];
     for (original, file, from, to, difference) in cases {
         let results_before = std::fs::read(bench.path("out/small.h5")).expect("a file");
@@ -176,10 +182,10 @@ fn changed_studies_are_refused_with_the_difference() {
     let unfinished = finish(&bench, &bench.path("long.toml"), &[]);
     assert!(unfinished.status.success() && resumed(&unfinished).is_some(), "{}", text(&unfinished.stdout));
     // comments, order and spelling of numbers are not a difference
-    let same = SCENARIO.replace("[123, 60]", "[123.0, 60.0] # nA/V").replace("seed = 1\n", "").replace(
-        "name = \"small\"",
-        "seed = 1\nname = \"small\"",
-    );
+    let same = SCENARIO
+        .replace("[123, 60]", "[123.0, 60.0] # nA/V")
+        .replace("seed = 1\n", "")
+        .replace("name = \"small\"", "seed = 1\nname = \"small\"");
     let output = bench.run(&bench.write("same.toml", &same), &[]);
     assert!(text(&output.stdout).contains("nothing to do"), "{}{}", text(&output.stdout), text(&output.stderr));
 }
@@ -193,8 +199,8 @@ fn failing_points_are_reported_and_the_others_kept() {
     amplitudes[5003] = "-8e-3";
     let (head, _) = SCENARIO.split_once("[sweep]").expect("a sweep");
     let head = head.replace("repetitions = 200", "repetitions = 1");
-    let scenario =
-        bench.write("bad.toml", &format!("{head}[sweep]\n\"estimator.amplitude_volt\" = [{}]\n", amplitudes.join(", ")));
+    let scenario = bench
+        .write("bad.toml", &format!("{head}[sweep]\n\"estimator.amplitude_volt\" = [{}]\n", amplitudes.join(", ")));
     for attempt in 0..2 {
         let output = bench.run(&scenario, &[]);
         let said = text(&output.stderr);

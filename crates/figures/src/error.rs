@@ -1,5 +1,3 @@
-use std::path::PathBuf;
-
 /// Why a figure cannot be drawn.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -20,11 +18,6 @@ pub enum FigureError {
     #[error("cannot draw: {0}")]
     Drawing(String),
     /// A file cannot be written.
-    #[error("cannot write `{}`: {reason}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    #[error(transparent)]
+    Write(#[from] sweep::StoreError),
 }

@@ -84,7 +84,7 @@ pub fn write(panels: &[Plot], stem: &Path) -> Result<[PathBuf; 2], FigureError> 
     let with = |ending: &str| PathBuf::from(format!("{}.{ending}", stem.display()));
     let paths = [with("svg"), with("png")];
     for (path, bytes) in paths.iter().zip([rendered.outlines_svg.as_bytes(), &rendered.png]) {
-        std::fs::write(path, bytes).map_err(|e| FigureError::Write { path: path.clone(), reason: e.to_string() })?;
+        sweep::store::write_whole(path, bytes)?;
     }
     Ok(paths)
 }

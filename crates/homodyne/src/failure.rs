@@ -51,7 +51,7 @@ impl Failure {
             | Self::BadInput(_)
             | Self::Estimator(_)
             | Self::Network(NetworkError::Entry { .. } | NetworkError::File { .. })
-            | Self::Figure(FigureError::Missing { .. } | FigureError::Empty { .. } | FigureError::Write { .. }) => {
+            | Self::Figure(FigureError::Missing { .. } | FigureError::Empty { .. } | FigureError::Write(_)) => {
                 BAD_INPUT
             }
             _ => 1,

@@ -62,4 +62,4 @@ pub use plan::Shard;
 pub use results::{Coordinate, Dimension, Results, Variable};
 pub use run::{Job, Outcome, Progress, merge, run, run_in};
 pub use stop::Stop;
-pub use study::Study;
+pub use study::{Library, Study};

@@ -156,7 +156,10 @@ impl Point {
     ///
     /// # Errors
     /// If the device cannot be evaluated, or the route that was asked for is not possible.
-    pub(crate) fn experiment(&self, library: &Library) -> Result<Experiment, EstimatorError> {
+    ///
+    /// # Panics
+    /// If the study is none of errors, and so has no estimator.
+    pub fn experiment(&self, library: &Library) -> Result<Experiment, EstimatorError> {
         let scheme = self.scheme.clone().expect("an error study has a scheme");
         let device = Arc::clone(self.device.as_ref().expect("an error study has a device"));
         let generator = library.generator(&self.noise, self.scenario.sampling.rate_hz, scheme.samples());

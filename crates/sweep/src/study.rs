@@ -34,7 +34,7 @@ pub struct Study {
 
 /// Files and noise generators that points share.
 #[derive(Debug, Default)]
-pub(crate) struct Library {
+pub struct Library {
     surrogates: Mutex<HashMap<(PathBuf, ActivationChoice), Arc<NeuralSurrogate>>>,
     generators: Mutex<HashMap<String, Arc<RecordGenerator>>>,
     networks: Mutex<HashMap<String, Arc<DopantNetwork>>>,
@@ -193,7 +193,9 @@ impl Study {
         files.into_iter().collect()
     }
 
-    pub(crate) fn library(&self) -> &Library {
+    /// What the study's points share.
+    #[must_use]
+    pub fn library(&self) -> &Library {
         &self.library
     }
 

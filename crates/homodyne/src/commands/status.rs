@@ -133,7 +133,7 @@ fn overview(name: &str, own: &[&Status], submission: Option<&Submission>, finish
     let units_per_s: f64 = running.map(|r| r.units_per_s).sum();
     // shards that have not begun are taken to be as large as the others
     let known = shards.iter().filter(|r| r.total > 0).count();
-    let total = if known == 0 { 0 } else { sum(|r| r.total) * shards.len() / known };
+    let total = (sum(|r| r.total) * shards.len()).checked_div(known).unwrap_or(0);
     let done = sum(|r| r.done);
     Overview {
         study: name.to_owned(),

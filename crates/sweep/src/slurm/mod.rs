@@ -114,9 +114,7 @@ impl Submission {
         let path = record_in(&self.command.output, &self.study);
         let fail = |reason: String| StoreError::Write { path: path.clone(), reason };
         let text = serde_json::to_string_pretty(self).map_err(|e| fail(e.to_string()))?;
-        let part = store::temporary(&path)?;
-        std::fs::write(&part, text).map_err(|e| fail(e.to_string()))?;
-        store::publish(part, &path)
+        store::write_whole(&path, text.as_bytes())
     }
 
     /// Path and text of the two scripts.
@@ -137,9 +135,11 @@ impl Submission {
         let folder = folder(&self.command.output, &self.study);
         let fail = |e: std::io::Error| StoreError::Write { path: folder.clone(), reason: e.to_string() };
         std::fs::create_dir_all(&folder).map_err(fail)?;
-        let [(shards_path, shards_text), (merge_path, merge_text)] = self.scripts();
-        std::fs::write(&shards_path, shards_text).map_err(fail)?;
-        std::fs::write(&merge_path, merge_text).map_err(fail)?;
+        let scripts = self.scripts();
+        for (path, text) in &scripts {
+            store::write_whole(path, text.as_bytes())?;
+        }
+        let [(shards_path, _), (merge_path, _)] = scripts;
         let most_tasks = queue::most_array_tasks()?;
         let arrays = arrays(shards, most_tasks);
         let mut ended = Vec::new();

@@ -87,6 +87,16 @@ pub fn write(results: &Results, path: &Path, overwrite: bool) -> Result<(), Swee
     Ok(writer.publish()?)
 }
 
+/// Writes a small file so that it is never seen half-written.
+///
+/// # Errors
+/// If it cannot be written; then what was there is left.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let part = temporary(path)?;
+    std::fs::write(&part, bytes).map_err(|e| StoreError::Write { path: path.to_owned(), reason: e.to_string() })?;
+    publish(part, path)
+}
+
 /// Syncs a complete temporary file and gives it its name.
 pub(crate) fn publish(part: tempfile::TempPath, path: &Path) -> Result<(), StoreError> {
     let fail = |reason: String| StoreError::Write { path: path.to_owned(), reason };
