@@ -16,6 +16,7 @@
 
 mod dopant_network;
 mod error;
+mod kinks;
 mod linear;
 mod polynomial;
 mod surrogate;
@@ -46,6 +47,12 @@ pub trait Device: Send + Sync + std::fmt::Debug {
 
     /// Exact gradient ∂I_k/∂w_m \[nA/V\], shape (K, M), where it is known.
     fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>>;
+
+    /// The same device, equal up to rounding, for parameters at most `reach_volt` from `centre_volt`, if it has a form that
+    /// is faster to evaluate there. Beyond that it is wrong.
+    fn near(&self, _centre_volt: &[f64], _reach_volt: &[f64]) -> Option<Box<dyn Device>> {
+        None
+    }
 
     /// Whether the output is an affine function of the parameters, so that its gradient is the same everywhere.
     fn is_affine(&self) -> bool {

@@ -6,8 +6,12 @@ use std::path::Path;
 use ndarray::{Array1, Array2, ArrayD, ArrayView2, ArrayViewMut2, Axis, Ix1, Ix2};
 use ndarray_npy::NpzReader;
 
+use crate::kinks::Kinks;
 use crate::linear::check_width;
 use crate::{Device, DeviceError};
+
+/// How many times slower the short rows of [`Kinks`] are, per weight, than the matrices of the whole network.
+const WORTH_IT: usize = 10;
 
 /// Non-linearity between layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,17 +62,17 @@ impl Activation {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Layer {
-    weight: Array2<f64>,
-    bias: Array1<f64>,
+pub(crate) struct Layer {
+    pub(crate) weight: Array2<f64>,
+    pub(crate) bias: Array1<f64>,
 }
 
 /// A feed-forward network from electrode voltages \[V\] to currents \[nA\], in double precision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NeuralSurrogate {
-    layers: Vec<Layer>,
+    pub(crate) layers: Vec<Layer>,
     activation: Activation,
-    output_scale_na: f64,
+    pub(crate) output_scale_na: f64,
     range_volt: (Vec<f64>, Vec<f64>),
 }
 
@@ -198,6 +202,14 @@ impl Device for NeuralSurrogate {
     fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {
         Some(self.range_volt.clone())
     }
+
+    fn near(&self, centre_volt: &[f64], reach_volt: &[f64]) -> Option<Box<dyn Device>> {
+        if self.activation != Activation::Relu || self.outputs() != 1 || centre_volt.len() != self.parameters() {
+            return None;
+        }
+        let weights: usize = self.layers.iter().map(|l| l.weight.len()).sum();
+        Some(Box::new(Kinks::of(self, centre_volt, reach_volt, weights / WORTH_IT)?))
+    }
 }
 
 #[cfg(test)]
@@ -227,6 +239,31 @@ mod tests {
         for activation in [Activation::Relu, Activation::Elu, Activation::Tanh, Activation::Sigmoid] {
             let device = NeuralSurrogate::from_npz(&path, activation).unwrap();
             crate::conformance::gradient_equals_differences(&device, &[0.31, -0.2, 0.5], 1e-8);
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    /// Within a box, the kinks alone give what the whole network gives, wherever the box lies and however wide it is.
+    #[test]
+    fn near_a_point_it_is_the_same_device() {
+        let path = temporary("near");
+        small_network(&path);
+        let device = NeuralSurrogate::from_npz(&path, Activation::Relu).unwrap();
+        for k in 0..50 {
+            let wave = |m: usize, j: usize| ((k * 31 + m * 7 + j * 3) as f64).sin();
+            let centre: Vec<f64> = (0..3).map(|m| wave(m, 0)).collect();
+            let reach = [0.0, 0.01 * f64::from(k as u32 + 1), 0.5];
+            let near = Kinks::of(&device, &centre, &reach, usize::MAX).unwrap();
+            let points = Array2::from_shape_fn((40, 3), |(n, m)| centre[m] + reach[m] * wave(m, n + 1));
+            let (whole, part) = (
+                crate::currents_na(&device, points.view()).unwrap(),
+                crate::currents_na(&near, points.view()).unwrap(),
+            );
+            for (a, b) in whole.iter().zip(&part) {
+                assert!((a - b).abs() < 1e-12, "{a} {b}");
+            }
+            let (whole, part) = (device.gradient(&centre).unwrap(), near.gradient(&centre).unwrap());
+            assert!((1..3).all(|m| (whole[[0, m]] - part[[0, m]]).abs() < 1e-10), "{whole} {part}");
         }
         std::fs::remove_file(&path).unwrap();
     }

@@ -1,0 +1,128 @@
+//! A ReLU network near a point: all that bends there.
+//!
+//! Over a small box of parameters most rectifiers are either always open or always shut. An open one is linear, a shut one
+//! is nothing; so only the few whose sign is not certain have to be computed one by one, and all else folds into one
+//! affine function of the displacements and of their outputs. Bounds come from interval arithmetic on those affine functions,
+//! so that a rectifier is left out only if it cannot bend anywhere in the box.
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+
+use crate::linear::check_width;
+use crate::surrogate::NeuralSurrogate;
+use crate::{Device, DeviceError};
+
+/// Width by which bounds are widened against rounding, relative to their size.
+const ROUNDING: f64 = 1e-12;
+
+/// A ReLU network near a point.
+#[derive(Clone, Debug)]
+pub(crate) struct Kinks {
+    centre_volt: Vec<f64>,
+    /// Parameters that move.
+    moving: Vec<usize>,
+    /// Rows of constants and of coefficients of the displacements and of the kinks before; the last one is the output.
+    rows: Vec<(f64, Vec<f64>)>,
+}
+
+impl Kinks {
+    /// Of `network`, whose rectifiers follow every layer but the last; none if it would take more
+    /// than `most` coefficients.
+    pub(crate) fn of(network: &NeuralSurrogate, centre_volt: &[f64], reach_volt: &[f64], most: usize) -> Option<Self> {
+        let moving: Vec<usize> = (0..centre_volt.len()).filter(|&m| reach_volt[m] > 0.0).collect();
+        let mut bounds: Vec<(f64, f64)> = moving.iter().map(|&m| (-reach_volt[m], reach_volt[m])).collect();
+        let mut rows: Vec<(f64, Vec<f64>)> = Vec::new();
+        // activations as affine functions: column 0 the constant, then displacements, then kinks
+        let mut activations = Array2::zeros((centre_volt.len(), 1 + moving.len()));
+        activations.column_mut(0).assign(&ndarray::aview1(centre_volt));
+        for (k, &m) in moving.iter().enumerate() {
+            activations[[m, 1 + k]] = 1.0;
+        }
+        let last = network.layers.len() - 1;
+        for layer in &network.layers[..last] {
+            let mut sums = layer.weight.dot(&activations);
+            let mut constants = sums.column_mut(0);
+            constants += &layer.bias;
+            let mut kinks = Vec::new();
+            for (unit, mut row) in sums.rows_mut().into_iter().enumerate() {
+                let (mut low, mut high) = (row[0], row[0]);
+                for (c, (a, b)) in row.iter().skip(1).zip(&bounds) {
+                    low += (c * a).min(c * b);
+                    high += (c * a).max(c * b);
+                }
+                let margin = ROUNDING * (low.abs() + high.abs());
+                if high + margin <= 0.0 {
+                    row.fill(0.0);
+                } else if low - margin < 0.0 {
+                    kinks.push((unit, high + margin));
+                }
+            }
+            let width = sums.ncols();
+            let mut next = Array2::zeros((sums.nrows(), width + kinks.len()));
+            next.slice_mut(ndarray::s![.., ..width]).assign(&sums);
+            for (k, (unit, high)) in kinks.into_iter().enumerate() {
+                rows.push((sums[[unit, 0]], sums.row(unit).iter().skip(1).copied().collect()));
+                next.row_mut(unit).fill(0.0);
+                next[[unit, width + k]] = 1.0;
+                bounds.push((0.0, high));
+            }
+            activations = next;
+            if rows.iter().map(|(_, c)| c.len()).sum::<usize>() > most {
+                return None;
+            }
+        }
+        let output = network.layers[last].weight.dot(&activations) * network.output_scale_na;
+        let constant = output[[0, 0]] + network.layers[last].bias[0] * network.output_scale_na;
+        rows.push((constant, output.row(0).iter().skip(1).copied().collect()));
+        Some(Self { centre_volt: centre_volt.to_vec(), moving, rows })
+    }
+}
+
+impl Device for Kinks {
+    fn parameters(&self) -> usize {
+        self.centre_volt.len()
+    }
+
+    fn evaluate(
+        &self,
+        parameters_volt: ArrayView2<f64>,
+        mut currents_na: ArrayViewMut2<f64>,
+    ) -> Result<(), DeviceError> {
+        check_width(self, &parameters_volt)?;
+        let kinks = self.rows.len() - 1;
+        let mut known = vec![0.0; self.moving.len() + kinks];
+        for (point, mut out) in parameters_volt.rows().into_iter().zip(currents_na.rows_mut()) {
+            for (x, &m) in known.iter_mut().zip(&self.moving) {
+                *x = point[m] - self.centre_volt[m];
+            }
+            for (k, (constant, coefficients)) in self.rows.iter().enumerate() {
+                let sum = constant + coefficients.iter().zip(&known).map(|(c, x)| c * x).sum::<f64>();
+                match known.get_mut(self.moving.len() + k) {
+                    Some(kink) => *kink = sum.max(0.0),
+                    None => out[0] = sum,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>> {
+        let moving = self.moving.len();
+        let displacements = self.moving.iter().map(|&m| parameters_volt[m] - self.centre_volt[m]);
+        let mut known: Vec<f64> = displacements.collect();
+        let mut slopes: Vec<Vec<f64>> =
+            (0..moving).map(|k| (0..moving).map(|j| f64::from(u8::from(j == k))).collect()).collect();
+        for (constant, coefficients) in &self.rows {
+            let sum = constant + coefficients.iter().zip(&known).map(|(c, x)| c * x).sum::<f64>();
+            let slope = |j: usize| coefficients.iter().zip(&slopes).map(|(c, s)| c * s[j]).sum::<f64>();
+            let open = if sum > 0.0 || known.len() + 1 == moving + self.rows.len() { 1.0 } else { 0.0 };
+            let row = (0..moving).map(|j| open * slope(j)).collect();
+            known.push(sum.max(0.0));
+            slopes.push(row);
+        }
+        let mut out = Array2::zeros((1, self.centre_volt.len()));
+        for (&m, slope) in self.moving.iter().zip(&slopes[slopes.len() - 1]) {
+            out[[0, m]] = *slope;
+        }
+        Some(out)
+    }
+}

@@ -1,0 +1,43 @@
+use std::path::PathBuf;
+
+use device::DeviceError;
+use estimators::EstimatorError;
+
+/// Why something cannot be trained.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainingError {
+    /// A setting that makes no sense.
+    #[error("{key}: found {found}: {allowed}")]
+    Setting {
+        /// Its dotted key in a scenario.
+        key: &'static str,
+        /// What was found.
+        found: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// A file of inputs and targets that cannot be read.
+    #[error("`{}`: {what}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, and what is wrong with it.
+        what: String,
+    },
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The estimator.
+    #[error(transparent)]
+    Estimator(#[from] EstimatorError),
+    /// The exact gradient was asked of a device that has none.
+    #[error("this device has no exact gradient: measure it")]
+    NoGradient,
+}
+
+impl TrainingError {
+    pub(crate) fn setting(key: &'static str, found: impl ToString, allowed: impl Into<String>) -> Self {
+        Self::Setting { key, found: found.to_string(), allowed: allowed.into() }
+    }
+}

@@ -1,0 +1,67 @@
+//! Training of a physical system by its own measured gradient, and the optimisers that it is compared with.
+//!
+//! A [`meter::Meter`] applies the input patterns of a task one after the other, as the instrument does it, and reads
+//! currents and their derivatives with respect to all controls; a [`loss::Loss`] makes one number of the currents and
+//! knows its derivatives; [`descent`] multiplies the two, steps, and repeats:
+//!
+//! ```text
+//! ∂E/∂w_m = Σ_p ∂E/∂I_p · g[p, m],   w ← w − η ∂E/∂w
+//! ```
+//!
+//! (Boon et al., Nat. Commun. 16, 10272 (2025), "B25", Fig. 4). Whatever an optimiser measures goes through a
+//! [`session::Session`], which counts the time that the instrument would have needed and the samples that it took, so that
+//! all of them are compared per second of measurement.
+
+pub mod cma_es;
+pub mod descent;
+mod error;
+pub mod genetic;
+pub mod loss;
+pub mod meter;
+pub mod session;
+pub mod simultaneous;
+pub mod task;
+pub mod update;
+
+pub use error::TrainingError;
+pub use loss::{Loss, LossValue};
+pub use meter::{Answer, Meter, Timing, Wiring};
+pub use session::{Limits, Session};
+pub use task::{Patterns, Threshold};
+pub use update::Update;
+
+use rand::Rng;
+
+/// How the controls are found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Optimiser {
+    /// Gradient descent with measured derivatives.
+    Descent(descent::Descent),
+    /// Simultaneous perturbation of the loss itself.
+    Simultaneous(simultaneous::Simultaneous),
+    /// A genetic algorithm.
+    Genetic(genetic::Genetic),
+    /// Covariance matrix adaptation.
+    CmaEs(cma_es::CmaEs),
+}
+
+impl Optimiser {
+    /// Whether it reads derivatives from the device, so that its meter needs a scheme.
+    #[must_use]
+    pub fn measures_gradient(&self) -> bool {
+        matches!(self, Self::Descent(d) if d.source == descent::GradientSource::Measured)
+    }
+
+    /// Trains until the loss is low enough or the session's time is spent.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated.
+    pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
+        match self {
+            Self::Descent(o) => o.train(session, rng),
+            Self::Simultaneous(o) => o.train(session, rng),
+            Self::Genetic(o) => o.train(session, rng),
+            Self::CmaEs(o) => o.train(session, rng),
+        }
+    }
+}

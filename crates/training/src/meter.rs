@@ -1,0 +1,512 @@
+//! What the instrument measures while all input patterns are applied one after the other: a current for each, and its
+//! derivatives with respect to all controls.
+//!
+//! A pass over the patterns is one waveform: each pattern is reached by a ramp and then held for one record of the
+//! estimator (or several, one after the other, where the estimator needs them). Noise is on every sample, and continuous
+//! over the pass where it is not longer than [`MOST_SAMPLES`]; passes have independent noise. What falls on the ramps is
+//! not read: the lock-in starts from rest after each. The current of a pattern is the mean over its records less the mean
+//! effect of the perturbation, to first order.
+
+use std::sync::Arc;
+
+use device::Device;
+use estimators::plan::Combination;
+use estimators::{Measurement, Scheme};
+use ndarray::{Array2, ArrayView1, ArrayView2};
+use noise::{CirculantScratch, NoiseModel, RecordGenerator, dot};
+use rand::Rng;
+
+use crate::error::TrainingError;
+
+/// Samples over which noise is continuous, at most; a longer pass is put together from stretches.
+pub const MOST_SAMPLES: usize = 1 << 18;
+
+/// Voltages for which a form of the device that holds only near them is not worth its making.
+const FEW_RUNS: usize = 32;
+
+/// Which of the device's parameters are inputs, and which are trained; counted from 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wiring {
+    /// Parameters that carry the inputs.
+    pub inputs: Vec<usize>,
+    /// Parameters that are trained.
+    pub controls: Vec<usize>,
+}
+
+impl Wiring {
+    /// Inputs as given, all other parameters as controls.
+    ///
+    /// # Errors
+    /// If an input is not a parameter, stands there twice, or nothing is left to be trained.
+    pub fn new(inputs: Vec<usize>, parameters: usize) -> Result<Self, TrainingError> {
+        let shown = || format!("{:?}", inputs.iter().map(|k| k + 1).collect::<Vec<_>>());
+        if inputs.iter().any(|k| *k >= parameters) {
+            return Err(TrainingError::setting(
+                "task.inputs",
+                shown(),
+                format!("must be parameters 1 to {parameters}"),
+            ));
+        }
+        if inputs.iter().enumerate().any(|(i, k)| inputs[..i].contains(k)) {
+            return Err(TrainingError::setting("task.inputs", shown(), "must be different parameters"));
+        }
+        let controls: Vec<usize> = (0..parameters).filter(|m| !inputs.contains(m)).collect();
+        if controls.is_empty() {
+            return Err(TrainingError::setting("task.inputs", shown(), "leaves no parameter to be trained"));
+        }
+        Ok(Self { inputs, controls })
+    }
+
+    /// All parameters \[V\].
+    fn join(&self, inputs_volt: ArrayView1<f64>, controls_volt: &[f64]) -> Vec<f64> {
+        let mut all = vec![0.0; self.inputs.len() + self.controls.len()];
+        for (k, x) in self.inputs.iter().zip(inputs_volt) {
+            all[*k] = *x;
+        }
+        for (m, w) in self.controls.iter().zip(controls_volt) {
+            all[*m] = *w;
+        }
+        all
+    }
+}
+
+/// How the device's answer to the perturbation is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answer {
+    /// At every sample.
+    #[default]
+    Sampled,
+    /// By its exact gradient at the operating point: an approximation, without the harmonics and mixing products that
+    /// its curvature makes. What it leaves out is of second order: ½ α² ∂²I/∂w² for each perturbation of amplitude α.
+    LinearResponse,
+}
+
+/// What a pass gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// Current of each pattern \[nA\].
+    pub currents_na: Vec<f64>,
+    /// Derivatives with respect to the controls \[nA/V\], shape (patterns, controls); empty where they were not measured.
+    pub gradient_na_per_volt: Array2<f64>,
+    /// Duration of the pass \[s\].
+    pub seconds: f64,
+    /// Samples that were taken of the output.
+    pub samples: u64,
+}
+
+/// Records of one pattern: what is added to the controls, and with which weights the output is read.
+#[derive(Debug)]
+struct PreparedRecord {
+    displacement_volt: Array2<f64>,
+    mean_displacement_volt: Vec<f64>,
+    weights: Vec<f64>,
+    parameter_of_channel: Vec<usize>,
+}
+
+/// A device, wired, with its noise and an instrument that reads it.
+#[derive(Debug)]
+pub struct Meter {
+    device: Arc<dyn Device>,
+    /// The roles of its parameters.
+    pub wiring: Wiring,
+    answer: Answer,
+    scheme: Option<Scheme>,
+    prepared: Vec<PreparedRecord>,
+    random_weights: Vec<f64>,
+    rate_hz: f64,
+    ramp_samples: usize,
+    hold_samples: usize,
+    gradient_noise: Option<Stretch>,
+    current_noise: Stretch,
+}
+
+/// Noise of some patterns one after the other.
+#[derive(Debug)]
+struct Stretch {
+    patterns: usize,
+    samples_of_pattern: usize,
+    generator: RecordGenerator,
+}
+
+impl Stretch {
+    fn new(noise: &NoiseModel, rate_hz: f64, samples_of_pattern: usize, most_patterns: usize) -> Self {
+        let patterns = (MOST_SAMPLES / samples_of_pattern).clamp(1, most_patterns.max(1));
+        let generator = RecordGenerator::new(noise, rate_hz, patterns * samples_of_pattern);
+        Self { patterns, samples_of_pattern, generator }
+    }
+}
+
+/// Timing of a pass.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timing {
+    /// Sampling rate \[Hz\].
+    pub rate_hz: f64,
+    /// Ramp to each pattern \[s\].
+    pub ramp_s: f64,
+    /// How long a pattern is held where only its current is read \[s\].
+    pub hold_s: f64,
+}
+
+impl Meter {
+    /// Prepares an instrument that measures derivatives by `scheme` (built for as many parameters as there are controls),
+    /// or no derivatives. Patterns come at most `patterns` at a time.
+    ///
+    /// # Errors
+    /// If times are not positive, the scheme is one of another number of parameters, or linear response is asked of a
+    /// device without exact gradient.
+    pub fn new(
+        device: Arc<dyn Device>,
+        wiring: Wiring,
+        scheme: Option<Scheme>,
+        answer: Answer,
+        noise: &NoiseModel,
+        timing: Timing,
+        patterns: usize,
+    ) -> Result<Self, TrainingError> {
+        let Timing { rate_hz, ramp_s, hold_s } = timing;
+        if !(0.0..=1e3).contains(&ramp_s) {
+            return Err(TrainingError::setting("task.ramp_s", ramp_s, "must be 0 to 1000"));
+        }
+        let hold_samples = (hold_s * rate_hz).round();
+        if !(1.0..=1e7).contains(&hold_samples) {
+            return Err(TrainingError::setting(
+                "task.pattern_s",
+                hold_s,
+                format!("must hold 1 to 10⁷ samples at {rate_hz} Hz"),
+            ));
+        }
+        if let Some(scheme) = &scheme {
+            assert_eq!(scheme.parameters(), wiring.controls.len(), "a scheme for the controls");
+        }
+        let middle = vec![0.0; device.parameters()];
+        if answer == Answer::LinearResponse && device.gradient(&middle).is_none() {
+            return Err(TrainingError::NoGradient);
+        }
+        let (ramp_samples, hold_samples) = ((ramp_s * rate_hz).round() as usize, hold_samples as usize);
+        let prepared = match &scheme {
+            Some(Scheme::Fixed(m)) => (0..m.records.len()).map(|r| prepare(m, r)).collect(),
+            _ => Vec::new(),
+        };
+        let random_weights = match &scheme {
+            Some(Scheme::Random(m)) => m.weights(),
+            _ => Vec::new(),
+        };
+        let gradient_noise =
+            scheme.as_ref().map(|s| Stretch::new(noise, rate_hz, ramp_samples + s.records() * s.samples(), patterns));
+        let current_noise = Stretch::new(noise, rate_hz, ramp_samples + hold_samples, patterns);
+        Ok(Self {
+            device,
+            wiring,
+            answer,
+            scheme,
+            prepared,
+            random_weights,
+            rate_hz,
+            ramp_samples,
+            hold_samples,
+            gradient_noise,
+            current_noise,
+        })
+    }
+
+    /// The device.
+    #[must_use]
+    pub fn device(&self) -> &dyn Device {
+        self.device.as_ref()
+    }
+
+    /// Duration of a pass over `patterns` that measures currents and derivatives \[s\], or currents alone if no scheme is
+    /// set.
+    #[must_use]
+    pub fn gradient_pass_s(&self, patterns: usize) -> f64 {
+        let stretch = self.gradient_noise.as_ref().unwrap_or(&self.current_noise);
+        (patterns * stretch.samples_of_pattern) as f64 / self.rate_hz
+    }
+
+    /// Duration of a pass over `patterns` that measures currents \[s\].
+    #[must_use]
+    pub fn current_pass_s(&self, patterns: usize) -> f64 {
+        (patterns * self.current_noise.samples_of_pattern) as f64 / self.rate_hz
+    }
+
+    fn rows(&self, inputs_volt: ArrayView2<f64>, controls_volt: &[f64]) -> Array2<f64> {
+        let rows: Vec<f64> = inputs_volt.rows().into_iter().flat_map(|x| self.wiring.join(x, controls_volt)).collect();
+        let width = self.wiring.inputs.len() + self.wiring.controls.len();
+        Array2::from_shape_vec((inputs_volt.nrows(), width), rows).expect("whole rows")
+    }
+
+    /// Currents without noise \[nA\], one for each pattern.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated.
+    pub fn true_currents_na(
+        &self,
+        inputs_volt: ArrayView2<f64>,
+        controls_volt: &[f64],
+    ) -> Result<Vec<f64>, TrainingError> {
+        Ok(device::currents_na(self.device.as_ref(), self.rows(inputs_volt, controls_volt).view())?)
+    }
+
+    /// Exact derivatives with respect to the controls \[nA/V\], shape (patterns, controls).
+    ///
+    /// # Errors
+    /// If the device has none.
+    pub fn true_gradient(
+        &self,
+        inputs_volt: ArrayView2<f64>,
+        controls_volt: &[f64],
+    ) -> Result<Array2<f64>, TrainingError> {
+        let mut out = Array2::zeros((inputs_volt.nrows(), self.wiring.controls.len()));
+        for (x, mut row) in inputs_volt.rows().into_iter().zip(out.rows_mut()) {
+            let all = self.device.gradient(&self.wiring.join(x, controls_volt)).ok_or(TrainingError::NoGradient)?;
+            row.iter_mut().zip(&self.wiring.controls).for_each(|(g, &m)| *g = all[[0, m]]);
+        }
+        Ok(out)
+    }
+
+    /// A pass that measures currents alone.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated.
+    pub fn currents<R: Rng + ?Sized>(
+        &self,
+        inputs_volt: ArrayView2<f64>,
+        controls_volt: &[f64],
+        rng: &mut R,
+    ) -> Result<Reading, TrainingError> {
+        let mut currents_na = self.true_currents_na(inputs_volt, controls_volt)?;
+        let mut noise = NoiseSource::new(&self.current_noise);
+        for current in &mut currents_na {
+            let record = noise.next(rng);
+            *current += mean(&record[self.ramp_samples..]);
+        }
+        Ok(self.reading(currents_na, Array2::zeros((0, 0)), &self.current_noise))
+    }
+
+    /// A pass that measures currents, and the derivatives with respect to all controls.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated.
+    ///
+    /// # Panics
+    /// If the meter was made without a scheme.
+    pub fn gradient<R: Rng + ?Sized>(
+        &self,
+        inputs_volt: ArrayView2<f64>,
+        controls_volt: &[f64],
+        rng: &mut R,
+    ) -> Result<Reading, TrainingError> {
+        let stretch = self.gradient_noise.as_ref().expect("a meter with a scheme");
+        let mut noise = NoiseSource::new(stretch);
+        let patterns = inputs_volt.nrows();
+        let mut gradient = Array2::zeros((patterns, self.wiring.controls.len()));
+        let mut currents_na = Vec::with_capacity(patterns);
+        let mut output = Vec::new();
+        for (p, x) in inputs_volt.rows().into_iter().enumerate() {
+            let at = self.wiring.join(x, controls_volt);
+            let noise_na = &noise.next(rng)[self.ramp_samples..];
+            let mut row = gradient.row_mut(p);
+            let row = row.as_slice_mut().expect("rows are contiguous");
+            let mut current = 0.0;
+            match self.scheme.as_ref().expect("a meter with a scheme") {
+                Scheme::Fixed(measurement) => {
+                    let mut displaced = Vec::with_capacity(self.prepared.len());
+                    for (record, noise_na) in self.prepared.iter().zip(noise_na.chunks_exact(measurement.samples)) {
+                        self.answer_to(&at, record.displacement_volt.view(), &mut output)?;
+                        output.iter_mut().zip(noise_na).for_each(|(y, n)| *y += n);
+                        let mut readings = vec![0.0; record.parameter_of_channel.len()];
+                        dot::project(&record.weights, &output, &mut readings);
+                        combine(measurement.combination, &record.parameter_of_channel, &readings, row);
+                        displaced.push(mean(&output));
+                    }
+                    let records = self.prepared.len() as f64;
+                    for (level, record) in displaced.iter().zip(&self.prepared) {
+                        current += (level - scalar(&*row, &record.mean_displacement_volt)) / records;
+                    }
+                }
+                Scheme::Random(measurement) => {
+                    let directions = measurement.draw(rng);
+                    let displacement = directed(measurement, &directions);
+                    self.answer_to(&at, displacement.view(), &mut output)?;
+                    output.iter_mut().zip(noise_na).for_each(|(y, n)| *y += n);
+                    let mut readings = vec![0.0; measurement.blocks.len()];
+                    dot::project(&self.random_weights, &output, &mut readings);
+                    measurement.combine(&readings, &directions, row);
+                    let mean_displacement: Vec<f64> =
+                        displacement.columns().into_iter().map(|c| c.sum() / c.len() as f64).collect();
+                    current = mean(&output) - scalar(&*row, &mean_displacement);
+                }
+            }
+            currents_na.push(current);
+        }
+        Ok(self.reading(currents_na, gradient, stretch))
+    }
+
+    fn reading(&self, currents_na: Vec<f64>, gradient_na_per_volt: Array2<f64>, stretch: &Stretch) -> Reading {
+        let samples = currents_na.len() * stretch.samples_of_pattern;
+        Reading { currents_na, gradient_na_per_volt, seconds: samples as f64 / self.rate_hz, samples: samples as u64 }
+    }
+
+    /// Output without noise \[nA\] while `displacement_volt` is added to the controls.
+    fn answer_to(
+        &self,
+        at: &[f64],
+        displacement_volt: ArrayView2<f64>,
+        output_na: &mut Vec<f64>,
+    ) -> Result<(), TrainingError> {
+        output_na.clear();
+        let controls = &self.wiring.controls;
+        if self.answer == Answer::LinearResponse {
+            let row = Array2::from_shape_vec((1, at.len()), at.to_vec()).expect("one row");
+            let level = device::currents_na(self.device.as_ref(), row.view())?[0];
+            let slopes = self.device.gradient(at).ok_or(TrainingError::NoGradient)?;
+            let displacements = displacement_volt.rows().into_iter();
+            output_na.extend(
+                displacements.map(|dw| level + dw.iter().zip(controls).map(|(x, &m)| x * slopes[[0, m]]).sum::<f64>()),
+            );
+            return Ok(());
+        }
+        // levels that are held are computed once
+        let mut distinct: Vec<f64> = Vec::with_capacity(displacement_volt.nrows() * at.len());
+        let mut run_of_sample = Vec::with_capacity(displacement_volt.nrows());
+        let mut reach = vec![0.0_f64; at.len()];
+        let mut runs = 0_usize;
+        for (n, dw) in displacement_volt.rows().into_iter().enumerate() {
+            if n == 0 || dw != displacement_volt.row(n - 1) {
+                let start = distinct.len();
+                distinct.extend_from_slice(at);
+                for (x, &m) in dw.iter().zip(controls) {
+                    distinct[start + m] += x;
+                    reach[m] = reach[m].max(x.abs());
+                }
+                runs += 1;
+            }
+            run_of_sample.push(runs - 1);
+        }
+        let rows = Array2::from_shape_vec((runs, at.len()), distinct).expect("whole rows");
+        let near = if runs > FEW_RUNS { self.device.near(at, &reach) } else { None };
+        let currents = device::currents_na(near.as_deref().unwrap_or(self.device.as_ref()), rows.view())?;
+        output_na.extend(run_of_sample.into_iter().map(|run| currents[run]));
+        Ok(())
+    }
+
+    /// The output sample by sample \[nA\] while the patterns are applied with ramps between them and no perturbation, as an
+    /// oscilloscope shows it; time starts with the ramp to the first pattern, from the last.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated.
+    pub fn waveform<R: Rng + ?Sized>(
+        &self,
+        inputs_volt: ArrayView2<f64>,
+        controls_volt: &[f64],
+        rng: &mut R,
+    ) -> Result<Vec<f64>, TrainingError> {
+        let patterns = inputs_volt.nrows();
+        let rows = self.rows(inputs_volt, controls_volt);
+        let (ramp, hold) = (self.ramp_samples, self.hold_samples);
+        let mut steps = Vec::new();
+        for p in 0..patterns {
+            let (from, to) = (rows.row((p + patterns - 1) % patterns), rows.row(p));
+            for n in 0..ramp {
+                let done = (n + 1) as f64 / (ramp + 1) as f64;
+                steps.extend(from.iter().zip(to).map(|(a, b)| a + done * (b - a)));
+            }
+            steps.extend(to.iter());
+        }
+        let steps = Array2::from_shape_vec((patterns * (ramp + 1), rows.ncols()), steps).expect("whole rows");
+        let currents = device::currents_na(self.device.as_ref(), steps.view())?;
+        let mut output = Vec::with_capacity(patterns * (ramp + hold));
+        for of_pattern in currents.chunks_exact(ramp + 1) {
+            output.extend_from_slice(&of_pattern[..ramp]);
+            output.extend(std::iter::repeat_n(of_pattern[ramp], hold));
+        }
+        let mut noise = NoiseSource::new(&self.current_noise);
+        for record in output.chunks_exact_mut(ramp + hold) {
+            record.iter_mut().zip(noise.next(rng)).for_each(|(y, n)| *y += n);
+        }
+        Ok(output)
+    }
+}
+
+fn mean(x: &[f64]) -> f64 {
+    x.iter().sum::<f64>() / x.len() as f64
+}
+
+fn scalar(a: impl AsRef<[f64]>, b: &[f64]) -> f64 {
+    a.as_ref().iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn prepare(measurement: &Measurement, record: usize) -> PreparedRecord {
+    let displacement_volt = measurement.perturbation_volt(record, 0.0);
+    let mean_displacement_volt = displacement_volt.columns().into_iter().map(|c| c.sum() / c.len() as f64).collect();
+    PreparedRecord {
+        mean_displacement_volt,
+        weights: measurement.weights(record),
+        parameter_of_channel: measurement.records[record].parameter_of_channel.clone(),
+        displacement_volt,
+    }
+}
+
+fn combine(combination: Combination, parameter_of_channel: &[usize], readings: &[f64], gradient: &mut [f64]) {
+    match combination {
+        Combination::Linear => {
+            for (&m, reading) in parameter_of_channel.iter().zip(readings) {
+                gradient[m] = *reading;
+            }
+        }
+        Combination::Amplitude => {
+            for (parameters, xy) in parameter_of_channel.chunks_exact(2).zip(readings.chunks_exact(2)) {
+                let sign = if xy[0] >= 0.0 { 1.0 } else { -1.0 };
+                gradient[parameters[0]] = sign * xy[0].hypot(xy[1]);
+            }
+        }
+    }
+}
+
+/// What drawn directions add to the controls, sample by sample.
+fn directed(measurement: &estimators::random::RandomMeasurement, directions: &[f64]) -> Array2<f64> {
+    let parameters = measurement.parameters();
+    let mut out = Array2::zeros((measurement.samples, parameters));
+    let mut next = 0;
+    let mut held = vec![0.0; parameters];
+    for (channel, direction) in measurement.blocks.iter().zip(directions.chunks_exact(parameters)) {
+        for (window, level) in channel.windows.iter().zip(&measurement.levels) {
+            held = direction.iter().zip(&measurement.step_volt).map(|(d, c)| level * c * d).collect();
+            for n in window.start..window.start + window.length {
+                out.row_mut(n).assign(&ArrayView1::from(&held[..]));
+            }
+            next = window.start + window.length;
+        }
+    }
+    for n in next..measurement.samples {
+        out.row_mut(n).assign(&ArrayView1::from(&held[..]));
+    }
+    out
+}
+
+/// Noise, pattern by pattern.
+struct NoiseSource<'s> {
+    stretch: &'s Stretch,
+    scratch: CirculantScratch,
+    record: Vec<f64>,
+    used: usize,
+}
+
+impl<'s> NoiseSource<'s> {
+    fn new(stretch: &'s Stretch) -> Self {
+        Self { stretch, scratch: CirculantScratch::default(), record: Vec::new(), used: stretch.patterns }
+    }
+
+    /// The samples of the next pattern \[nA\], its ramp first.
+    fn next<R: Rng + ?Sized>(&mut self, rng: &mut R) -> &[f64] {
+        let length = self.stretch.samples_of_pattern;
+        if self.used == self.stretch.patterns {
+            self.record.clear();
+            self.record.resize(self.stretch.patterns * length, 0.0);
+            self.stretch.generator.add_to(rng, &mut self.scratch, &mut self.record);
+            self.used = 0;
+        }
+        self.used += 1;
+        &self.record[(self.used - 1) * length..self.used * length]
+    }
+}

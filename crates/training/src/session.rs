@@ -1,0 +1,171 @@
+//! What has been measured so far, how long it took, and what was best.
+
+use rand::{Rng, RngExt};
+
+use crate::error::TrainingError;
+use crate::loss::Loss;
+use crate::meter::{Meter, Reading};
+use crate::task::Patterns;
+
+/// When training ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Measured loss below which it has succeeded.
+    pub stop_below: f64,
+    /// Time that all measurements together may take \[s\]; the last one may exceed it.
+    pub budget_s: f64,
+    /// Iterations after which an attempt is given up, and begun anew elsewhere.
+    pub max_iterations: usize,
+}
+
+/// A measured loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry {
+    /// Attempt, from 0.
+    pub attempt: usize,
+    /// Measurement time at its end, since the beginning \[s\].
+    pub time_s: f64,
+    /// The loss.
+    pub loss: f64,
+}
+
+/// A training run: a meter, a task, and the account of what was measured.
+#[derive(Debug)]
+pub struct Session<'m> {
+    /// The meter.
+    pub meter: &'m Meter,
+    /// What is to be learned.
+    pub patterns: &'m Patterns,
+    /// The loss.
+    pub loss: Loss,
+    /// When it ends.
+    pub limits: Limits,
+    /// Lowest and highest voltage of each control \[V\].
+    pub range_volt: &'m [(f64, f64)],
+    /// Time of all measurements \[s\].
+    pub seconds: f64,
+    /// Samples of all measurements.
+    pub samples: u64,
+    /// Attempts that were begun.
+    pub attempts: usize,
+    /// Measured losses, one for each iteration (of a descent) or generation.
+    pub history: Vec<Entry>,
+    best_loss: f64,
+    best_controls_volt: Vec<f64>,
+}
+
+impl<'m> Session<'m> {
+    /// Nothing measured yet.
+    #[must_use]
+    pub fn new(
+        meter: &'m Meter,
+        patterns: &'m Patterns,
+        loss: Loss,
+        limits: Limits,
+        range_volt: &'m [(f64, f64)],
+    ) -> Self {
+        Self {
+            meter,
+            patterns,
+            loss,
+            limits,
+            range_volt,
+            seconds: 0.0,
+            samples: 0,
+            attempts: 0,
+            history: Vec::new(),
+            best_loss: f64::INFINITY,
+            best_controls_volt: Vec::new(),
+        }
+    }
+
+    /// Begins an attempt at random controls, evenly within their ranges.
+    pub fn begin_attempt<R: Rng + ?Sized>(&mut self, rng: &mut R) -> Vec<f64> {
+        self.attempts += 1;
+        self.random_controls(rng)
+    }
+
+    /// Random controls, evenly within their ranges.
+    pub fn random_controls<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
+        self.range_volt.iter().map(|(low, high)| low + (high - low) * rng.random::<f64>()).collect()
+    }
+
+    /// Whether the loss has come below the limit.
+    #[must_use]
+    pub fn has_succeeded(&self) -> bool {
+        self.best_loss < self.limits.stop_below
+    }
+
+    /// Whether the time is spent or the goal is reached.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.has_succeeded() || self.seconds >= self.limits.budget_s
+    }
+
+    /// Lowest loss measured, and the controls that had it \[V\].
+    #[must_use]
+    pub fn best(&self) -> (f64, &[f64]) {
+        (self.best_loss, &self.best_controls_volt)
+    }
+
+    /// Writes a measured loss into the history.
+    pub fn note(&mut self, loss: f64) {
+        self.history.push(Entry { attempt: self.attempts.saturating_sub(1), time_s: self.seconds, loss });
+    }
+
+    fn account(&mut self, reading: &Reading, controls_volt: &[f64]) -> crate::LossValue {
+        self.seconds += reading.seconds;
+        self.samples += reading.samples;
+        let loss = self.loss.of(&reading.currents_na, &self.patterns.targets);
+        if loss.value < self.best_loss || self.best_controls_volt.is_empty() {
+            self.best_loss = loss.value;
+            self.best_controls_volt = controls_volt.to_vec();
+        }
+        loss
+    }
+
+    /// Measures the loss by a pass over all patterns.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated.
+    pub fn measure_loss<R: Rng + ?Sized>(&mut self, controls_volt: &[f64], rng: &mut R) -> Result<f64, TrainingError> {
+        let reading = self.meter.currents(self.patterns.inputs_volt.view(), controls_volt, rng)?;
+        Ok(self.account(&reading, controls_volt).value)
+    }
+
+    /// Measures the loss and its gradient \[1/V\] by a pass over all patterns.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated.
+    pub fn measure_gradient<R: Rng + ?Sized>(
+        &mut self,
+        controls_volt: &[f64],
+        rng: &mut R,
+    ) -> Result<(f64, Vec<f64>), TrainingError> {
+        let reading = self.meter.gradient(self.patterns.inputs_volt.view(), controls_volt, rng)?;
+        let loss = self.account(&reading, controls_volt);
+        Ok((loss.value, chain(&loss.derivative_per_na, &reading.gradient_na_per_volt)))
+    }
+
+    /// Measures the loss by a pass over all patterns, and takes the device's exact derivatives, for which no time is
+    /// counted: what no instrument can do, the bound for all that measure them.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated, or has no exact gradient.
+    pub fn exact_gradient<R: Rng + ?Sized>(
+        &mut self,
+        controls_volt: &[f64],
+        rng: &mut R,
+    ) -> Result<(f64, Vec<f64>), TrainingError> {
+        let inputs = self.patterns.inputs_volt.view();
+        let reading = self.meter.currents(inputs, controls_volt, rng)?;
+        let loss = self.account(&reading, controls_volt);
+        let gradient = self.meter.true_gradient(inputs, controls_volt)?;
+        Ok((loss.value, chain(&loss.derivative_per_na, &gradient)))
+    }
+}
+
+/// ∂E/∂w = Σ_p ∂E/∂I_p ∂I_p/∂w.
+fn chain(derivative_per_na: &[f64], gradient_na_per_volt: &ndarray::Array2<f64>) -> Vec<f64> {
+    ndarray::aview1(derivative_per_na).dot(gradient_na_per_volt).to_vec()
+}
