@@ -95,6 +95,9 @@ pub enum PointError {
     /// Its experiment failed.
     #[error(transparent)]
     Estimator(#[from] estimators::EstimatorError),
+    /// Its training failed.
+    #[error(transparent)]
+    Training(#[from] training::TrainingError),
 }
 
 /// Anything that stops a sweep.

@@ -53,6 +53,8 @@ pub mod status;
 pub mod stop;
 pub mod store;
 pub mod study;
+mod training_point;
+pub mod training_sections;
 mod work;
 
 pub use document::Document;

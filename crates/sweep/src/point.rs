@@ -24,6 +24,7 @@ use crate::scenario::{
     RouteChoice, Scenario, SidesChoice, StudyKind,
 };
 use crate::study::{Library, table_at};
+use crate::training_point::TrainingPoint;
 
 /// Longest record whose noise colour is folded into the weights.
 const LONGEST_FOLDED: usize = 16_384;
@@ -43,9 +44,10 @@ pub struct Point {
     pub scheme: Option<Scheme>,
     instrument: Instrument,
     hge: Option<Hge>,
+    pub(crate) training: Option<TrainingPoint>,
 }
 
-fn from_estimator(error: EstimatorError) -> KeyError {
+pub(crate) fn from_estimator(error: EstimatorError) -> KeyError {
     match error {
         EstimatorError::Setting { key, found, allowed } => KeyError::new(key, format!("found {found}: {allowed}")),
         EstimatorError::Device(e) => from_device(e),
@@ -54,7 +56,7 @@ fn from_estimator(error: EstimatorError) -> KeyError {
     }
 }
 
-fn from_device(error: DeviceError) -> KeyError {
+pub(crate) fn from_device(error: DeviceError) -> KeyError {
     match error {
         DeviceError::Description { name, what } => KeyError::new(format!("device.{name}"), what),
         DeviceError::WrongParameters { expected, found } => KeyError::new(
@@ -103,6 +105,7 @@ impl Point {
             let built = build_scheme(estimator, hge.as_ref(), rate_hz, device.parameters());
             scheme = Some(built.map_err(from_estimator)?);
         }
+        let mut training = None;
         match scenario.study.kind {
             StudyKind::Error => {
                 let linear = noise.is_gaussian() && instrument.adc.is_none();
@@ -114,8 +117,11 @@ impl Point {
             StudyKind::Response => check_response(&scenario, device.as_deref())?,
             StudyKind::Spectrum => check_spectrum(&scenario)?,
             StudyKind::Logic => check_logic(&scenario, device.as_deref())?,
+            StudyKind::Training => {
+                training = device.as_ref().map(|d| TrainingPoint::build(&scenario, d, &noise, folder)).transpose()?;
+            }
         }
-        Ok(Self { scenario, device, operating_point_volt, noise, scheme, instrument, hge })
+        Ok(Self { scenario, device, operating_point_volt, noise, scheme, instrument, hge, training })
     }
 
     /// The device of a scenario's tree, whatever else stands in it.
@@ -334,7 +340,7 @@ fn filter(section: &FilterSection) -> FilterSettings {
     }
 }
 
-fn build_hge(section: &HgeEstimator, rate_hz: f64, parameters: usize) -> Result<Hge, KeyError> {
+pub(crate) fn build_hge(section: &HgeEstimator, rate_hz: f64, parameters: usize) -> Result<Hge, KeyError> {
     let (frequencies_hz, ladder_phases) = match &section.frequencies_hz {
         Frequencies::Ladder(l) if section.quadrature => Hge::quadrature_ladder(l.top, l.spacing, parameters),
         Frequencies::Ladder(l) => Hge::ladder(l.top, l.spacing, parameters),
@@ -367,7 +373,7 @@ fn build_hge(section: &HgeEstimator, rate_hz: f64, parameters: usize) -> Result<
     })
 }
 
-fn build_scheme(
+pub(crate) fn build_scheme(
     estimator: &EstimatorSection,
     hge: Option<&Hge>,
     rate_hz: f64,

@@ -27,6 +27,7 @@ use crate::work::errors::Errors;
 use crate::work::logic::Logic;
 use crate::work::response::Response;
 use crate::work::spectrum::NoiseSpectrum;
+use crate::work::training::Training;
 
 /// Told how far a run has come.
 pub trait Progress: Sync {
@@ -107,6 +108,10 @@ macro_rules! with_work {
             }
             StudyKind::Logic => {
                 let $work = Logic($study);
+                $body
+            }
+            StudyKind::Training => {
+                let $work = Training($study);
                 $body
             }
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::document::KeyError;
+use crate::training_sections::{TaskSection, TrainingSection};
 
 /// What is computed at each point of the sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +25,8 @@ pub enum StudyKind {
     Spectrum,
     /// Output currents for the four combinations of two logic inputs: which Boolean gates occur, how nonlinear they are.
     Logic,
+    /// Training of the device on a task: one run for each repetition.
+    Training,
 }
 
 /// By which of three equivalent routes trials are computed.
@@ -811,6 +814,12 @@ pub struct Scenario {
     /// Logic inputs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logic: Option<LogicSection>,
+    /// What is to be learned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskSection>,
+    /// How it is learned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training: Option<TrainingSection>,
     /// Figure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub figure: Option<FigureSection>,
@@ -847,10 +856,22 @@ fn relax(tree: &mut serde_json::Value) {
 }
 
 /// Top-level tables of a scenario.
-const SECTIONS: [&str; 10] =
-    ["study", "device", "noise", "sampling", "estimator", "response", "spectrum", "logic", "figure", "sweep"];
+const SECTIONS: [&str; 12] = [
+    "study",
+    "device",
+    "noise",
+    "sampling",
+    "estimator",
+    "response",
+    "spectrum",
+    "logic",
+    "task",
+    "training",
+    "figure",
+    "sweep",
+];
 
-fn section<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, KeyError> {
+pub(crate) fn section<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, KeyError> {
     serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();
         let key = if path == "." { at.to_owned() } else { format!("{at}.{path}") };
@@ -858,7 +879,7 @@ fn section<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, KeyError> {
     })
 }
 
-fn kind_of(value: Value, at: &str, allowed: &[&str]) -> Result<(String, Value), KeyError> {
+pub(crate) fn kind_of(value: Value, at: &str, allowed: &[&str]) -> Result<(String, Value), KeyError> {
     let Value::Table(mut table) = value else {
         return Err(KeyError::new(at, format!("found a {}, must be a table", value.type_str())));
     };
@@ -1004,6 +1025,8 @@ impl Scenario {
             response: get("response").map(|v| section(v, "response")).transpose()?,
             spectrum: get("spectrum").map(|v| section(v, "spectrum")).transpose()?,
             logic: get("logic").map(|v| section(v, "logic")).transpose()?,
+            task: get("task").map(|v| TaskSection::parse(v, "task")).transpose()?,
+            training: get("training").map(|v| TrainingSection::parse(v, "training")).transpose()?,
             figure: get("figure").map(|v| section(v, "figure")).transpose()?,
             sweep: None,
             study,
@@ -1013,6 +1036,10 @@ impl Scenario {
             StudyKind::Response => (&["device", "response"], &[scenario.device.is_some(), scenario.response.is_some()]),
             StudyKind::Spectrum => (&["spectrum"], &[scenario.spectrum.is_some()]),
             StudyKind::Logic => (&["device", "logic"], &[scenario.device.is_some(), scenario.logic.is_some()]),
+            StudyKind::Training => (
+                &["device", "task", "training"],
+                &[scenario.device.is_some(), scenario.task.is_some(), scenario.training.is_some()],
+            ),
         };
         match needed.iter().zip(present).find(|(_, present)| !**present) {
             Some((name, _)) => Err(missing(name)),

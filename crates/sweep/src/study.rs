@@ -261,6 +261,7 @@ fn check_common_coordinates(first: &Scenario, axes: &[Axis]) -> Result<(), KeyEr
     let shared: &[&str] = match first.study.kind {
         StudyKind::Response => &["response", "response.from_volt", "response.to_volt", "response.points"],
         StudyKind::Spectrum => &["spectrum", "spectrum.segment_s", "sampling", "sampling.rate_hz"],
+        StudyKind::Training => &["training", "training.budget_s", "training.max_iterations"],
         StudyKind::Error | StudyKind::Logic => &[],
     };
     match axes.iter().flat_map(|a| &a.keys).find(|k| shared.contains(&k.path.as_str())) {

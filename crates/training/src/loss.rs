@@ -73,6 +73,19 @@ impl Loss {
         Err(TrainingError::setting(key, found, "must be a positive number"))
     }
 
+    /// Where all `targets` are of one class: the current on whose right side they shall be \[nA\].
+    #[must_use]
+    pub fn single_class_threshold_na(&self, targets: &[f64]) -> Option<f64> {
+        match *self {
+            Self::CorrelationOverSeparation { threshold_na, .. }
+                if targets.iter().all(|t| is_one(*t) == is_one(targets[0])) =>
+            {
+                Some(threshold_na)
+            }
+            _ => None,
+        }
+    }
+
     /// The loss of `currents_na`, one for each pattern, whose targets are `targets` (classes 0 and 1, or nA for
     /// [`Loss::MeanSquare`]).
     ///

@@ -215,6 +215,12 @@ impl Meter {
         self.device.as_ref()
     }
 
+    /// Samples of a pattern, with its ramp, in a pass that measures currents.
+    #[must_use]
+    pub fn samples_of_pattern(&self) -> usize {
+        self.current_noise.samples_of_pattern
+    }
+
     /// Duration of a pass over `patterns` that measures currents and derivatives \[s\], or currents alone if no scheme is
     /// set.
     #[must_use]

@@ -18,6 +18,14 @@ pub struct Patterns {
     pub targets: Vec<f64>,
 }
 
+impl Patterns {
+    /// Whether all targets mean the same class.
+    #[must_use]
+    pub fn is_of_one_class(&self) -> bool {
+        self.targets.iter().all(|t| is_one(*t) == is_one(self.targets[0]))
+    }
+}
+
 /// Names of two-input truth tables that have one, and their outputs for the inputs 00, 01, 10, 11.
 const NAMED: [(&str, &str); 8] = [
     ("FALSE", "0000"),
@@ -157,6 +165,13 @@ impl Threshold {
             k => 0.5 * (at(k - 1) + at(k)),
         };
         Self { current_na, accuracy: best.0 as f64 / order.len() as f64 }
+    }
+
+    /// One that is given.
+    #[must_use]
+    pub fn at(current_na: f64, currents_na: &[f64], targets: &[f64]) -> Self {
+        let threshold = Self { current_na, accuracy: f64::NAN };
+        Self { accuracy: threshold.accuracy_on(currents_na, targets), ..threshold }
     }
 
     /// Part of other patterns that lies on the right side.

@@ -16,6 +16,7 @@ pub(crate) mod errors;
 pub(crate) mod logic;
 pub(crate) mod response;
 pub(crate) mod spectrum;
+pub(crate) mod training;
 
 /// Numbers and words that are saved together.
 #[derive(Clone, Debug, Default, PartialEq)]

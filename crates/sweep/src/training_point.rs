@@ -1,0 +1,243 @@
+//! A point of a training study: the task, the meter that measures it, and what finds the controls.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use device::Device;
+use noise::NoiseModel;
+use training::cma_es::CmaEs;
+use training::descent::{Descent, GradientSource};
+use training::genetic::Genetic;
+use training::simultaneous::Simultaneous;
+use training::{Answer, Limits, Loss, Meter, Optimiser, Patterns, Timing, TrainingError, Update, Wiring, task};
+
+use crate::document::KeyError;
+use crate::point::{build_hge, build_scheme, from_device, from_estimator};
+use crate::scenario::{EstimatorSection, InstrumentSection, Scenario};
+use crate::seed::{self, Purpose};
+use crate::training_sections::{
+    AnswerChoice, BallTask, GradientChoice, LossSection, OptimiserSection, RangeChoice, TaskSection, TrainingSection,
+    UpdateChoice,
+};
+
+/// Everything that a training run needs.
+#[derive(Debug)]
+pub(crate) struct TrainingPoint {
+    pub(crate) meter: Meter,
+    pub(crate) training: Patterns,
+    pub(crate) test: Patterns,
+    pub(crate) loss: Loss,
+    pub(crate) limits: Limits,
+    pub(crate) range_volt: Vec<(f64, f64)>,
+    pub(crate) optimiser: Optimiser,
+}
+
+/// Most patterns of a task.
+const MOST_PATTERNS: usize = 100_000;
+
+fn from_training(error: TrainingError) -> KeyError {
+    match error {
+        TrainingError::Setting { key, found, allowed } => KeyError::new(key, format!("found {found}: {allowed}")),
+        TrainingError::File { .. } => KeyError::new("task.file", error.to_string()),
+        TrainingError::Device(e) => from_device(e),
+        TrainingError::Estimator(e) => from_estimator(e),
+        other => KeyError::new("training", other.to_string()),
+    }
+}
+
+impl TrainingPoint {
+    /// Builds and checks it.
+    pub(crate) fn build(
+        scenario: &Scenario,
+        device: &Arc<dyn Device>,
+        noise: &NoiseModel,
+        folder: &Path,
+    ) -> Result<Self, KeyError> {
+        let (Some(task), Some(section)) = (&scenario.task, &scenario.training) else {
+            return Err(KeyError::new("", "the tables `[task]` and `[training]` are needed"));
+        };
+        if device.outputs() != 1 {
+            let message = format!("has {} outputs: training reads one", device.outputs());
+            return Err(KeyError::new("device", message));
+        }
+        let (inputs, hold_s, ramp_s) = match task {
+            TaskSection::TruthTable(t) => (&t.inputs, t.hold_s, t.ramp_s),
+            TaskSection::Ball(t) => (&t.inputs, t.hold_s, t.ramp_s),
+            TaskSection::Csv(t) => (&t.inputs, t.hold_s, t.ramp_s),
+        };
+        let parameters = device.parameters();
+        if inputs.is_empty() || inputs.iter().any(|k| *k == 0 || *k > parameters) {
+            let message = format!("found {inputs:?}: must be parameters from 1 to {parameters}");
+            return Err(KeyError::new("task.inputs", message));
+        }
+        let wiring = Wiring::new(inputs.iter().map(|k| k - 1).collect(), parameters).map_err(from_training)?;
+        let (training, test) = patterns(task, folder)?;
+        let range_volt = ranges(section, &wiring, device.as_ref())?;
+        let optimiser = optimiser(section)?;
+        let rate_hz = scenario.sampling.rate_hz;
+        let scheme = match (&scenario.estimator, optimiser.measures_gradient()) {
+            (_, false) => None,
+            (None, true) => {
+                let message = "the table `[estimator]` is missing: it measures the gradient of the descent";
+                return Err(KeyError::new("", message));
+            }
+            (Some(estimator), true) => {
+                if *estimator.instrument() != InstrumentSection::default() {
+                    let message = "training takes an ideal instrument: leave it out";
+                    return Err(KeyError::new("estimator.instrument", message));
+                }
+                let controls = wiring.controls.len();
+                let hge = match estimator {
+                    EstimatorSection::Hge(h) => Some(build_hge(h, rate_hz, controls)?),
+                    _ => None,
+                };
+                Some(build_scheme(estimator, hge.as_ref(), rate_hz, controls).map_err(from_estimator)?)
+            }
+        };
+        let answer = match section.answer {
+            AnswerChoice::Sampled => Answer::Sampled,
+            AnswerChoice::LinearResponse => Answer::LinearResponse,
+        };
+        let timing = Timing { rate_hz, ramp_s, hold_s };
+        let most = training.targets.len().max(test.targets.len());
+        let meter =
+            Meter::new(Arc::clone(device), wiring, scheme, answer, noise, timing, most).map_err(from_training)?;
+        let loss = loss(&section.loss, &training)?;
+        Ok(Self { meter, training, test, loss, limits: limits(section)?, range_volt, optimiser })
+    }
+}
+
+fn patterns(task: &TaskSection, folder: &Path) -> Result<(Patterns, Patterns), KeyError> {
+    match task {
+        TaskSection::TruthTable(t) => {
+            if t.inputs.len() != 2 {
+                let message = format!("found {:?}: a truth table has two inputs", t.inputs);
+                return Err(KeyError::new("task.inputs", message));
+            }
+            let table = task::truth_table(&t.gate, t.low_volt, t.high_volt).map_err(from_training)?;
+            Ok((table.clone(), table))
+        }
+        TaskSection::Ball(t) => {
+            for (key, points) in [("task.training_points", t.training_points), ("task.test_points", t.test_points)] {
+                if !(2..=MOST_PATTERNS).contains(&points) {
+                    return Err(KeyError::new(key, format!("found {points}: must be 2 to {MOST_PATTERNS}")));
+                }
+            }
+            let mut rng = seed::stream(t.seed, Purpose::Task);
+            let mut draw = |points: usize| ball(t, points, &mut rng);
+            Ok((draw(t.training_points)?, draw(t.test_points)?))
+        }
+        TaskSection::Csv(t) => {
+            let read = |file: &Path| {
+                let read = task::from_csv(&folder.join(file), t.inputs.len()).map_err(from_training)?;
+                match read.targets.len() {
+                    n if n > MOST_PATTERNS => {
+                        Err(KeyError::new("task.file", format!("holds {n} patterns: {MOST_PATTERNS} are allowed")))
+                    }
+                    _ => Ok(read),
+                }
+            };
+            let training = read(&t.file)?;
+            let test = t.test_file.as_deref().map_or_else(|| Ok(training.clone()), read)?;
+            Ok((training, test))
+        }
+    }
+}
+
+fn ball(t: &BallTask, points: usize, rng: &mut rand_pcg::Pcg64) -> Result<Patterns, KeyError> {
+    if t.low_volt >= t.high_volt {
+        let message = format!("found {}: must lie above low_volt ({})", t.high_volt, t.low_volt);
+        return Err(KeyError::new("task.high_volt", message));
+    }
+    let range_volt = [t.low_volt, t.high_volt];
+    task::ball(t.inputs.len(), points, t.inner_radius, t.gap, range_volt, rng).map_err(from_training)
+}
+
+fn ranges(section: &TrainingSection, wiring: &Wiring, device: &dyn Device) -> Result<Vec<(f64, f64)>, KeyError> {
+    let controls = wiring.controls.len();
+    let key = "training.range_volt";
+    let ranges: Vec<(f64, f64)> = match (&section.range_volt, device.range_volt()) {
+        (Some(RangeChoice::All([low, high])), _) => vec![(*low, *high); controls],
+        (Some(RangeChoice::Each(each)), _) if each.len() == controls => each.iter().map(|r| (r[0], r[1])).collect(),
+        (Some(RangeChoice::Each(each)), _) => {
+            let message = format!("found {} ranges: there are {controls} controls", each.len());
+            return Err(KeyError::new(key, message));
+        }
+        (None, Some((low, high))) => wiring.controls.iter().map(|&m| (low[m], high[m])).collect(),
+        (None, None) => return Err(KeyError::new(key, "is missing: this device has no ranges of its own")),
+    };
+    match ranges.iter().find(|(low, high)| low >= high) {
+        Some((low, high)) => {
+            Err(KeyError::new(key, format!("found [{low}, {high}]: must be two voltages, the lower one first")))
+        }
+        None => Ok(ranges),
+    }
+}
+
+fn positive(key: &'static str, x: f64) -> Result<f64, KeyError> {
+    if x > 0.0 { Ok(x) } else { Err(KeyError::new(key, format!("found {x}: must be a positive number"))) }
+}
+
+fn limits(section: &TrainingSection) -> Result<Limits, KeyError> {
+    if !(1..=1_000_000).contains(&section.max_iterations) {
+        let message = format!("found {}: must be 1 to 10⁶", section.max_iterations);
+        return Err(KeyError::new("training.max_iterations", message));
+    }
+    let budget_s = positive("training.budget_s", section.budget_s)?;
+    Ok(Limits { stop_below: section.stop_below, budget_s, max_iterations: section.max_iterations })
+}
+
+fn loss(section: &LossSection, training: &Patterns) -> Result<Loss, KeyError> {
+    let loss = match section {
+        LossSection::Correlation(l) => Loss::CorrelationOverSeparation {
+            scale_na: l.scale_na,
+            offset_na: l.offset_na,
+            threshold_na: l.threshold_na,
+        },
+        LossSection::MeanSquare {} => Loss::MeanSquare,
+        LossSection::Fisher {} => Loss::Fisher,
+        LossSection::CrossEntropy(l) => Loss::CrossEntropy { penalty: l.penalty },
+    };
+    let loss = loss.checked().map_err(from_training)?;
+    if matches!(loss, Loss::Fisher | Loss::CrossEntropy { .. }) && training.is_of_one_class() {
+        let message = "found a task of a single class: this loss compares two, take \"correlation\" or \"mean-square\"";
+        return Err(KeyError::new("training.loss.kind", message));
+    }
+    Ok(loss)
+}
+
+fn optimiser(section: &TrainingSection) -> Result<Optimiser, KeyError> {
+    Ok(match &section.optimiser {
+        OptimiserSection::Descent(o) => Optimiser::Descent(Descent {
+            source: match o.gradient {
+                GradientChoice::Measured => GradientSource::Measured,
+                GradientChoice::Exact => GradientSource::Exact,
+            },
+            update: match o.update {
+                UpdateChoice::Plain => Update::Plain,
+                UpdateChoice::Momentum => Update::Momentum { momentum: 0.9 },
+                UpdateChoice::Adam => Update::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+            },
+            learning_rate: positive("training.optimiser.learning_rate", o.learning_rate)?,
+        }),
+        OptimiserSection::Spsa(o) => {
+            let gain = o.gain.map(|a| positive("training.optimiser.gain", a)).transpose()?;
+            let step_volt = o.step_volt.map(|c| positive("training.optimiser.step_volt", c)).transpose()?;
+            Optimiser::Simultaneous(Simultaneous { gain, step_volt })
+        }
+        OptimiserSection::Genetic(o) => {
+            if !(4..=100_000).contains(&o.genomes) {
+                let message = format!("found {}: must be 4 to 100000", o.genomes);
+                return Err(KeyError::new("training.optimiser.genomes", message));
+            }
+            if o.elite == 0 || o.elite >= o.genomes {
+                let message = format!("found {}: must be 1 to {}", o.elite, o.genomes - 1);
+                return Err(KeyError::new("training.optimiser.elite", message));
+            }
+            Optimiser::Genetic(Genetic { genomes: o.genomes, elite: o.elite })
+        }
+        OptimiserSection::CmaEs(o) => {
+            Optimiser::CmaEs(CmaEs { sigma_volt: positive("training.optimiser.sigma_volt", o.sigma_volt)? })
+        }
+    })
+}

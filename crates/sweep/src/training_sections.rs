@@ -1,0 +1,366 @@
+//! `[task]` and `[training]` of a scenario file.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml::Value;
+
+use crate::document::KeyError;
+use crate::scenario::{kind_of, section};
+
+/// A two-input Boolean gate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TruthTableTask {
+    /// Outputs for the inputs 00, 01, 10, 11 as four digits, or AND, OR, NAND, NOR, XOR, XNOR, TRUE, FALSE.
+    pub gate: String,
+    /// The two parameters that are inputs, from 1.
+    pub inputs: Vec<usize>,
+    /// Voltage of a logic 0 (V).
+    pub low_volt: f64,
+    /// Voltage of a logic 1 (V).
+    pub high_volt: f64,
+    /// How long a pattern is held where only its current is read (s).
+    #[serde(default = "default_hold_s")]
+    pub hold_s: f64,
+    /// Ramp to each pattern (s).
+    #[serde(default = "default_ramp_s")]
+    pub ramp_s: f64,
+}
+
+/// Points within a ball against points around it: a ring of two inputs, a sphere of three.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BallTask {
+    /// The parameters that are inputs, from 1; their number is the dimension.
+    pub inputs: Vec<usize>,
+    /// Radius of the inner class, where the outer one ends at 1.
+    pub inner_radius: f64,
+    /// Width of the empty shell between the classes.
+    #[serde(default)]
+    pub gap: f64,
+    /// Voltage at coordinate −1 (V).
+    pub low_volt: f64,
+    /// Voltage at coordinate 1 (V).
+    pub high_volt: f64,
+    /// Number of points to train with.
+    #[serde(default = "default_training_points")]
+    pub training_points: usize,
+    /// Number of points to test with.
+    #[serde(default = "default_test_points")]
+    pub test_points: usize,
+    /// Seed of the points.
+    #[serde(default)]
+    pub seed: u64,
+    /// How long a pattern is held where only its current is read (s).
+    #[serde(default = "default_hold_s")]
+    pub hold_s: f64,
+    /// Ramp to each pattern (s).
+    #[serde(default = "default_ramp_s")]
+    pub ramp_s: f64,
+}
+
+/// Inputs and targets from files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvTask {
+    /// CSV with a header: input voltages (V), and in the last column the target, a class 0 or 1 or a current (nA); a
+    /// relative path starts at the scenario's folder.
+    pub file: PathBuf,
+    /// The same to test with; the training file if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_file: Option<PathBuf>,
+    /// The parameters that are inputs, from 1.
+    pub inputs: Vec<usize>,
+    /// How long a pattern is held where only its current is read (s).
+    #[serde(default = "default_hold_s")]
+    pub hold_s: f64,
+    /// Ramp to each pattern (s).
+    #[serde(default = "default_ramp_s")]
+    pub ramp_s: f64,
+}
+
+fn default_hold_s() -> f64 {
+    0.1
+}
+
+fn default_ramp_s() -> f64 {
+    0.01
+}
+
+fn default_training_points() -> usize {
+    300
+}
+
+fn default_test_points() -> usize {
+    1000
+}
+
+/// `[task]`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum TaskSection {
+    /// A Boolean gate.
+    TruthTable(TruthTableTask),
+    /// A ball.
+    Ball(BallTask),
+    /// Anything else.
+    Csv(CsvTask),
+}
+
+impl TaskSection {
+    pub(crate) fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
+        let (kind, rest) = kind_of(value, at, &["truth-table", "ball", "csv"])?;
+        Ok(match kind.as_str() {
+            "truth-table" => Self::TruthTable(section(rest, at)?),
+            "ball" => Self::Ball(section(rest, at)?),
+            _ => Self::Csv(section(rest, at)?),
+        })
+    }
+}
+
+/// E = (1 − ρ)/σ((y_sep − offset)/scale).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorrelationLoss {
+    /// Scale of the separation of the classes (nA).
+    pub scale_na: f64,
+    /// Separation at which the logistic function is one half (nA).
+    pub offset_na: f64,
+    /// Where all patterns are of one class: on which side of this current they shall be (nA).
+    pub threshold_na: f64,
+}
+
+impl Default for CorrelationLoss {
+    fn default() -> Self {
+        Self { scale_na: 1.0, offset_na: 0.0, threshold_na: 0.0 }
+    }
+}
+
+/// Cross-entropy of a linear read-out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CrossEntropyLoss {
+    /// Weight of the squared coefficients of the read-out.
+    pub penalty: f64,
+}
+
+impl Default for CrossEntropyLoss {
+    fn default() -> Self {
+        Self { penalty: 1e-3 }
+    }
+}
+
+/// `[training.loss]`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum LossSection {
+    /// Correlation over separation, as published.
+    Correlation(CorrelationLoss),
+    /// Mean squared error of the currents (nA²).
+    MeanSquare {},
+    /// Variance within the classes over the squared distance of their means.
+    Fisher {},
+    /// Cross-entropy of a linear read-out.
+    CrossEntropy(CrossEntropyLoss),
+}
+
+impl LossSection {
+    fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
+        let (kind, rest) = kind_of(value, at, &["correlation", "mean-square", "fisher", "cross-entropy"])?;
+        Ok(match kind.as_str() {
+            "correlation" => Self::Correlation(section(rest, at)?),
+            "cross-entropy" => Self::CrossEntropy(section(rest, at)?),
+            other => {
+                let Nothing {} = section(rest, at)?;
+                if other == "fisher" { Self::Fisher {} } else { Self::MeanSquare {} }
+            }
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// Where the derivatives of a descent come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GradientChoice {
+    /// `(estimator)`.
+    #[default]
+    Measured,
+    /// The device's exact gradient, without noise and without time: an upper bound.
+    Exact,
+}
+
+/// How a gradient becomes a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateChoice {
+    /// Plain gradient descent, as published.
+    #[default]
+    Plain,
+    /// Momentum 0.9.
+    Momentum,
+    /// Adam with 0.9, 0.999 and 10⁻⁸; its learning rate is in V.
+    Adam,
+}
+
+/// Gradient descent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DescentOptimiser {
+    /// η (V² for a loss without unit; V for Adam).
+    pub learning_rate: f64,
+    /// How a gradient becomes a step.
+    #[serde(default)]
+    pub update: UpdateChoice,
+    /// Where the derivatives come from.
+    #[serde(default)]
+    pub gradient: GradientChoice,
+}
+
+/// Simultaneous perturbation of the loss itself (Spall 1998).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpsaOptimiser {
+    /// a of the gains a/(k + 1 + A)^0.602 (V²); tuned from a few measurements if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gain: Option<f64>,
+    /// c of the steps c/(k + 1)^0.101 (V); tuned from a few measurements if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_volt: Option<f64>,
+}
+
+/// A genetic algorithm in the manner of brains-py.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GeneticOptimiser {
+    /// Genomes in a generation.
+    pub genomes: usize,
+    /// Best genomes that are kept.
+    pub elite: usize,
+}
+
+impl Default for GeneticOptimiser {
+    fn default() -> Self {
+        let d = training::genetic::Genetic::default();
+        Self { genomes: d.genomes, elite: d.elite }
+    }
+}
+
+/// Covariance matrix adaptation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CmaEsOptimiser {
+    /// First standard deviation of each control (V).
+    pub sigma_volt: f64,
+}
+
+impl Default for CmaEsOptimiser {
+    fn default() -> Self {
+        Self { sigma_volt: 0.3 }
+    }
+}
+
+/// `[training.optimiser]`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum OptimiserSection {
+    /// Gradient descent.
+    Descent(DescentOptimiser),
+    /// Simultaneous perturbation of the loss.
+    Spsa(SpsaOptimiser),
+    /// Genetic algorithm.
+    Genetic(GeneticOptimiser),
+    /// CMA-ES.
+    CmaEs(CmaEsOptimiser),
+}
+
+impl OptimiserSection {
+    fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
+        let (kind, rest) = kind_of(value, at, &["descent", "spsa", "genetic", "cma-es"])?;
+        Ok(match kind.as_str() {
+            "descent" => Self::Descent(section(rest, at)?),
+            "spsa" => Self::Spsa(section(rest, at)?),
+            "genetic" => Self::Genetic(section(rest, at)?),
+            _ => Self::CmaEs(section(rest, at)?),
+        })
+    }
+}
+
+/// How the device's answer to the perturbation is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerChoice {
+    /// At every sample.
+    #[default]
+    Sampled,
+    /// By its exact gradient: without harmonics and mixing products, of which ½ α² ∂²I/∂w² is the size.
+    LinearResponse,
+}
+
+/// `[training]`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct TrainingSection {
+    /// Iterations after which an attempt is given up and begun anew.
+    pub max_iterations: usize,
+    /// Measured loss at which training has succeeded.
+    pub stop_below: f64,
+    /// Measurement time after which no new measurement is begun (s).
+    pub budget_s: f64,
+    /// Lowest and highest voltage of all controls, or of each (V); the device's own ranges if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range_volt: Option<RangeChoice>,
+    /// How the device's answer to the perturbation is computed.
+    pub answer: AnswerChoice,
+    /// What is made small.
+    pub loss: LossSection,
+    /// How the controls are found.
+    pub optimiser: OptimiserSection,
+}
+
+/// One range for all controls, or one for each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RangeChoice {
+    /// The same for all.
+    All([f64; 2]),
+    /// One for each.
+    Each(Vec<[f64; 2]>),
+}
+
+/// What of `[training]` is no table of its own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plain {
+    #[serde(default = "default_max_iterations")]
+    max_iterations: usize,
+    stop_below: f64,
+    budget_s: f64,
+    range_volt: Option<RangeChoice>,
+    #[serde(default)]
+    answer: AnswerChoice,
+}
+
+fn default_max_iterations() -> usize {
+    300
+}
+
+impl TrainingSection {
+    pub(crate) fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
+        let Value::Table(mut table) = value else {
+            return Err(KeyError::new(at, format!("found a {}, must be a table", value.type_str())));
+        };
+        let loss = match table.remove("loss") {
+            Some(value) => LossSection::parse(value, &format!("{at}.loss"))?,
+            None => LossSection::Correlation(CorrelationLoss::default()),
+        };
+        let optimiser = table.remove("optimiser").ok_or_else(|| KeyError::new(at, "`optimiser` is missing"))?;
+        let optimiser = OptimiserSection::parse(optimiser, &format!("{at}.optimiser"))?;
+        let Plain { max_iterations, stop_below, budget_s, range_volt, answer } = section(Value::Table(table), at)?;
+        Ok(Self { max_iterations, stop_below, budget_s, range_volt, answer, loss, optimiser })
+    }
+}

@@ -1,0 +1,280 @@
+//! Training runs: one for each repetition, from its own random controls and with its own noise.
+
+use training::{Session, Threshold, TrainingError};
+
+use super::{Record, Step, Work, counting, outline, sweep_dimensions, variable};
+use crate::error::{PointError, SweepError};
+use crate::plan::Plan;
+use crate::results::{Coordinate, Dimension, Sink};
+use crate::seed::{self, Purpose};
+use crate::source::Source;
+use crate::study::Study;
+use crate::training_point::TrainingPoint;
+
+/// Times at which the lowest loss so far is noted, evenly up to the budget.
+const TIMES: usize = 200;
+/// Patterns of which a trace over time is kept, at most.
+const MOST_TRACED: usize = 16;
+/// Every this many samples of the trace are kept.
+const TRACE_STRIDE: usize = 10;
+
+/// Single numbers of a run: name, unit, what it is.
+const SCALARS: [(&str, &str, &str); 11] = [
+    ("solved", "1", "1 where it succeeded and every training pattern, without noise, is on its side of one threshold"),
+    ("succeeded", "1", "1 where the measured loss came below the limit within the budget"),
+    ("final_loss", "1", "lowest measured loss, that of the controls that were kept"),
+    ("noiseless_loss", "1", "loss of the kept controls without noise"),
+    ("training_accuracy", "1", "part of the training patterns on the right side of the threshold"),
+    ("test_accuracy", "1", "part of the test patterns on the right side of the threshold, measured"),
+    ("iterations", "1", "iterations or generations of all attempts"),
+    ("attempts", "1", "attempts, each from new random controls"),
+    ("measurement_time_s", "s", "measurement time of the training"),
+    ("samples", "1", "samples that were taken of the output while training"),
+    ("threshold", "nA", "current that divides the measured training patterns best"),
+];
+
+/// The training study; a step is a run.
+pub(crate) struct Training<'s>(pub(crate) &'s Study);
+
+/// Lengths of what varies from point to point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Lengths {
+    inputs: usize,
+    controls: usize,
+    training: usize,
+    test: usize,
+    trace: usize,
+}
+
+impl Lengths {
+    fn of(numbers: &[f64]) -> Option<Self> {
+        let &[inputs, controls, training, test, trace, ..] = numbers else { return None };
+        let [inputs, controls, training, test, trace] = [inputs, controls, training, test, trace].map(|x| x as usize);
+        Some(Self { inputs, controls, training, test, trace })
+    }
+
+    fn most(self, other: Self) -> Self {
+        Self {
+            inputs: self.inputs.max(other.inputs),
+            controls: self.controls.max(other.controls),
+            training: self.training.max(other.training),
+            test: self.test.max(other.test),
+            trace: self.trace.max(other.trace),
+        }
+    }
+}
+
+fn traced(point: &TrainingPoint) -> bool {
+    point.training.targets.len() <= MOST_TRACED
+}
+
+fn trace_length(point: &TrainingPoint) -> usize {
+    if traced(point) {
+        (point.training.targets.len() * point.meter.samples_of_pattern()).div_ceil(TRACE_STRIDE)
+    } else {
+        0
+    }
+}
+
+/// Trains once: the numbers of [`SCALARS`], then losses over iterations and times, controls, currents and trace.
+fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, TrainingError> {
+    let mut session = Session::new(&point.meter, &point.training, point.loss, point.limits, &point.range_volt);
+    point.optimiser.train(&mut session, rng)?;
+    let (best_loss, controls) = session.best();
+    let noiseless = point.meter.true_currents_na(point.training.inputs_volt.view(), controls)?;
+    let noiseless_loss = point.loss.of(&noiseless, &point.training.targets).value;
+    let split = |currents: &[f64]| match point.loss.single_class_threshold_na(&point.training.targets) {
+        Some(current_na) => Threshold::at(current_na, currents, &point.training.targets),
+        None => Threshold::best(currents, &point.training.targets),
+    };
+    let solved = session.has_succeeded() && split(&noiseless).accuracy >= 1.0;
+    let currents = point.meter.currents(point.training.inputs_volt.view(), controls, rng)?.currents_na;
+    let tested = point.meter.currents(point.test.inputs_volt.view(), controls, rng)?.currents_na;
+    let threshold = split(&currents);
+    let mut numbers = vec![
+        f64::from(u8::from(solved)),
+        f64::from(u8::from(session.has_succeeded())),
+        best_loss,
+        noiseless_loss,
+        threshold.accuracy,
+        threshold.accuracy_on(&tested, &point.test.targets),
+        session.history.len() as f64,
+        session.attempts as f64,
+        session.seconds,
+        session.samples as f64,
+        threshold.current_na,
+    ];
+    let first_attempt = session.history.iter().take_while(|e| e.attempt == 0).map(|e| e.loss);
+    let iterations = point.limits.max_iterations;
+    numbers.extend(first_attempt.chain(std::iter::repeat(f64::NAN)).take(iterations));
+    let (mut lowest, mut entries) = (f64::NAN, session.history.iter().peekable());
+    for time in times_s(point.limits.budget_s) {
+        while let Some(entry) = entries.next_if(|e| e.time_s <= time) {
+            lowest = lowest.min(entry.loss);
+        }
+        numbers.push(lowest);
+    }
+    numbers.extend(controls);
+    numbers.extend(currents);
+    numbers.extend(tested);
+    if traced(point) {
+        let trace = point.meter.waveform(point.training.inputs_volt.view(), controls, rng)?;
+        numbers.extend(trace.iter().step_by(TRACE_STRIDE));
+    }
+    Ok(numbers)
+}
+
+fn times_s(budget_s: f64) -> impl Iterator<Item = f64> {
+    (1..=TIMES).map(move |k| budget_s * k as f64 / TIMES as f64)
+}
+
+impl Work for Training<'_> {
+    type Point = TrainingPoint;
+    type State = Vec<f64>;
+    const STEPS_OF_UNIT: u64 = 1;
+
+    fn steps(&self) -> u64 {
+        self.0.section.repetitions
+    }
+
+    fn prepare(&self, point: usize) -> Result<TrainingPoint, PointError> {
+        let setup = self.0.point(point)?;
+        Ok(setup.training.expect("checked with the study"))
+    }
+
+    /// Lengths, then inputs and targets of training and test.
+    fn head(&self, point: &TrainingPoint) -> Result<Record, PointError> {
+        let lengths = [
+            point.training.inputs_volt.ncols(),
+            point.range_volt.len(),
+            point.training.targets.len(),
+            point.test.targets.len(),
+            trace_length(point),
+        ];
+        let mut numbers: Vec<f64> = lengths.into_iter().map(|n| n as f64).collect();
+        for patterns in [&point.training, &point.test] {
+            numbers.extend(&patterns.inputs_volt);
+            numbers.extend(&patterns.targets);
+        }
+        Ok(Record { steps: 0, numbers, text: String::new() })
+    }
+
+    fn begin(&self, _point: &TrainingPoint, saved: Option<&[f64]>) -> Vec<f64> {
+        saved.unwrap_or_default().to_vec()
+    }
+
+    fn step(&self, point: &TrainingPoint, state: &mut Vec<f64>, step: Step) -> Result<(), PointError> {
+        let purpose = Purpose::Trial { point: step.point as u64, repetition: step.number };
+        let mut rng = seed::stream(self.0.section.seed, purpose);
+        state.extend(train(point, &mut rng)?);
+        Ok(())
+    }
+
+    fn numbers(&self, state: &Vec<f64>) -> Vec<f64> {
+        state.clone()
+    }
+
+    fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
+        let study = self.0;
+        let limits = study.first().training.as_ref().expect("checked with the study");
+        let mut most = Lengths::default();
+        for point in 0..plan.points() {
+            let own = Lengths::of(&source.head(point)?.numbers).ok_or_else(|| source.damaged(point))?;
+            most = most.most(own);
+        }
+        let (mut dimensions, mut variables) = sweep_dimensions(study);
+        let swept: Vec<usize> = (0..study.axes.len()).collect();
+        let mut dimension = |dimension: Dimension| {
+            dimensions.push(dimension);
+            dimensions.len() - 1
+        };
+        let repetition = dimension(counting("repetition", study.section.repetitions as usize, 0));
+        let iteration = dimension(counting("iteration", limits.max_iterations, 1));
+        let time = dimension(Dimension {
+            name: "time_s".to_owned(),
+            coordinate: Coordinate::Numbers(times_s(limits.budget_s).collect()),
+            units: "s".to_owned(),
+        });
+        let input = dimension(counting("input", most.inputs, 1));
+        let control = dimension(counting("control", most.controls, 1));
+        let pattern = dimension(counting("pattern", most.training, 1));
+        let test_pattern = dimension(counting("test_pattern", most.test, 1));
+        let instant = dimension(Dimension {
+            name: "trace_time_s".to_owned(),
+            coordinate: Coordinate::Numbers(
+                (0..most.trace).map(|k| (k * TRACE_STRIDE) as f64 / study.first().sampling.rate_hz).collect(),
+            ),
+            units: "s".to_owned(),
+        });
+        let over = |more: &[usize]| swept.iter().chain(more).copied().collect::<Vec<usize>>();
+        let first = variables.len();
+        let mut declare = |name: &str, dimensions: Vec<usize>, units: &str, long_name: &str| {
+            variables.push(variable(name, dimensions, Vec::new(), units, long_name));
+        };
+        declare("input_voltage", over(&[pattern, input]), "V", "input voltages of the training patterns");
+        declare("target", over(&[pattern]), "1", "targets of the training patterns");
+        declare("test_input_voltage", over(&[test_pattern, input]), "V", "input voltages of the test patterns");
+        declare("test_target", over(&[test_pattern]), "1", "targets of the test patterns");
+        for (name, units, long_name) in SCALARS {
+            declare(name, over(&[repetition]), units, long_name);
+        }
+        declare("loss", over(&[repetition, iteration]), "1", "measured loss over the iterations of the first attempt");
+        let long_name = "lowest measured loss up to a measurement time, over all attempts";
+        declare("lowest_loss", over(&[repetition, time]), "1", long_name);
+        declare("control_voltage", over(&[repetition, control]), "V", "kept controls");
+        let long_name = "measured currents of the training patterns at the kept controls";
+        declare("current", over(&[repetition, pattern]), "nA", long_name);
+        let long_name = "measured currents of the test patterns at the kept controls";
+        declare("test_current", over(&[repetition, test_pattern]), "nA", long_name);
+        let long_name = "current over time while the training patterns are applied one after the other";
+        declare("trace", over(&[repetition, instant]), "nA", long_name);
+        sink.begin(outline(dimensions, variables, Vec::new()))?;
+
+        for point in 0..plan.points() {
+            let head = source.head(point)?;
+            let own = Lengths::of(&head.numbers).ok_or_else(|| source.damaged(point))?;
+            let mut rest = &head.numbers[5..];
+            let rows = |count: usize| (count, own.inputs, most.inputs);
+            let sizes = [
+                (rows(own.training), most.training),
+                ((own.training, 1, 1), most.training),
+                (rows(own.test), most.test),
+                ((own.test, 1, 1), most.test),
+            ];
+            for (k, ((count, width, widest), longest)) in sizes.into_iter().enumerate() {
+                let (part, after) = rest.split_at_checked(count * width).ok_or_else(|| source.damaged(point))?;
+                rest = after;
+                for row in part.chunks_exact(width.max(1)) {
+                    append_padded(sink, first + k, row, widest)?;
+                }
+                append_padded(sink, first + k, &[], (longest - count) * widest)?;
+            }
+            for unit in plan.units_at(point) {
+                let record = source.unit(unit)?;
+                let mut rest = &record.numbers[..];
+                let mut place = first + sizes.len();
+                let blocks = [
+                    (limits.max_iterations, limits.max_iterations),
+                    (TIMES, TIMES),
+                    (own.controls, most.controls),
+                    (own.training, most.training),
+                    (own.test, most.test),
+                    (own.trace, most.trace),
+                ];
+                for (length, longest) in SCALARS.iter().map(|_| (1, 1)).chain(blocks) {
+                    let (part, after) = rest.split_at_checked(length).ok_or_else(|| source.damaged(point))?;
+                    append_padded(sink, place, part, longest)?;
+                    (rest, place) = (after, place + 1);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Appends `values` and, up to `length`, nothing.
+fn append_padded(sink: &mut dyn Sink, variable: usize, values: &[f64], length: usize) -> Result<(), SweepError> {
+    let mut row = values.to_vec();
+    row.resize(length, f64::NAN);
+    sink.append(variable, &row)
+}
