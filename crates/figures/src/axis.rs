@@ -20,6 +20,8 @@ pub struct Axis {
     pub low: f64,
     /// Upper end.
     pub high: f64,
+    /// These ticks instead of those that fit the range.
+    pub named: Option<Vec<Tick>>,
 }
 
 /// A tick.
@@ -50,7 +52,7 @@ impl Axis {
                 (low - margin, high + margin)
             }
         };
-        Some(Self { label, scale, low, high })
+        Some(Self { label, scale, low, high, named: None })
     }
 
     /// Position of a value between 0 (lower end) and 1 (upper end); `None` if the scale cannot show it.
@@ -67,6 +69,9 @@ impl Axis {
     /// Ticks, minor ones without labels.
     #[must_use]
     pub fn ticks(&self) -> Vec<Tick> {
+        if let Some(named) = &self.named {
+            return named.clone();
+        }
         match self.scale {
             Scale::Linear => self.linear_ticks(),
             Scale::Log => self.log_ticks(),

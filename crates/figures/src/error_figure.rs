@@ -49,7 +49,7 @@ pub(crate) fn pretty_units(units: &str) -> String {
 }
 
 /// Value of a variable at the index that `index_of` gives along each of its dimensions.
-fn value_at(results: &Results, variable: &Variable, index_of: &dyn Fn(usize) -> usize) -> f64 {
+pub(crate) fn value_at(results: &Results, variable: &Variable, index_of: &dyn Fn(usize) -> usize) -> f64 {
     let flat =
         variable.dimensions.iter().fold(0, |flat, &d| flat * results.dimensions[d].coordinate.len() + index_of(d));
     variable.values[flat]

@@ -13,6 +13,7 @@ mod render;
 mod response;
 mod scatter;
 mod spectrum;
+mod training;
 
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,9 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
         FigureKind::Spectrum
     } else if results.variable("abundance").is_some() {
         FigureKind::Gates
+    } else if results.variable("solved").is_some() {
+        let traced = results.dimension("trace_time_s").is_some_and(|d| !results.dimensions[d].coordinate.is_empty());
+        if traced { FigureKind::Traces } else { FigureKind::Classification }
     } else {
         FigureKind::Response
     };
@@ -47,6 +51,11 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
         FigureKind::Response => response::panels(results, figure),
         FigureKind::Spectrum => spectrum::panels(results, figure),
         FigureKind::Gates => gates::panels(results, figure),
+        FigureKind::Traces => training::traces(results, figure),
+        FigureKind::Classification => training::classification(results, figure),
+        FigureKind::Learning => training::learning(results, figure),
+        FigureKind::Comparison => training::comparison(results, figure),
+        FigureKind::Success => training::success(results, figure),
     }
 }
 

@@ -67,22 +67,27 @@ impl Frame<'_> {
     }
 }
 
-/// Lays panels out side by side, the legend to the right of the last one, clear of data.
+/// Panels in a row, unless there are more than four.
+const MOST_IN_A_ROW: usize = 4;
+
+/// Lays panels out side by side and in rows, the legend to the right of the first row, clear of data.
 pub(crate) fn svg(panels: &[Plot]) -> Result<String, FigureError> {
     let legend: Vec<&Series> =
         panels.first().map_or(Vec::new(), |p| p.series.iter().filter(|s| s.legend.is_some()).collect());
     let longest = legend.iter().filter_map(|s| s.legend.as_ref()).map(|l| l.chars().count()).max().unwrap_or(0);
     let legend_width = if legend.is_empty() { 0 } else { ((60 + 8 * longest as i32) * FINE).max(LEGEND_WIDTH) };
     let legend_height = TOP + 10 * FINE + LEGEND_STEP * legend.len() as i32;
-    let (width, height) = (PANEL_WIDTH * panels.len() as i32 + legend_width, PANEL_HEIGHT.max(legend_height));
+    let columns = panels.len().min(MOST_IN_A_ROW);
+    let (right, rows) = (PANEL_WIDTH * columns as i32, panels.len().div_ceil(columns.max(1)) as i32);
+    let (width, height) = (right + legend_width, (PANEL_HEIGHT * rows).max(legend_height));
     let mut text = String::new();
     {
         let root = SVGBackend::with_string(&mut text, (width as u32, height as u32)).into_drawing_area();
         root.fill(&WHITE).map_err(refused)?;
         for (k, plot) in panels.iter().enumerate() {
             let frame = Frame {
-                left: PANEL_WIDTH * k as i32 + LEFT,
-                top: TOP,
+                left: PANEL_WIDTH * (k % columns) as i32 + LEFT,
+                top: PANEL_HEIGHT * (k / columns) as i32 + TOP,
                 width: PANEL_WIDTH - LEFT - RIGHT,
                 height: PANEL_HEIGHT - TOP - BOTTOM,
                 plot,
@@ -91,7 +96,7 @@ pub(crate) fn svg(panels: &[Plot]) -> Result<String, FigureError> {
         }
         for (k, series) in legend.iter().enumerate() {
             let y = TOP + 12 * FINE + LEGEND_STEP * k as i32;
-            draw_legend_entry(&root, series, PANEL_WIDTH * panels.len() as i32 + 8 * FINE, y)?;
+            draw_legend_entry(&root, series, right + 8 * FINE, y)?;
         }
         root.present().map_err(refused)?;
     }
@@ -119,7 +124,7 @@ fn draw_panel(root: &Area<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
     // what overshoots the frame is covered, then the frame and its ticks are drawn on top
     let white = |a: (i32, i32), b: (i32, i32)| root.draw(&Rectangle::new([a, b], WHITE.filled())).map_err(refused);
     let (outer_left, outer_right) = (left - LEFT, right + RIGHT);
-    white((outer_left, 0), (outer_right, top - 1))?;
+    white((outer_left, top - TOP), (outer_right, top - 1))?;
     white((outer_left, bottom + 1), (outer_right, bottom + BOTTOM))?;
     white((outer_left, top), (left - 1, bottom))?;
     white((right + 1, top), (outer_right, bottom))?;
@@ -148,7 +153,7 @@ fn draw_panel(root: &Area<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
         .color(&BLACK)
         .pos(Pos::new(HPos::Center, VPos::Top));
     write(root, &frame.plot.y.label, (outer_left + 8 * FINE, top + frame.height / 2), sideways)?;
-    write(root, &frame.plot.title, (middle, 12 * FINE), style(17, black, HPos::Center, VPos::Top))?;
+    write(root, &frame.plot.title, (middle, top - TOP + 12 * FINE), style(17, black, HPos::Center, VPos::Top))?;
     for (k, note) in frame.plot.notes.iter().enumerate() {
         let at = (left + 14 * FINE, top + (14 + 20 * k as i32) * FINE);
         write(root, note, at, style(14, GREY, HPos::Left, VPos::Top))?;

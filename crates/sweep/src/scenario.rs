@@ -742,6 +742,16 @@ pub enum FigureKind {
     Spectrum,
     /// Abundance of Boolean gates against the least fitness.
     Gates,
+    /// Current over time while the trained device is given its patterns.
+    Traces,
+    /// Test points coloured by current, current against radius, loss against iteration.
+    Classification,
+    /// Loss against iteration, median and quartiles.
+    Learning,
+    /// Loss, solved runs and accuracy against measurement time.
+    Comparison,
+    /// Table of solved runs over the first two axes.
+    Success,
 }
 
 /// Which error a figure shows.

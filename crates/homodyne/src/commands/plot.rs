@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sweep::scenario::{ErrorVariable, FigureSection};
+use sweep::scenario::{ErrorVariable, FigureKind, FigureSection};
 use sweep::store;
 
 use crate::failure::Failure;
@@ -11,6 +11,37 @@ enum Quantity {
     Mse,
     Variance,
     Bias,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    Error,
+    Scatter,
+    Response,
+    Spectrum,
+    Gates,
+    Traces,
+    Classification,
+    Learning,
+    Comparison,
+    Success,
+}
+
+impl From<Kind> for FigureKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Error => Self::Error,
+            Kind::Scatter => Self::Scatter,
+            Kind::Response => Self::Response,
+            Kind::Spectrum => Self::Spectrum,
+            Kind::Gates => Self::Gates,
+            Kind::Traces => Self::Traces,
+            Kind::Classification => Self::Classification,
+            Kind::Learning => Self::Learning,
+            Kind::Comparison => Self::Comparison,
+            Kind::Success => Self::Success,
+        }
+    }
 }
 
 /// Draw the figure of a results file again, as its scenario says or otherwise.
@@ -28,6 +59,9 @@ pub(crate) struct PlotArguments {
     /// Where to, without ending; beside the results if not given.
     #[arg(long)]
     output: Option<PathBuf>,
+    /// Kind of figure.
+    #[arg(long)]
+    kind: Option<Kind>,
     /// Axis along x (dotted path).
     #[arg(long)]
     x: Option<String>,
@@ -45,8 +79,13 @@ pub(crate) struct PlotArguments {
 impl PlotArguments {
     pub(crate) fn execute(self) -> Result<(), Failure> {
         let results = store::read_small(&self.results)?;
-        let asked = self.x.is_some() || self.variable.is_some() || self.parameter.is_some() || self.title.is_some();
+        let asked = self.kind.is_some()
+            || self.x.is_some()
+            || self.variable.is_some()
+            || self.parameter.is_some()
+            || self.title.is_some();
         let figure = asked.then(|| FigureSection {
+            kind: self.kind.map(FigureKind::from),
             x: self.x,
             variable: match self.variable {
                 None | Some(Quantity::Mse) => ErrorVariable::Mse,

@@ -1,0 +1,471 @@
+//! Figures of training studies: currents over time (B25 Fig. 4a), points coloured by their current (4b), current against
+//! radius (4c), loss against iteration (4d), methods against measurement time, and how often each succeeds.
+
+use sweep::results::{Coordinate, Dimension};
+use sweep::scenario::FigureSection;
+use sweep::{Results, Variable};
+
+use crate::axis::{Axis, Scale, Tick};
+use crate::error::FigureError;
+use crate::error_figure::{name_of, value_at};
+use crate::plot::{Dash, GREY, Item, Marker, PALETTE, Plot, Series};
+use crate::render::spanning;
+use crate::variable;
+
+/// Colours from low to high values (viridis, eight steps).
+const MAP: [[u8; 3]; 8] = [
+    [68, 1, 84],
+    [70, 50, 127],
+    [54, 92, 141],
+    [39, 127, 142],
+    [31, 161, 135],
+    [74, 194, 109],
+    [159, 218, 58],
+    [253, 231, 37],
+];
+
+/// Lowest loss on a logarithmic axis: below it everything is solved.
+const LOWEST_LOSS: f64 = 1e-3;
+
+/// Axes of the sweep: all dimensions of `solved` but the repetitions.
+fn axes_of(results: &Results) -> Result<Vec<usize>, FigureError> {
+    let solved = variable(results, "solved")?;
+    Ok(solved.dimensions[..solved.dimensions.len() - 1].to_vec())
+}
+
+fn length(results: &Results, dimension: usize) -> usize {
+    results.dimensions[dimension].coordinate.len()
+}
+
+fn title_of(results: &Results, figure: &FigureSection) -> String {
+    figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned())
+}
+
+/// All points of the sweep as (name, index along each axis).
+fn points_of(results: &Results, axes: &[usize]) -> Vec<(String, Vec<(usize, usize)>)> {
+    let mut points = vec![(String::new(), Vec::new())];
+    for &axis in axes {
+        points = points
+            .into_iter()
+            .flat_map(|(name, at)| {
+                (0..length(results, axis)).map(move |k| {
+                    let own = name_of(&results.dimensions[axis], k);
+                    let name = if name.is_empty() { own } else { format!("{name}, {own}") };
+                    (name, at.iter().copied().chain([(axis, k)]).collect())
+                })
+            })
+            .collect();
+    }
+    points
+}
+
+/// Values of a variable at a point of the sweep, in the order of its other dimensions.
+fn values_at(results: &Results, of: &Variable, at: &[(usize, usize)]) -> Vec<f64> {
+    let fixed = |d: usize| at.iter().find(|(axis, _)| *axis == d).map(|(_, k)| *k);
+    let free: Vec<usize> = of.dimensions.iter().copied().filter(|d| fixed(*d).is_none()).collect();
+    let count: usize = free.iter().map(|d| length(results, *d)).product();
+    (0..count)
+        .map(|mut flat| {
+            let mut indices = vec![0; free.len()];
+            for (index, d) in indices.iter_mut().zip(&free).rev() {
+                *index = flat % length(results, *d);
+                flat /= length(results, *d);
+            }
+            value_at(results, of, &|d| {
+                fixed(d).unwrap_or_else(|| indices[free.iter().position(|f| *f == d).unwrap_or(0)])
+            })
+        })
+        .collect()
+}
+
+/// The first repetition that was solved, or the first of all.
+fn shown_repetition(results: &Results, at: &[(usize, usize)]) -> Result<(usize, usize), FigureError> {
+    let solved = variable(results, "solved")?;
+    let repetition = solved.dimensions[solved.dimensions.len() - 1];
+    let first = values_at(results, solved, at).iter().position(|s| *s > 0.5).unwrap_or(0);
+    Ok((repetition, first))
+}
+
+fn line(points: Vec<(f64, f64)>, dash: Dash, width: u32, colour: [u8; 3]) -> Series {
+    Series { item: Item::Line { points, dash, width }, colour, legend: None }
+}
+
+/// Current over time while the patterns are applied: one panel for each point of the sweep.
+pub(crate) fn traces(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    let (trace, target, threshold) =
+        (variable(results, "trace")?, variable(results, "target")?, variable(results, "threshold")?);
+    let along = trace.dimensions[trace.dimensions.len() - 1];
+    let Coordinate::Numbers(times) = &results.dimensions[along].coordinate else {
+        return Err(FigureError::Missing { what: "the times of `trace`".to_owned() });
+    };
+    if times.is_empty() {
+        return Err(FigureError::Empty { what: "no traces are kept of tasks of more than 16 patterns".to_owned() });
+    }
+    let axes = axes_of(results)?;
+    let mut panels = Vec::new();
+    for (name, at) in points_of(results, &axes) {
+        let mut chosen = at.clone();
+        chosen.push(shown_repetition(results, &at)?);
+        let currents = values_at(results, trace, &chosen);
+        let level = values_at(results, threshold, &chosen)[0];
+        let targets: Vec<f64> = values_at(results, target, &at).into_iter().filter(|t| t.is_finite()).collect();
+        let points: Vec<(f64, f64)> = times.iter().copied().zip(currents).filter(|p| p.1.is_finite()).collect();
+        let end = points.last().map_or(1.0, |p| p.0);
+        let mut values: Vec<f64> = points.iter().map(|p| p.1).collect();
+        values.push(level);
+        let mut y = spanning("current [nA]", Scale::Linear, values)?;
+        y.high += 0.14 * (y.high - y.low);
+        let top = y.high - 0.06 * (y.high - y.low);
+        let x = spanning("time [s]", Scale::Linear, vec![0.0, end])?;
+        let width = end / targets.len().max(1) as f64;
+        let mut series = vec![
+            line(points, Dash::Solid, 2, PALETTE[0]),
+            line(vec![(x.low, level), (x.high, level)], Dash::Dashed, 1, PALETTE[1]),
+        ];
+        for (p, t) in targets.iter().enumerate() {
+            let text = if *t > 0.5 { "1" } else { "0" }.to_owned();
+            let at = ((p as f64 + 0.5) * width, top);
+            series.push(Series { item: Item::Label { at, text }, colour: [0, 0, 0], legend: None });
+        }
+        let title = if name.is_empty() { title_of(results, figure) } else { name };
+        panels.push(Plot { title, x, y, series, notes: Vec::new() });
+    }
+    Ok(panels)
+}
+
+/// Test points of the shown run: voltages, targets, currents, and the threshold.
+struct Tested {
+    inputs: Vec<Vec<f64>>,
+    targets: Vec<f64>,
+    currents: Vec<f64>,
+    threshold: f64,
+    accuracy: f64,
+}
+
+fn tested(results: &Results, at: &[(usize, usize)]) -> Result<Tested, FigureError> {
+    let mut chosen = at.to_vec();
+    chosen.push(shown_repetition(results, at)?);
+    let input = variable(results, "test_input_voltage")?;
+    let width = length(results, input.dimensions[input.dimensions.len() - 1]);
+    let flat = values_at(results, input, at);
+    Ok(Tested {
+        inputs: flat.chunks_exact(width.max(1)).map(<[f64]>::to_vec).collect(),
+        targets: values_at(results, variable(results, "test_target")?, at),
+        currents: values_at(results, variable(results, "test_current")?, &chosen),
+        threshold: values_at(results, variable(results, "threshold")?, &chosen)[0],
+        accuracy: values_at(results, variable(results, "test_accuracy")?, &chosen)[0],
+    })
+}
+
+/// Test points coloured by current, current against radius, and loss against iteration.
+pub(crate) fn classification(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    let axes = axes_of(results)?;
+    let (_, at) = points_of(results, &axes).remove(0);
+    let tested = tested(results, &at)?;
+    let title = title_of(results, figure);
+    let mut panels = vec![cloud(&tested, &title)?, against_radius(&tested)?];
+    panels.extend(learning(results, figure)?);
+    // the legend of a figure is that of its first panel
+    let legend: Vec<Series> = panels[2].series.iter().filter(|s| s.legend.is_some()).cloned().collect();
+    panels[0].series.extend(legend.into_iter().map(|s| Series { item: emptied(s.item), ..s }));
+    Ok(panels)
+}
+
+fn emptied(item: Item) -> Item {
+    match item {
+        Item::Line { dash, width, .. } => Item::Line { points: Vec::new(), dash, width },
+        Item::Points { marker, .. } => Item::Points { points: Vec::new(), marker },
+        other => other,
+    }
+}
+
+fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
+    let dimensions = tested.inputs.first().map_or(0, Vec::len);
+    let project = |v: &[f64]| -> (f64, f64) {
+        match *v {
+            [x, y] => (x, y),
+            [x, y, z] => oblique(x, y, z),
+            _ => (f64::NAN, f64::NAN),
+        }
+    };
+    if !(2..=3).contains(&dimensions) {
+        return Err(FigureError::Empty { what: format!("points of {dimensions} inputs cannot be drawn") });
+    }
+    let mut sorted: Vec<f64> = tested.currents.iter().copied().filter(|c| c.is_finite()).collect();
+    sorted.sort_by(f64::total_cmp);
+    let (low, high) = (sorted[sorted.len() / 50], sorted[sorted.len() - 1 - sorted.len() / 50]);
+    let step =
+        |current: f64| ((current - low) / (high - low) * MAP.len() as f64).clamp(0.0, MAP.len() as f64 - 1.0) as usize;
+    let mut series = Vec::new();
+    let edge = |k: usize| tested.inputs.iter().map(move |v| v[k]);
+    let bounds: Vec<(f64, f64)> = (0..dimensions)
+        .map(|k| (edge(k).fold(f64::INFINITY, f64::min), edge(k).fold(f64::NEG_INFINITY, f64::max)))
+        .collect();
+    let corner = |bits: usize| -> Vec<f64> {
+        bounds.iter().enumerate().map(|(k, (a, b))| if bits >> k & 1 == 1 { *b } else { *a }).collect()
+    };
+    if dimensions == 3 {
+        for from in 0..8_usize {
+            for k in (0..3).filter(|k| from >> k & 1 == 0) {
+                let ends = vec![project(&corner(from)), project(&corner(from | 1 << k))];
+                series.push(line(ends, Dash::Dotted, 1, GREY));
+            }
+        }
+    }
+    // what is nearer is drawn later
+    let mut order: Vec<usize> = (0..tested.inputs.len()).collect();
+    if dimensions == 3 {
+        order.sort_by(|a, b| tested.inputs[*b][1].total_cmp(&tested.inputs[*a][1]));
+    }
+    for p in order {
+        let (x, y) = project(&tested.inputs[p]);
+        let marker = if tested.targets[p] > 0.5 { Marker::Disc } else { Marker::Diamond };
+        let item = Item::Points { points: vec![(x, y, f64::NAN)], marker };
+        series.push(Series { item, colour: MAP[step(tested.currents[p])], legend: None });
+    }
+    for (k, colour) in MAP.into_iter().enumerate() {
+        let from = low + (high - low) * k as f64 / MAP.len() as f64;
+        let to = low + (high - low) * (k + 1) as f64 / MAP.len() as f64;
+        let item = Item::Cells { x_edges: Vec::new(), y_edges: Vec::new(), colours: Vec::new() };
+        series.push(Series { item, colour, legend: Some(format!("{from:.2} to {to:.2} nA").replace('-', "−")) });
+    }
+    for (marker, name) in [(Marker::Disc, "inner class"), (Marker::Diamond, "outer class")] {
+        let item = Item::Points { points: Vec::new(), marker };
+        series.push(Series { item, colour: GREY, legend: Some(name.to_owned()) });
+    }
+    let corners: Vec<(f64, f64)> = (0..1 << dimensions).map(|bits| project(&corner(bits))).collect();
+    let mut x = spanning("input 1 [V]", Scale::Linear, corners.iter().map(|c| c.0).collect())?;
+    let mut y = spanning("input 2 [V]", Scale::Linear, corners.iter().map(|c| c.1).collect())?;
+    if dimensions == 3 {
+        (x.label, x.named) = ("input 1, and input 2 into the page".to_owned(), Some(Vec::new()));
+        (y.label, y.named) = ("input 3".to_owned(), Some(Vec::new()));
+    }
+    let notes = vec![format!("test accuracy {:.1} %", 100.0 * tested.accuracy)];
+    Ok(Plot { title: title.to_owned(), x, y, series, notes })
+}
+
+/// Oblique projection, the second coordinate into the page.
+fn oblique(x: f64, y: f64, z: f64) -> (f64, f64) {
+    (x + 0.45 * y, z + 0.35 * y)
+}
+
+fn against_radius(tested: &Tested) -> Result<Plot, FigureError> {
+    let dimensions = tested.inputs.first().map_or(0, Vec::len);
+    let edge = |k: usize| tested.inputs.iter().map(move |v| v[k]);
+    let middle: Vec<(f64, f64)> = (0..dimensions)
+        .map(|k| {
+            let (low, high) = (edge(k).fold(f64::INFINITY, f64::min), edge(k).fold(f64::NEG_INFINITY, f64::max));
+            (0.5 * (low + high), 0.5 * (high - low))
+        })
+        .collect();
+    let radius = |v: &[f64]| v.iter().zip(&middle).map(|(x, (m, h))| ((x - m) / h).powi(2)).sum::<f64>().sqrt();
+    let x = spanning("radius", Scale::Linear, tested.inputs.iter().map(|v| radius(v)).chain([0.0]).collect())?;
+    let y = spanning("current [nA]", Scale::Linear, tested.currents.clone())?;
+    let mut series: Vec<Series> = [(true, PALETTE[1]), (false, PALETTE[0])]
+        .into_iter()
+        .map(|(one, colour)| {
+            let members = (0..tested.inputs.len()).filter(|p| (tested.targets[*p] > 0.5) == one);
+            let points = members.map(|p| (radius(&tested.inputs[p]), tested.currents[p], f64::NAN)).collect();
+            Series { item: Item::Points { points, marker: Marker::Dot }, colour, legend: None }
+        })
+        .collect();
+    let level = vec![(x.low, tested.threshold), (x.high, tested.threshold)];
+    series.push(line(level, Dash::Dashed, 1, [0, 0, 0]));
+    let notes = vec!["orange: inner class; dashed: threshold".to_owned()];
+    Ok(Plot { title: "test points".to_owned(), x, y, series, notes })
+}
+
+/// The value below which a part of `values` lies; they are finite.
+fn quantile(values: &mut [f64], part: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let place = part * (values.len() - 1) as f64;
+    let (low, rest) = (place.floor() as usize, place.fract());
+    let high = (low + 1).min(values.len() - 1);
+    values[low] + rest * (values[high] - values[low])
+}
+
+/// Median and quartiles over the repetitions of rows of `width` values; what has ended keeps its last value, and nothing is
+/// shown where no more than a half have begun.
+fn spread(rows: &[f64], xs: &[f64]) -> Vec<(f64, [f64; 3])> {
+    let mut held: Vec<Vec<f64>> = rows.chunks_exact(xs.len()).map(<[f64]>::to_vec).collect();
+    for row in &mut held {
+        for k in 1..row.len() {
+            if row[k].is_nan() {
+                row[k] = row[k - 1];
+            }
+        }
+    }
+    let ended = rows.chunks_exact(xs.len()).filter_map(|r| r.iter().rposition(|v| v.is_finite())).max().unwrap_or(0);
+    (0..=ended)
+        .filter_map(|k| {
+            let mut column: Vec<f64> = held.iter().map(|r| r[k]).filter(|v| v.is_finite()).collect();
+            (2 * column.len() > held.len()).then(|| {
+                let q = [0.25, 0.5, 0.75].map(|part| quantile(&mut column, part).max(LOWEST_LOSS));
+                (xs[k], q)
+            })
+        })
+        .collect()
+}
+
+/// Losses of every point of the sweep, median and quartiles over the repetitions.
+fn losses(
+    results: &Results,
+    figure: &FigureSection,
+    name: &str,
+    label: &str,
+    scale: Scale,
+) -> Result<Plot, FigureError> {
+    let loss = variable(results, name)?;
+    let along = loss.dimensions[loss.dimensions.len() - 1];
+    let Coordinate::Numbers(xs) = &results.dimensions[along].coordinate else {
+        return Err(FigureError::Missing { what: format!("the coordinate of `{name}`") });
+    };
+    let mut series = Vec::new();
+    let (mut seen_x, mut seen) = (Vec::new(), Vec::new());
+    for (k, (legend, at)) in points_of(results, &axes_of(results)?).into_iter().enumerate() {
+        let bands = spread(&values_at(results, loss, &at), xs);
+        let colour = PALETTE[k % PALETTE.len()];
+        seen_x.extend(bands.iter().map(|b| b.0));
+        seen.extend(bands.iter().flat_map(|b| b.1));
+        series.push(Series {
+            item: Item::Band(bands.iter().map(|(x, q)| (*x, q[0], q[2])).collect()),
+            colour,
+            legend: None,
+        });
+        series.push(Series {
+            item: Item::Line { points: bands.iter().map(|(x, q)| (*x, q[1])).collect(), dash: Dash::Solid, width: 2 },
+            colour,
+            legend: Some(if legend.is_empty() { "median and quartiles".to_owned() } else { legend }),
+        });
+    }
+    Ok(Plot {
+        title: title_of(results, figure),
+        x: spanning(label, scale, seen_x)?,
+        y: spanning("loss E", Scale::Log, seen)?,
+        series,
+        notes: Vec::new(),
+    })
+}
+
+/// Loss against iteration.
+pub(crate) fn learning(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    Ok(vec![losses(results, figure, "loss", "iteration", Scale::Linear)?])
+}
+
+/// Lowest loss, and fraction of solved runs, against measurement time; accuracy of each run at its end.
+pub(crate) fn comparison(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    let first = losses(results, figure, "lowest_loss", "measurement time [s]", Scale::Log)?;
+    let (solved, ended) = (variable(results, "solved")?, variable(results, "measurement_time_s")?);
+    let accuracy = variable(results, "test_accuracy")?;
+    let (mut fractions, mut accuracies) = (Vec::new(), Vec::new());
+    for (k, (_, at)) in points_of(results, &axes_of(results)?).into_iter().enumerate() {
+        let colour = PALETTE[k % PALETTE.len()];
+        let runs = values_at(results, solved, &at);
+        let times = values_at(results, ended, &at);
+        let mut solved_at: Vec<f64> = runs.iter().zip(&times).filter(|(s, _)| **s > 0.5).map(|(_, t)| *t).collect();
+        solved_at.sort_by(f64::total_cmp);
+        let mut points = vec![(first.x.low, 0.0)];
+        for (n, time) in solved_at.iter().enumerate() {
+            points.push((*time, n as f64 / runs.len() as f64));
+            points.push((*time, (n + 1) as f64 / runs.len() as f64));
+        }
+        points.push((first.x.high, solved_at.len() as f64 / runs.len() as f64));
+        fractions.push(line(points, Dash::Solid, 2, colour));
+        let ends = times.iter().zip(values_at(results, accuracy, &at)).map(|(t, a)| (*t, a, f64::NAN)).collect();
+        accuracies.push(Series { item: Item::Points { points: ends, marker: Marker::Disc }, colour, legend: None });
+    }
+    let panel = |label: &str, values: Vec<f64>, series: Vec<Series>| -> Result<Plot, FigureError> {
+        Ok(Plot {
+            title: String::new(),
+            x: first.x.clone(),
+            y: spanning(label, Scale::Linear, values)?,
+            series,
+            notes: Vec::new(),
+        })
+    };
+    let second = panel("fraction of runs solved", vec![0.0, 1.0], fractions)?;
+    let third = panel("test accuracy at the end of each run", accuracy.values.clone(), accuracies)?;
+    Ok(vec![first, second, third])
+}
+
+/// Fraction of solved runs for each pair of values of the first two axes, as a table.
+pub(crate) fn success(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    let axes = axes_of(results)?;
+    let [rows, columns] = axes[..] else {
+        return Err(FigureError::Empty { what: "a table of successes needs a sweep of two axes".to_owned() });
+    };
+    let solved = variable(results, "solved")?;
+    let (height, width) = (length(results, rows), length(results, columns));
+    let edges = |n: usize| (0..=n).map(|k| k as f64).collect::<Vec<f64>>();
+    let (mut colours, mut labels) = (Vec::new(), Vec::new());
+    for j in 0..height {
+        for i in 0..width {
+            // the first row stands at the top
+            let runs = values_at(results, solved, &[(rows, height - 1 - j), (columns, i)]);
+            let rate = runs.iter().sum::<f64>() / runs.len().max(1) as f64;
+            colours.push(Some(shade(rate)));
+            let at = (i as f64 + 0.5, j as f64 + 0.5);
+            let text = format!("{:.0} %", 100.0 * rate);
+            let colour = if rate > 0.6 { [255, 255, 255] } else { [0, 0, 0] };
+            labels.push(Series { item: Item::Label { at, text }, colour, legend: None });
+        }
+    }
+    let mut series = vec![Series {
+        item: Item::Cells { x_edges: edges(width), y_edges: edges(height), colours },
+        colour: PALETTE[0],
+        legend: None,
+    }];
+    series.extend(labels);
+    let named = |dimension: &Dimension, count: usize, from_top: bool| {
+        let place = |k: usize| if from_top { count - 1 - k } else { k } as f64 + 0.5;
+        (0..count).map(|k| Tick { value: place(k), label: Some(short_name(dimension, k)) }).collect()
+    };
+    let axis = |label: &str, count: usize, ticks: Vec<Tick>| Axis {
+        label: label.to_owned(),
+        scale: Scale::Linear,
+        low: 0.0,
+        high: count as f64,
+        named: Some(ticks),
+    };
+    let runs = length(results, solved.dimensions[2]);
+    Ok(vec![Plot {
+        title: format!("{}, {runs} runs each", title_of(results, figure)),
+        x: axis("", width, named(&results.dimensions[columns], width, false)),
+        y: axis("", height, named(&results.dimensions[rows], height, true)),
+        series,
+        notes: Vec::new(),
+    }])
+}
+
+fn short_name(dimension: &Dimension, index: usize) -> String {
+    let name = name_of(dimension, index);
+    name.split_once(" = ").map_or(name.clone(), |(_, value)| value.to_owned())
+}
+
+/// White for nothing, deep blue for all.
+fn shade(part: f64) -> [u8; 3] {
+    let mix = |full: u8| (255.0 + part * (f64::from(full) - 255.0)).round() as u8;
+    [mix(8), mix(69), mix(148)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{quantile, spread};
+
+    #[test]
+    fn runs_that_have_ended_keep_their_last_loss() {
+        let nan = f64::NAN;
+        let rows = [4.0, 2.0, nan, 3.0, nan, nan, 5.0, 4.0, 3.0];
+        let found = spread(&rows, &[1.0, 2.0, 3.0]);
+        assert_eq!(found.len(), 3);
+        // medians of (4, 3, 5), (2, 3, 4), (2, 3, 3)
+        for (k, median) in [4.0, 3.0, 3.0].into_iter().enumerate() {
+            assert!((found[k].1[1] - median).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn quantiles_interpolate() {
+        assert!((quantile(&mut [3.0, 1.0, 2.0, 4.0], 0.5) - 2.5).abs() < 1e-12);
+    }
+}
