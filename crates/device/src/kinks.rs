@@ -5,11 +5,9 @@
 //! affine function of the displacements and of their outputs. Bounds come from interval arithmetic on those affine functions,
 //! so that a rectifier is left out only if it cannot bend anywhere in the box.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1};
 
-use crate::linear::check_width;
 use crate::surrogate::NeuralSurrogate;
-use crate::{Device, DeviceError};
 
 /// Width by which bounds are widened against rounding, relative to their size.
 const ROUNDING: f64 = 1e-12;
@@ -77,20 +75,11 @@ impl Kinks {
     }
 }
 
-impl Device for Kinks {
-    fn parameters(&self) -> usize {
-        self.centre_volt.len()
-    }
-
-    fn evaluate(
-        &self,
-        parameters_volt: ArrayView2<f64>,
-        mut currents_na: ArrayViewMut2<f64>,
-    ) -> Result<(), DeviceError> {
-        check_width(self, &parameters_volt)?;
-        let kinks = self.rows.len() - 1;
-        let mut known = vec![0.0; self.moving.len() + kinks];
-        for (point, mut out) in parameters_volt.rows().into_iter().zip(currents_na.rows_mut()) {
+impl Kinks {
+    /// Currents \[nA\] at points within the box.
+    pub(crate) fn evaluate(&self, points_volt: ArrayView2<f64>, currents_na: ArrayViewMut1<f64>) {
+        let mut known = vec![0.0; self.moving.len() + self.rows.len() - 1];
+        for (point, out) in points_volt.rows().into_iter().zip(currents_na) {
             for (x, &m) in known.iter_mut().zip(&self.moving) {
                 *x = point[m] - self.centre_volt[m];
             }
@@ -98,31 +87,9 @@ impl Device for Kinks {
                 let sum = constant + coefficients.iter().zip(&known).map(|(c, x)| c * x).sum::<f64>();
                 match known.get_mut(self.moving.len() + k) {
                     Some(kink) => *kink = sum.max(0.0),
-                    None => out[0] = sum,
+                    None => *out = sum,
                 }
             }
         }
-        Ok(())
-    }
-
-    fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>> {
-        let moving = self.moving.len();
-        let displacements = self.moving.iter().map(|&m| parameters_volt[m] - self.centre_volt[m]);
-        let mut known: Vec<f64> = displacements.collect();
-        let mut slopes: Vec<Vec<f64>> =
-            (0..moving).map(|k| (0..moving).map(|j| f64::from(u8::from(j == k))).collect()).collect();
-        for (constant, coefficients) in &self.rows {
-            let sum = constant + coefficients.iter().zip(&known).map(|(c, x)| c * x).sum::<f64>();
-            let slope = |j: usize| coefficients.iter().zip(&slopes).map(|(c, s)| c * s[j]).sum::<f64>();
-            let open = if sum > 0.0 || known.len() + 1 == moving + self.rows.len() { 1.0 } else { 0.0 };
-            let row = (0..moving).map(|j| open * slope(j)).collect();
-            known.push(sum.max(0.0));
-            slopes.push(row);
-        }
-        let mut out = Array2::zeros((1, self.centre_volt.len()));
-        for (&m, slope) in self.moving.iter().zip(&slopes[slopes.len() - 1]) {
-            out[[0, m]] = *slope;
-        }
-        Some(out)
     }
 }

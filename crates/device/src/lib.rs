@@ -17,6 +17,7 @@
 mod dopant_network;
 mod error;
 mod kinks;
+mod layered;
 mod linear;
 mod polynomial;
 mod surrogate;
@@ -25,6 +26,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 pub use dopant_network::{NetworkDevice, NetworkMethod};
 pub use error::DeviceError;
+pub use layered::{Interface, Layer, LayeredDevice};
 pub use linear::Linear;
 pub use polynomial::Polynomial;
 pub use surrogate::{Activation, NeuralSurrogate};
@@ -47,12 +49,6 @@ pub trait Device: Send + Sync + std::fmt::Debug {
 
     /// Exact gradient ∂I_k/∂w_m \[nA/V\], shape (K, M), where it is known.
     fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>>;
-
-    /// The same device, equal up to rounding, for parameters at most `reach_volt` from `centre_volt`, if it has a form that
-    /// is faster to evaluate there. Beyond that it is wrong.
-    fn near(&self, _centre_volt: &[f64], _reach_volt: &[f64]) -> Option<Box<dyn Device>> {
-        None
-    }
 
     /// Whether the output is an affine function of the parameters, so that its gradient is the same everywhere.
     fn is_affine(&self) -> bool {

@@ -10,6 +10,8 @@ use crate::kinks::Kinks;
 use crate::linear::check_width;
 use crate::{Device, DeviceError};
 
+/// Points from which on it pays to look for what bends between them.
+const LARGE_BATCH: usize = 128;
 /// How many times slower the short rows of [`Kinks`] are, per weight, than the matrices of the whole network.
 const WORTH_IT: usize = 10;
 
@@ -156,6 +158,22 @@ impl NeuralSurrogate {
     }
 }
 
+impl NeuralSurrogate {
+    /// What bends in the box around all points of a large batch, if that is so little that it is faster.
+    fn kinks_within(&self, points_volt: &ArrayView2<f64>) -> Option<Kinks> {
+        if self.activation != Activation::Relu || self.outputs() != 1 || points_volt.nrows() < LARGE_BATCH {
+            return None;
+        }
+        let weights: usize = self.layers.iter().map(|l| l.weight.len()).sum();
+        let ends = points_volt.columns().into_iter().map(|column| {
+            column.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(*x), high.max(*x)))
+        });
+        let (centre, reach): (Vec<f64>, Vec<f64>) =
+            ends.map(|(low, high)| (0.5 * (low + high), 0.5 * (high - low))).unzip();
+        Kinks::of(self, &centre, &reach, weights / WORTH_IT)
+    }
+}
+
 impl Device for NeuralSurrogate {
     fn parameters(&self) -> usize {
         self.layers[0].weight.ncols()
@@ -171,6 +189,10 @@ impl Device for NeuralSurrogate {
         mut currents_na: ArrayViewMut2<f64>,
     ) -> Result<(), DeviceError> {
         check_width(self, &parameters_volt)?;
+        if let Some(kinks) = self.kinks_within(&parameters_volt) {
+            kinks.evaluate(parameters_volt, currents_na.column_mut(0));
+            return Ok(());
+        }
         let mut x = parameters_volt.to_owned();
         let last = self.layers.len() - 1;
         for (k, layer) in self.layers.iter().enumerate() {
@@ -201,14 +223,6 @@ impl Device for NeuralSurrogate {
 
     fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {
         Some(self.range_volt.clone())
-    }
-
-    fn near(&self, centre_volt: &[f64], reach_volt: &[f64]) -> Option<Box<dyn Device>> {
-        if self.activation != Activation::Relu || self.outputs() != 1 || centre_volt.len() != self.parameters() {
-            return None;
-        }
-        let weights: usize = self.layers.iter().map(|l| l.weight.len()).sum();
-        Some(Box::new(Kinks::of(self, centre_volt, reach_volt, weights / WORTH_IT)?))
     }
 }
 
@@ -245,25 +259,22 @@ mod tests {
 
     /// Within a box, the kinks alone give what the whole network gives, wherever the box lies and however wide it is.
     #[test]
-    fn near_a_point_it_is_the_same_device() {
-        let path = temporary("near");
+    fn what_bends_is_all_that_is_needed() {
+        let path = temporary("kinks");
         small_network(&path);
         let device = NeuralSurrogate::from_npz(&path, Activation::Relu).unwrap();
         for k in 0..50 {
             let wave = |m: usize, j: usize| ((k * 31 + m * 7 + j * 3) as f64).sin();
             let centre: Vec<f64> = (0..3).map(|m| wave(m, 0)).collect();
-            let reach = [0.0, 0.01 * f64::from(k as u32 + 1), 0.5];
-            let near = Kinks::of(&device, &centre, &reach, usize::MAX).unwrap();
+            let reach = [0.0, 0.01 * (k + 1) as f64, 0.5];
+            let kinks = Kinks::of(&device, &centre, &reach, usize::MAX).unwrap();
             let points = Array2::from_shape_fn((40, 3), |(n, m)| centre[m] + reach[m] * wave(m, n + 1));
-            let (whole, part) = (
-                crate::currents_na(&device, points.view()).unwrap(),
-                crate::currents_na(&near, points.view()).unwrap(),
-            );
+            let whole = crate::currents_na(&device, points.view()).unwrap();
+            let mut part = Array1::zeros(40);
+            kinks.evaluate(points.view(), part.view_mut());
             for (a, b) in whole.iter().zip(&part) {
                 assert!((a - b).abs() < 1e-12, "{a} {b}");
             }
-            let (whole, part) = (device.gradient(&centre).unwrap(), near.gradient(&centre).unwrap());
-            assert!((1..3).all(|m| (whole[[0, m]] - part[[0, m]]).abs() < 1e-10), "{whole} {part}");
         }
         std::fs::remove_file(&path).unwrap();
     }

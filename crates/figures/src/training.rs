@@ -229,7 +229,7 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
         let item = Item::Cells { x_edges: Vec::new(), y_edges: Vec::new(), colours: Vec::new() };
         series.push(Series { item, colour, legend: Some(format!("{from:.2} to {to:.2} nA").replace('-', "−")) });
     }
-    for (marker, name) in [(Marker::Disc, "inner class"), (Marker::Diamond, "outer class")] {
+    for (marker, name) in [(Marker::Disc, "class 1"), (Marker::Diamond, "class 0")] {
         let item = Item::Points { points: Vec::new(), marker };
         series.push(Series { item, colour: GREY, legend: Some(name.to_owned()) });
     }
@@ -271,7 +271,7 @@ fn against_radius(tested: &Tested) -> Result<Plot, FigureError> {
         .collect();
     let level = vec![(x.low, tested.threshold), (x.high, tested.threshold)];
     series.push(line(level, Dash::Dashed, 1, [0, 0, 0]));
-    let notes = vec!["orange: inner class; dashed: threshold".to_owned()];
+    let notes = vec!["orange: class 1; dashed: threshold".to_owned()];
     Ok(Plot { title: "test points".to_owned(), x, y, series, notes })
 }
 

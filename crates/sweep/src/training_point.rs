@@ -150,7 +150,11 @@ fn ball(t: &BallTask, points: usize, rng: &mut rand_pcg::Pcg64) -> Result<Patter
         return Err(KeyError::new("task.high_volt", message));
     }
     let range_volt = [t.low_volt, t.high_volt];
-    task::ball(t.inputs.len(), points, t.inner_radius, t.gap, range_volt, rng).map_err(from_training)
+    let mut made = task::ball(t.inputs.len(), points, t.inner_radius, t.gap, range_volt, rng).map_err(from_training)?;
+    if t.outer_is_one {
+        made.targets.iter_mut().for_each(|target| *target = 1.0 - *target);
+    }
+    Ok(made)
 }
 
 fn ranges(section: &TrainingSection, wiring: &Wiring, device: &dyn Device) -> Result<Vec<(f64, f64)>, KeyError> {

@@ -40,6 +40,9 @@ pub struct BallTask {
     /// Width of the empty shell between the classes.
     #[serde(default)]
     pub gap: f64,
+    /// Class 1, of the higher current, is the outer one.
+    #[serde(default)]
+    pub outer_is_one: bool,
     /// Voltage at coordinate −1 (V).
     pub low_volt: f64,
     /// Voltage at coordinate 1 (V).

@@ -21,9 +21,6 @@ use crate::error::TrainingError;
 /// Samples over which noise is continuous, at most; a longer pass is put together from stretches.
 pub const MOST_SAMPLES: usize = 1 << 18;
 
-/// Voltages for which a form of the device that holds only near them is not worth its making.
-const FEW_RUNS: usize = 32;
-
 /// Which of the device's parameters are inputs, and which are trained; counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wiring {
@@ -375,7 +372,6 @@ impl Meter {
         // levels that are held are computed once
         let mut distinct: Vec<f64> = Vec::with_capacity(displacement_volt.nrows() * at.len());
         let mut run_of_sample = Vec::with_capacity(displacement_volt.nrows());
-        let mut reach = vec![0.0_f64; at.len()];
         let mut runs = 0_usize;
         for (n, dw) in displacement_volt.rows().into_iter().enumerate() {
             if n == 0 || dw != displacement_volt.row(n - 1) {
@@ -383,15 +379,13 @@ impl Meter {
                 distinct.extend_from_slice(at);
                 for (x, &m) in dw.iter().zip(controls) {
                     distinct[start + m] += x;
-                    reach[m] = reach[m].max(x.abs());
                 }
                 runs += 1;
             }
             run_of_sample.push(runs - 1);
         }
         let rows = Array2::from_shape_vec((runs, at.len()), distinct).expect("whole rows");
-        let near = if runs > FEW_RUNS { self.device.near(at, &reach) } else { None };
-        let currents = device::currents_na(near.as_deref().unwrap_or(self.device.as_ref()), rows.view())?;
+        let currents = device::currents_na(self.device.as_ref(), rows.view())?;
         output_na.extend(run_of_sample.into_iter().map(|run| currents[run]));
         Ok(())
     }

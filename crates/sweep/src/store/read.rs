@@ -21,7 +21,10 @@ pub fn read(path: &Path) -> Result<Results, StoreError> {
     read_with(path, |file| read_file(file, true))
 }
 
-/// Reads a results file, but for single estimates (variables over `repetition`), of which there may be very many.
+/// Numbers of a variable over `repetition` that figures and summaries still read: 256 MB.
+pub(super) const MOST_SINGLE: usize = 1 << 25;
+
+/// Reads a results file, but for what single repetitions gave where that is more than 2²⁵ numbers.
 ///
 /// # Errors
 /// As [`read`].
@@ -82,7 +85,7 @@ fn read_file(file: &File, estimates: bool) -> hdf5::Result<Results> {
                 .push(position.ok_or_else(|| hdf5::Error::from(format!("`{}` lacks a dimension", dataset.name())))?);
         }
         let single = dimensions.iter().any(|&d| results.dimensions[d].name == "repetition");
-        if single && !estimates {
+        if single && !estimates && dataset.size() > MOST_SINGLE {
             continue;
         }
         results.variables.push(Variable {

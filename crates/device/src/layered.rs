@@ -1,0 +1,270 @@
+//! Networks of devices: the currents of one layer, amplified and mapped to voltages, are inputs of the next (B25,
+//! Supplementary 5).
+
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+
+use crate::linear::check_width;
+use crate::{Device, DeviceError};
+
+/// Devices side by side. All of them have the same inputs: those of the whole, or the outputs of the layer before.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// The devices; each has one output.
+    pub devices: Vec<Arc<dyn Device>>,
+    /// The parameter of each device, from 0, that takes the first input, the second, …
+    pub inputs: Vec<usize>,
+}
+
+/// What makes voltages of the currents of a layer: V = gain (I − offset), not beyond the limits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interface {
+    /// Gain \[V/nA\].
+    pub gain_volt_per_na: f64,
+    /// Current that gives 0 V \[nA\].
+    pub offset_na: f64,
+    /// Lowest and highest voltage \[V\].
+    pub limit_volt: (f64, f64),
+}
+
+impl Interface {
+    fn volt(&self, current_na: f64) -> f64 {
+        (self.gain_volt_per_na * (current_na - self.offset_na)).clamp(self.limit_volt.0, self.limit_volt.1)
+    }
+
+    fn slope(&self, current_na: f64) -> f64 {
+        let free = self.gain_volt_per_na * (current_na - self.offset_na);
+        if free > self.limit_volt.0 && free < self.limit_volt.1 { self.gain_volt_per_na } else { 0.0 }
+    }
+}
+
+/// A network of devices. Its parameters are the inputs of the first layer, then all other parameters of its devices, in
+/// order.
+#[derive(Clone, Debug)]
+pub struct LayeredDevice {
+    layers: Vec<Layer>,
+    interfaces: Vec<Interface>,
+    parameters: usize,
+}
+
+impl LayeredDevice {
+    /// Of layers, and what stands between them.
+    ///
+    /// # Errors
+    /// If there is no layer, one is empty, a device has several outputs, an input is not one of its parameters or stands
+    /// there twice, a layer does not have one input for each device before it, the last one not one device, or there is
+    /// not one sound interface between each two.
+    pub fn new(layers: Vec<Layer>, interfaces: Vec<Interface>) -> Result<Self, DeviceError> {
+        let bad = |what: String| Err(DeviceError::Description { name: "layers", what });
+        let Some(first) = layers.first() else { return bad("is empty: a network needs a layer".to_owned()) };
+        let mut parameters = first.inputs.len();
+        for (l, layer) in layers.iter().enumerate() {
+            let number = l + 1;
+            if layer.devices.is_empty() || layer.inputs.is_empty() {
+                return bad(format!("layer {number} needs a device and an input"));
+            }
+            for device in &layer.devices {
+                if device.outputs() != 1 {
+                    return bad(format!("layer {number} has a device with {} outputs: 1 is needed", device.outputs()));
+                }
+                let twice = layer.inputs.iter().enumerate().any(|(k, m)| layer.inputs[..k].contains(m));
+                if twice || layer.inputs.iter().any(|m| *m >= device.parameters()) {
+                    let allowed = device.parameters();
+                    return bad(format!("inputs of layer {number} must be different ones from 1 to {allowed}"));
+                }
+                parameters += device.parameters() - layer.inputs.len();
+            }
+            if l > 0 && layer.inputs.len() != layers[l - 1].devices.len() {
+                let (found, needed) = (layer.inputs.len(), layers[l - 1].devices.len());
+                return bad(format!("layer {number} has {found} inputs: the layer before it has {needed} devices"));
+            }
+        }
+        let last = layers[layers.len() - 1].devices.len();
+        if last != 1 {
+            return bad(format!("the last layer has {last} devices: its one current is the output"));
+        }
+        if interfaces.len() + 1 != layers.len() {
+            return bad(format!(
+                "{} layers need {} interfaces, found {}",
+                layers.len(),
+                layers.len() - 1,
+                interfaces.len()
+            ));
+        }
+        for i in &interfaces {
+            let finite = i.gain_volt_per_na.is_finite() && i.offset_na.is_finite();
+            if !finite || i.limit_volt.0 >= i.limit_volt.1 {
+                let what = format!("found limits {:?}: the lower one first, all numbers finite", i.limit_volt);
+                return Err(DeviceError::Description { name: "interfaces", what });
+            }
+        }
+        Ok(Self { layers, interfaces, parameters })
+    }
+
+    /// For each device, layer after layer: where its parameters come from.
+    fn sources(&self) -> Vec<Vec<Vec<Source>>> {
+        let mut next = self.layers[0].inputs.len();
+        self.layers
+            .iter()
+            .map(|layer| {
+                let of_device = |device: &Arc<dyn Device>| {
+                    (0..device.parameters())
+                        .map(|m| match layer.inputs.iter().position(|k| *k == m) {
+                            Some(input) => Source::Input(input),
+                            None => {
+                                next += 1;
+                                Source::Parameter(next - 1)
+                            }
+                        })
+                        .collect()
+                };
+                layer.devices.iter().map(of_device).collect()
+            })
+            .collect()
+    }
+}
+
+/// Where a parameter of a device comes from.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    /// An input of its layer.
+    Input(usize),
+    /// A parameter of the whole.
+    Parameter(usize),
+}
+
+impl Device for LayeredDevice {
+    fn parameters(&self) -> usize {
+        self.parameters
+    }
+
+    fn evaluate(
+        &self,
+        parameters_volt: ArrayView2<f64>,
+        mut currents_na: ArrayViewMut2<f64>,
+    ) -> Result<(), DeviceError> {
+        check_width(self, &parameters_volt)?;
+        let points = parameters_volt.nrows();
+        let mut inputs = parameters_volt.slice(ndarray::s![.., ..self.layers[0].inputs.len()]).to_owned();
+        for (l, (layer, sources)) in self.layers.iter().zip(self.sources()).enumerate() {
+            let mut currents = Array2::zeros((points, layer.devices.len()));
+            for (k, (device, sources)) in layer.devices.iter().zip(&sources).enumerate() {
+                let own = Array2::from_shape_fn((points, sources.len()), |(n, m)| match sources[m] {
+                    Source::Input(i) => inputs[[n, i]],
+                    Source::Parameter(p) => parameters_volt[[n, p]],
+                });
+                device.evaluate(own.view(), currents.slice_mut(ndarray::s![.., k..=k]))?;
+            }
+            match self.interfaces.get(l) {
+                Some(interface) => inputs = currents.mapv(|i| interface.volt(i)),
+                None => currents_na.assign(&currents),
+            }
+        }
+        Ok(())
+    }
+
+    /// By the chain rule, from layer to layer.
+    fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>> {
+        let width = self.layers[0].inputs.len();
+        let mut inputs = parameters_volt[..width].to_vec();
+        let mut slopes = Array2::from_shape_fn((width, self.parameters), |(i, p)| f64::from(u8::from(i == p)));
+        for (l, (layer, sources)) in self.layers.iter().zip(self.sources()).enumerate() {
+            let mut currents = Array2::zeros((1, layer.devices.len()));
+            let mut next = Array2::zeros((layer.devices.len(), self.parameters));
+            for (k, (device, sources)) in layer.devices.iter().zip(&sources).enumerate() {
+                let value = |source: &Source| match *source {
+                    Source::Input(i) => inputs[i],
+                    Source::Parameter(p) => parameters_volt[p],
+                };
+                let own: Vec<f64> = sources.iter().map(value).collect();
+                let gradient = device.gradient(&own)?;
+                let row = Array2::from_shape_vec((1, own.len()), own).ok()?;
+                device.evaluate(row.view(), currents.slice_mut(ndarray::s![.., k..=k])).ok()?;
+                for (m, source) in sources.iter().enumerate() {
+                    match *source {
+                        Source::Input(i) => next.row_mut(k).scaled_add(gradient[[0, m]], &slopes.row(i)),
+                        Source::Parameter(p) => next[[k, p]] += gradient[[0, m]],
+                    }
+                }
+            }
+            slopes = next;
+            if let Some(interface) = self.interfaces.get(l) {
+                inputs = currents.iter().map(|i| interface.volt(*i)).collect();
+                for (mut row, current) in slopes.rows_mut().into_iter().zip(&currents) {
+                    row *= interface.slope(*current);
+                }
+            }
+        }
+        Some(slopes)
+    }
+
+    fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {
+        let (mut low, mut high) = (vec![f64::NAN; self.parameters], vec![f64::NAN; self.parameters]);
+        for (l, (layer, sources)) in self.layers.iter().zip(self.sources()).enumerate() {
+            for (device, sources) in layer.devices.iter().zip(&sources) {
+                let (lows, highs) = device.range_volt()?;
+                for (m, source) in sources.iter().enumerate() {
+                    match *source {
+                        Source::Input(i) if l == 0 => (low[i], high[i]) = (lows[m].max(low[i]), highs[m].min(high[i])),
+                        Source::Input(_) => {}
+                        Source::Parameter(p) => (low[p], high[p]) = (lows[m], highs[m]),
+                    }
+                }
+            }
+        }
+        Some((low, high))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Linear, Polynomial, conformance, currents_na};
+
+    fn stack() -> LayeredDevice {
+        let curve = |offset: f64| -> Arc<dyn Device> {
+            let coefficients = vec![vec![3.0, 2.0, -1.0], vec![-2.0, 0.5], vec![1.0, 4.0]];
+            Arc::new(Polynomial::new(offset, coefficients, None).unwrap())
+        };
+        let first = Layer { devices: vec![curve(0.5), curve(-0.3)], inputs: vec![2, 0] };
+        let second = Layer { devices: vec![curve(1.0)], inputs: vec![1, 2] };
+        let interface = Interface { gain_volt_per_na: 0.1, offset_na: 0.2, limit_volt: (-1.0, 1.0) };
+        LayeredDevice::new(vec![first, second], vec![interface]).unwrap()
+    }
+
+    #[test]
+    fn the_chain_rule_equals_differences() {
+        let stack = stack();
+        assert_eq!(stack.parameters(), 2 + 2 + 1);
+        conformance::gradient_equals_differences(&stack, &[0.3, -0.2, 0.4, 0.1, -0.5], 1e-8);
+    }
+
+    /// Two linear devices in a row: slopes and gains multiply.
+    #[test]
+    fn two_linear_devices_in_a_row() {
+        let linear = |g: &[f64]| -> Arc<dyn Device> { Arc::new(Linear::new(g.to_vec(), 0.0).unwrap()) };
+        let layers = vec![
+            Layer { devices: vec![linear(&[2.0, 5.0])], inputs: vec![0] },
+            Layer { devices: vec![linear(&[7.0, 3.0])], inputs: vec![1] },
+        ];
+        let interface = Interface { gain_volt_per_na: 0.5, offset_na: 1.0, limit_volt: (-10.0, 10.0) };
+        let stack = LayeredDevice::new(layers.clone(), vec![interface]).unwrap();
+        let found = currents_na(&stack, ndarray::array![[1.0, 2.0, 3.0]].view()).unwrap()[0];
+        assert!((found - (7.0 * 3.0 + 3.0 * 0.5 * (2.0 * 1.0 + 5.0 * 2.0 - 1.0))).abs() < 1e-12);
+        assert!(LayeredDevice::new(layers, Vec::new()).is_err());
+    }
+
+    #[test]
+    fn limits_hold_and_have_no_slope() {
+        let linear = |g: &[f64]| -> Arc<dyn Device> { Arc::new(Linear::new(g.to_vec(), 0.0).unwrap()) };
+        let layers = vec![
+            Layer { devices: vec![linear(&[2.0, 5.0])], inputs: vec![0] },
+            Layer { devices: vec![linear(&[1.0])], inputs: vec![0] },
+        ];
+        let interface = Interface { gain_volt_per_na: 1.0, offset_na: 0.0, limit_volt: (-1.0, 1.0) };
+        let stack = LayeredDevice::new(layers, vec![interface]).unwrap();
+        assert!((currents_na(&stack, ndarray::array![[3.0, 0.0]].view()).unwrap()[0] - 1.0).abs() < 1e-12);
+        assert!(stack.gradient(&[3.0, 0.0]).unwrap().iter().all(|g| g.abs() < 1e-12));
+    }
+}
