@@ -88,10 +88,12 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
             what: format!("numbers along `{}`, the x axis", results.dimensions[x_dimension].name),
         });
     };
-    let parameter = match figure.parameter {
-        Some(p) if (1..=results.dimensions[parameter_dimension].coordinate.len()).contains(&p) => p - 1,
+    let parameters = results.dimensions[parameter_dimension].coordinate.len();
+    let shown: Vec<usize> = match figure.parameter {
+        _ if figure.mean_over_parameters => (0..parameters).collect(),
+        Some(p) if (1..=parameters).contains(&p) => vec![p - 1],
         Some(p) => return Err(FigureError::Missing { what: format!("parameter {p}") }),
-        None => weakest(results, parameter_dimension)?,
+        None => vec![weakest(results, parameter_dimension)?],
     };
     let others: Vec<usize> = swept.iter().copied().filter(|&d| d != x_dimension && Some(d) != band).collect();
     let combinations: usize = others.iter().map(|&d| results.dimensions[d].coordinate.len()).product();
@@ -118,21 +120,30 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         fixed.reverse();
         let colour = PALETTE[combination];
         let marker = [Marker::Disc, Marker::Square, Marker::Triangle, Marker::Diamond][combination % 4];
-        let value = |v: &Variable, k: usize, b: usize| {
-            value_at(results, v, &|d| {
-                if d == x_dimension {
-                    k
-                } else if d == parameter_dimension {
-                    parameter
-                } else if Some(d) == band {
-                    b
-                } else {
-                    fixed.iter().find(|(f, _)| *f == d).map_or(0, |(_, i)| *i)
-                }
-            })
+        let values = |v: &Variable, k: usize, b: usize| -> Vec<f64> {
+            let at = |parameter: usize| {
+                value_at(results, v, &|d| {
+                    if d == x_dimension {
+                        k
+                    } else if d == parameter_dimension {
+                        parameter
+                    } else if Some(d) == band {
+                        b
+                    } else {
+                        fixed.iter().find(|(f, _)| *f == d).map_or(0, |(_, i)| *i)
+                    }
+                })
+            };
+            // points of fewer parameters are padded
+            shown.iter().map(|p| at(*p)).filter(|x| x.is_finite()).collect()
+        };
+        let value = |v: &Variable, k: usize, b: usize| mean(&values(v, k, b));
+        let uncertainty = |k: usize| {
+            let each = values(standard_error, k, middle_of(band, results));
+            each.iter().map(|e| e * e).sum::<f64>().sqrt() / each.len() as f64
         };
         let name = fixed.iter().map(|&(d, i)| name_of(&results.dimensions[d], i)).collect::<Vec<_>>().join(", ");
-        let middle = band.map_or(0, |b| results.dimensions[b].coordinate.len() / 2);
+        let middle = middle_of(band, results);
         let mut order: Vec<usize> = (0..xs.len()).collect();
         order.sort_by(|&a, &b| xs[a].total_cmp(&xs[b]));
         if let Some(b) = band {
@@ -164,7 +175,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         let points: Vec<(f64, f64, f64)> = order
             .iter()
             .step_by(figure.markers_every.unwrap_or(1).max(1))
-            .map(|&k| (xs[k], absolute(value(monte_carlo, k, middle)), value(standard_error, k, middle)))
+            .map(|&k| (xs[k], absolute(value(monte_carlo, k, middle)), uncertainty(k)))
             .collect();
         ys.extend(points.iter().map(|p| p.1));
         let name = if name.is_empty() { "Monte Carlo".to_owned() } else { name };
@@ -201,14 +212,26 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     if combinations > MOST_SERIES {
         notes.push(format!("the first {MOST_SERIES} of {combinations} series"));
     }
-    let several = results.dimensions[parameter_dimension].coordinate.len() > 1;
+    let title = match shown[..] {
+        [parameter] if parameters > 1 => format!("{title}: parameter {}", parameter + 1),
+        _ => title,
+    };
     Ok(vec![Plot {
-        title: if several { format!("{title}: parameter {}", parameter + 1) } else { title },
+        title,
         x: spanning(&x_label, x_scale, xs.clone())?,
         y: spanning(&format!("{symbol} [{unit}]"), y_scale, ys)?,
         series,
         notes,
     }])
+}
+
+/// The value of the band axis that is drawn as a line.
+fn middle_of(band: Option<usize>, results: &Results) -> usize {
+    band.map_or(0, |b| results.dimensions[b].coordinate.len() / 2)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// The time that one estimate of the whole gradient takes, for the legend: a range where it changes along x.

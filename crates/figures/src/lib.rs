@@ -3,6 +3,7 @@
 //! A figure is laid out once, as SVG through plotters, with a font that is part of the binary. From that SVG come a file
 //! whose text is outlines (no font is needed to view it) and a PNG.
 
+mod advantage;
 pub mod axis;
 mod error;
 mod error_figure;
@@ -55,6 +56,7 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
         FigureKind::Classification => training::classification(results, figure),
         FigureKind::Learning => training::learning(results, figure),
         FigureKind::Comparison => training::comparison(results, figure),
+        FigureKind::Advantage => advantage::panels(results, figure),
         FigureKind::Success => training::success(results, figure),
     }
 }

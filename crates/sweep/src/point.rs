@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use device::{Device, DeviceError, Linear, NetworkDevice, NetworkMethod, Polynomial};
+use device::{Device, DeviceError, Interface, Layer, LayeredDevice, Linear, NetworkDevice, NetworkMethod, Polynomial};
 use dopant_network::steady::SteadyOptions;
 use estimators::differences::{Difference, FiniteDifferences};
 use estimators::filter::FilterSettings;
@@ -14,15 +14,17 @@ use estimators::random::{Distribution, RandomCode, Sides, Spsa};
 use estimators::walsh::Walsh;
 use estimators::{EstimatorError, Experiment, Instrument, Route, Scheme, published};
 use noise::{NoiseError, NoiseModel, PowerLaw, RelaxationEnsemble, Spectrum, TabulatedSpectrum, Trace};
+use rand_distr::{Distribution as _, StandardNormal};
 use toml::Table;
 
 use crate::axes::Axis;
 use crate::document::KeyError;
 use crate::scenario::{
     ConverterSection, DeviceSection, DifferenceChoice, DistributionChoice, DopantNetworkDevice, EstimatorSection,
-    FilterSection, Frequencies, HgeEstimator, ModeChoice, NetworkMethodChoice, NoiseSection, ReadoutChoice,
-    RouteChoice, Scenario, SidesChoice, StudyKind,
+    FilterSection, Frequencies, HgeEstimator, LayeredSection, LinearDevice, ModeChoice, NetworkMethodChoice,
+    NoiseSection, ReadoutChoice, RouteChoice, Scenario, SidesChoice, StudyKind,
 };
+use crate::seed::{self, Purpose};
 use crate::study::{Library, table_at};
 use crate::training_point::TrainingPoint;
 
@@ -223,9 +225,7 @@ impl Point {
 
 fn build_device(section: &DeviceSection, folder: &Path, library: &Library) -> Result<Arc<dyn Device>, KeyError> {
     Ok(match section {
-        DeviceSection::Linear(d) => {
-            Arc::new(Linear::new(d.gradient_na_per_volt.clone(), d.offset_na).map_err(from_device)?)
-        }
+        DeviceSection::Linear(d) => Arc::new(Linear::new(linear_gradient(d)?, d.offset_na).map_err(from_device)?),
         DeviceSection::Polynomial(d) => Arc::new(
             Polynomial::new(d.offset_na, d.coefficients.clone(), d.mixing_na_per_volt2.clone()).map_err(from_device)?,
         ),
@@ -233,7 +233,64 @@ fn build_device(section: &DeviceSection, folder: &Path, library: &Library) -> Re
             library.surrogate(&folder.join(&d.file), d.activation).map_err(from_device)?
         }
         DeviceSection::DopantNetwork(d) => Arc::new(build_network(d, folder, library)?),
+        DeviceSection::Layered(d) => Arc::new(build_layered(d, folder, library)?),
     })
+}
+
+/// Most parameters of a random linear device.
+const MOST_PARAMETERS: usize = 100_000;
+
+fn linear_gradient(section: &LinearDevice) -> Result<Vec<f64>, KeyError> {
+    match (&section.gradient_na_per_volt, &section.random) {
+        (Some(gradient), None) => Ok(gradient.clone()),
+        (None, Some(random)) => {
+            let deviation = random.deviation_na_per_volt;
+            if !(1..=MOST_PARAMETERS).contains(&random.parameters) {
+                let message = format!("found {}: must be 1 to {MOST_PARAMETERS}", random.parameters);
+                return Err(KeyError::new("device.random.parameters", message));
+            }
+            if deviation <= 0.0 {
+                let message = format!("found {deviation}: must be a positive number");
+                return Err(KeyError::new("device.random.deviation_na_per_volt", message));
+            }
+            let mut rng = seed::stream(random.seed, Purpose::Gradient);
+            let draw = |_| -> f64 { StandardNormal.sample(&mut rng) };
+            Ok((0..random.parameters).map(draw).map(|g| deviation * g).collect())
+        }
+        (Some(_), Some(_)) => {
+            Err(KeyError::new("device.random", "stands beside `gradient_na_per_volt`: give one of the two"))
+        }
+        (None, None) => Err(KeyError::new("device", "needs `gradient_na_per_volt` (a list) or `random` (a table)")),
+    }
+}
+
+fn build_layered(section: &LayeredSection, folder: &Path, library: &Library) -> Result<LayeredDevice, KeyError> {
+    let (mut layers, mut interfaces) = (Vec::new(), Vec::new());
+    for (l, layer) in section.layers.iter().enumerate() {
+        let devices = layer.devices.iter().map(|d| build_device(d, folder, library)).collect::<Result<_, _>>()?;
+        if layer.inputs.contains(&0) {
+            return Err(KeyError::new(format!("device.layers.{l}.inputs"), "found 0: inputs count from 1"));
+        }
+        layers.push(Layer { devices, inputs: layer.inputs.iter().map(|k| k - 1).collect() });
+        match (&layer.interface, l) {
+            (None, 0) => {}
+            (Some(i), 1..) => interfaces.push(Interface {
+                gain_volt_per_na: i.gain_volt_per_na,
+                offset_na: i.offset_na,
+                limit_volt: (i.limit_volt[0], i.limit_volt[1]),
+            }),
+            (Some(_), 0) => {
+                return Err(KeyError::new("device.layers.0.interface", "the first layer takes the inputs as they are"));
+            }
+            (None, _) => {
+                return Err(KeyError::new(
+                    format!("device.layers.{l}"),
+                    "`interface` is missing: gain, offset, limits",
+                ));
+            }
+        }
+    }
+    LayeredDevice::new(layers, interfaces).map_err(from_device)
 }
 
 fn build_network(section: &DopantNetworkDevice, folder: &Path, library: &Library) -> Result<NetworkDevice, KeyError> {
@@ -265,6 +322,7 @@ fn operating_point(section: &DeviceSection, device: &dyn Device) -> Result<Vec<f
         DeviceSection::Polynomial(d) => &d.operating_point_volt,
         DeviceSection::NeuralSurrogate(d) => &d.operating_point_volt,
         DeviceSection::DopantNetwork(d) => &d.operating_point_volt,
+        DeviceSection::Layered(d) => &d.operating_point_volt,
     };
     let expected = device.parameters();
     match given {

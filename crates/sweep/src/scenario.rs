@@ -100,13 +100,30 @@ impl Default for SamplingSection {
 #[serde(deny_unknown_fields)]
 pub struct LinearDevice {
     /// Gradient (nA/V).
-    pub gradient_na_per_volt: Vec<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_na_per_volt: Option<Vec<f64>>,
+    /// Instead: a Gaussian gradient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub random: Option<RandomGradient>,
     /// Current at zero (nA).
     #[serde(default)]
     pub offset_na: f64,
     /// Where the gradient is measured (V); zero if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point_volt: Option<Vec<f64>>,
+}
+
+/// Independent Gaussian derivatives of zero mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomGradient {
+    /// Their number.
+    pub parameters: usize,
+    /// Their standard deviation (nA/V).
+    pub deviation_na_per_volt: f64,
+    /// Seed.
+    #[serde(default)]
+    pub seed: u64,
 }
 
 /// A polynomial device.
@@ -303,6 +320,84 @@ pub enum DeviceSection {
     NeuralSurrogate(SurrogateDevice),
     /// Simulated dopant network.
     DopantNetwork(DopantNetworkDevice),
+    /// Network of devices.
+    Layered(LayeredSection),
+}
+
+/// A network of devices: parameters are the inputs of the first layer, then all others of its devices, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct LayeredSection {
+    /// Layers; the last one has one device.
+    pub layers: Vec<LayerSection>,
+    /// Where the gradient is measured (V); the middle of the devices' ranges if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operating_point_volt: Option<Vec<f64>>,
+}
+
+/// Devices side by side.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct LayerSection {
+    /// The devices, each like a `[device]` table.
+    pub devices: Vec<DeviceSection>,
+    /// Parameter of each device, from 1, that takes the first input of the layer, the second, …
+    pub inputs: Vec<usize>,
+    /// What makes voltages of the currents of the layer before; not in the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<InterfaceSection>,
+}
+
+/// V = gain (I − offset), within limits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InterfaceSection {
+    /// Gain (V/nA).
+    pub gain_volt_per_na: f64,
+    /// Current that gives 0 V (nA).
+    #[serde(default)]
+    pub offset_na: f64,
+    /// Lowest and highest voltage (V).
+    pub limit_volt: [f64; 2],
+}
+
+/// What of a layer is no device.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlainLayer {
+    inputs: Vec<usize>,
+    interface: Option<InterfaceSection>,
+}
+
+/// What of a network of devices is no layer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlainLayered {
+    operating_point_volt: Option<Vec<f64>>,
+}
+
+fn tables(table: &mut Table, key: &str, at: &str) -> Result<Vec<Value>, KeyError> {
+    match table.remove(key) {
+        Some(Value::Array(items)) => Ok(items),
+        Some(other) => Err(KeyError::new(format!("{at}.{key}"), format!("found {other}, must be a list of tables"))),
+        None => Err(KeyError::new(at, format!("`{key}` is missing"))),
+    }
+}
+
+impl LayeredSection {
+    fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
+        let Value::Table(mut table) = value else { return Err(KeyError::new(at, "must be a table")) };
+        let layers = tables(&mut table, "layers", at)?.into_iter().enumerate().map(|(l, layer)| {
+            let at = format!("{at}.layers.{l}");
+            let Value::Table(mut layer) = layer else { return Err(KeyError::new(at, "must be a table")) };
+            let devices = tables(&mut layer, "devices", &at)?.into_iter().enumerate();
+            let devices = devices.map(|(k, device)| DeviceSection::parse(device, &format!("{at}.devices.{k}")));
+            let devices = devices.collect::<Result<_, _>>()?;
+            let PlainLayer { inputs, interface } = section(Value::Table(layer), &at)?;
+            Ok(LayerSection { devices, inputs, interface })
+        });
+        let layers = layers.collect::<Result<_, _>>()?;
+        let PlainLayered { operating_point_volt } = section(Value::Table(table), at)?;
+        Ok(Self { layers, operating_point_volt })
+    }
 }
 
 /// White noise.
@@ -752,6 +847,8 @@ pub enum FigureKind {
     Comparison,
     /// Table of solved runs over the first two axes.
     Success,
+    /// Map of the exact error of the first estimator over that of the best other one, against two numeric axes.
+    Advantage,
 }
 
 /// Which error a figure shows.
@@ -782,6 +879,8 @@ pub struct FigureSection {
     /// Parameter that is drawn, from 1; the one with the weakest response if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<usize>,
+    /// Draw the mean over all parameters instead of one.
+    pub mean_over_parameters: bool,
     /// Axis whose extremes are drawn as a shaded band of the exact error, not as series.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub band: Option<String>,
@@ -903,12 +1002,14 @@ pub(crate) fn kind_of(value: Value, at: &str, allowed: &[&str]) -> Result<(Strin
 
 impl DeviceSection {
     fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
-        let (kind, rest) = kind_of(value, at, &["linear", "polynomial", "neural-surrogate", "dopant-network"])?;
+        let allowed = ["linear", "polynomial", "neural-surrogate", "dopant-network", "layered"];
+        let (kind, rest) = kind_of(value, at, &allowed)?;
         Ok(match kind.as_str() {
             "linear" => Self::Linear(section(rest, at)?),
             "polynomial" => Self::Polynomial(section(rest, at)?),
             "neural-surrogate" => Self::NeuralSurrogate(section(rest, at)?),
-            _ => Self::DopantNetwork(section(rest, at)?),
+            "dopant-network" => Self::DopantNetwork(section(rest, at)?),
+            _ => Self::Layered(LayeredSection::parse(rest, at)?),
         })
     }
 }

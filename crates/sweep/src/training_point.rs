@@ -13,7 +13,7 @@ use training::{Answer, Limits, Loss, Meter, Optimiser, Patterns, Timing, Trainin
 
 use crate::document::KeyError;
 use crate::point::{build_hge, build_scheme, from_device, from_estimator};
-use crate::scenario::{EstimatorSection, InstrumentSection, Scenario};
+use crate::scenario::{EstimatorSection, InstrumentSection, PerParameter, Scenario};
 use crate::seed::{self, Purpose};
 use crate::training_sections::{
     AnswerChoice, BallTask, GradientChoice, LossSection, OptimiserSection, RangeChoice, TaskSection, TrainingSection,
@@ -145,12 +145,19 @@ fn patterns(task: &TaskSection, folder: &Path) -> Result<(Patterns, Patterns), K
 }
 
 fn ball(t: &BallTask, points: usize, rng: &mut rand_pcg::Pcg64) -> Result<Patterns, KeyError> {
-    if t.low_volt >= t.high_volt {
-        let message = format!("found {}: must lie above low_volt ({})", t.high_volt, t.low_volt);
+    let dimensions = t.inputs.len();
+    let each = |key: &'static str, volt: &PerParameter| match volt.to_vec() {
+        one if one.len() == 1 => Ok(vec![one[0]; dimensions]),
+        each if each.len() == dimensions => Ok(each),
+        other => Err(KeyError::new(key, format!("found {} voltages: there are {dimensions} inputs", other.len()))),
+    };
+    let (low, high) = (each("task.low_volt", &t.low_volt)?, each("task.high_volt", &t.high_volt)?);
+    if let Some((low, high)) = low.iter().zip(&high).find(|(low, high)| low >= high) {
+        let message = format!("found {high}: must lie above low_volt ({low})");
         return Err(KeyError::new("task.high_volt", message));
     }
-    let range_volt = [t.low_volt, t.high_volt];
-    let mut made = task::ball(t.inputs.len(), points, t.inner_radius, t.gap, range_volt, rng).map_err(from_training)?;
+    let range_volt: Vec<[f64; 2]> = low.iter().zip(&high).map(|(low, high)| [*low, *high]).collect();
+    let mut made = task::ball(points, t.inner_radius, t.gap, &range_volt, rng).map_err(from_training)?;
     if t.outer_is_one {
         made.targets.iter_mut().for_each(|target| *target = 1.0 - *target);
     }

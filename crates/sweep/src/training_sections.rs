@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use crate::document::KeyError;
-use crate::scenario::{kind_of, section};
+use crate::scenario::{PerParameter, kind_of, section};
 
 /// A two-input Boolean gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,10 +43,10 @@ pub struct BallTask {
     /// Class 1, of the higher current, is the outer one.
     #[serde(default)]
     pub outer_is_one: bool,
-    /// Voltage at coordinate −1 (V).
-    pub low_volt: f64,
-    /// Voltage at coordinate 1 (V).
-    pub high_volt: f64,
+    /// Voltage at coordinate −1 (V), of all inputs or of each.
+    pub low_volt: PerParameter,
+    /// Voltage at coordinate 1 (V), of all inputs or of each.
+    pub high_volt: PerParameter,
     /// Number of points to train with.
     #[serde(default = "default_training_points")]
     pub training_points: usize,

@@ -59,16 +59,15 @@ pub fn truth_table(gate: &str, low_volt: f64, high_volt: f64) -> Result<Patterns
 
 /// Points in and around a ball (a disc in two dimensions, which makes a ring of the rest): class 1 uniformly within
 /// `inner` of the centre, class 0 uniformly between `inner + gap` and 1, as many of each. The unit ball touches
-/// `low_volt` and `high_volt` on every input.
+/// both ends of `range_volt`, of which there is one for each input.
 ///
 /// # Errors
 /// If the radii leave no room for one of the classes.
 pub fn ball<R: Rng + ?Sized>(
-    dimensions: usize,
     points: usize,
     inner: f64,
     gap: f64,
-    range_volt: [f64; 2],
+    range_volt: &[[f64; 2]],
     rng: &mut R,
 ) -> Result<Patterns, TrainingError> {
     if !(inner > 0.0 && inner < 1.0) {
@@ -78,6 +77,7 @@ pub fn ball<R: Rng + ?Sized>(
         let allowed = format!("must be 0 to {:.3}, so that the outer class has room", 1.0 - inner);
         return Err(TrainingError::setting("task.gap", gap, allowed));
     }
+    let dimensions = range_volt.len();
     let power = dimensions as f64;
     let mut inputs_volt = Array2::zeros((points, dimensions));
     let mut targets = Vec::with_capacity(points);
@@ -88,8 +88,8 @@ pub fn ball<R: Rng + ?Sized>(
         let radius = volume.powf(1.0 / power);
         let direction: Vec<f64> = (0..dimensions).map(|_| StandardNormal.sample(rng)).collect();
         let length = direction.iter().map(|x: &f64| x * x).sum::<f64>().sqrt();
-        for (x, d) in row.iter_mut().zip(&direction) {
-            *x = range_volt[0] + 0.5 * (range_volt[1] - range_volt[0]) * (1.0 + radius * d / length);
+        for ((x, d), [low, high]) in row.iter_mut().zip(&direction).zip(range_volt) {
+            *x = low + 0.5 * (high - low) * (1.0 + radius * d / length);
         }
         targets.push(if one { 1.0 } else { 0.0 });
     }
@@ -204,7 +204,7 @@ mod tests {
     fn balls_are_filled_evenly() {
         let mut rng = Pcg64::seed_from_u64(4);
         let (points, inner, gap) = (20_000, 0.6, 0.1);
-        let made = ball(3, points, inner, gap, [-0.5, 1.5], &mut rng).unwrap();
+        let made = ball(points, inner, gap, &[[-0.5, 1.5]; 3], &mut rng).unwrap();
         let radius = |p: usize| made.inputs_volt.row(p).iter().map(|x| (x - 0.5).powi(2)).sum::<f64>().sqrt();
         let mut cubes = [Vec::new(), Vec::new()];
         for p in 0..points {
@@ -220,8 +220,8 @@ mod tests {
             // standard deviation of the mean 0.0029; five of them, once in 1.7 million
             assert!((mean - 0.5).abs() < 5.0 * (1.0 / 12.0_f64 / volumes.len() as f64).sqrt(), "{mean}");
         }
-        assert!(ball(3, 10, 1.2, 0.0, [0.0, 1.0], &mut rng).is_err());
-        assert!(ball(3, 10, 0.6, 0.5, [0.0, 1.0], &mut rng).is_err());
+        assert!(ball(10, 1.2, 0.0, &[[0.0, 1.0]; 3], &mut rng).is_err());
+        assert!(ball(10, 0.6, 0.5, &[[0.0, 1.0]; 3], &mut rng).is_err());
     }
 
     #[test]

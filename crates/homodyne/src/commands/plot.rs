@@ -25,6 +25,7 @@ enum Kind {
     Learning,
     Comparison,
     Success,
+    Advantage,
 }
 
 impl From<Kind> for FigureKind {
@@ -40,6 +41,7 @@ impl From<Kind> for FigureKind {
             Kind::Learning => Self::Learning,
             Kind::Comparison => Self::Comparison,
             Kind::Success => Self::Success,
+            Kind::Advantage => Self::Advantage,
         }
     }
 }

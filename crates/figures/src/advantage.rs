@@ -1,0 +1,169 @@
+//! Where one estimator is better than all others: the exact mean squared error of the first, divided by that of the best
+//! other one, over two swept numbers; the boundary is where both are equal.
+
+use sweep::scenario::FigureSection;
+use sweep::{Coordinate, Results};
+
+use crate::axis::Scale;
+use crate::error::FigureError;
+use crate::error_figure::{axis_label, scale_of, value_at};
+use crate::plot::{Dash, Item, Plot, Series};
+use crate::render::spanning;
+use crate::variable;
+
+/// Decades of the ratio at which colours saturate.
+const MOST_DECADES: f64 = 3.0;
+
+pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    let missing = |what: &str| FigureError::Missing { what: what.to_owned() };
+    let exact = variable(results, "mse_exact")?;
+    let parameter = exact.dimensions[exact.dimensions.len() - 1];
+    let swept = &exact.dimensions[..exact.dimensions.len() - 1];
+    let is_number = |d: &usize| matches!(results.dimensions[*d].coordinate, Coordinate::Numbers(_));
+    let (numbers, names): (Vec<usize>, Vec<usize>) = swept.iter().copied().partition(is_number);
+    let ([first, second], [estimator]) = (&numbers[..], &names[..]) else {
+        return Err(missing("a sweep of two numbers and of named estimators"));
+    };
+    let (x, y) = match &figure.x {
+        Some(path) if results.dimensions[*second].name == *path => (*second, *first),
+        _ => (*first, *second),
+    };
+    let coordinates = |d: usize| match &results.dimensions[d].coordinate {
+        Coordinate::Numbers(values) => values.clone(),
+        Coordinate::Labels(_) => Vec::new(),
+    };
+    let (xs, ys) = (coordinates(x), coordinates(y));
+    let Coordinate::Labels(estimators) = &results.dimensions[*estimator].coordinate else {
+        return Err(missing("names of estimators"));
+    };
+    if estimators.len() < 2 || xs.len() < 2 || ys.len() < 2 {
+        return Err(missing("two estimators, and two values of each number"));
+    }
+    let mean = |i: usize, j: usize, e: usize| {
+        let at = |p: usize| {
+            value_at(results, exact, &|d| {
+                if d == x {
+                    i
+                } else if d == y {
+                    j
+                } else if d == *estimator {
+                    e
+                } else {
+                    p
+                }
+            })
+        };
+        let each: Vec<f64> =
+            (0..results.dimensions[parameter].coordinate.len()).map(at).filter(|v| v.is_finite()).collect();
+        each.iter().sum::<f64>() / each.len() as f64
+    };
+    let log_ratio = |i: usize, j: usize| {
+        let best = (1..estimators.len()).map(|e| mean(i, j, e)).fold(f64::INFINITY, f64::min);
+        (mean(i, j, 0) / best).log10()
+    };
+    let ratios: Vec<Vec<f64>> = (0..ys.len()).map(|j| (0..xs.len()).map(|i| log_ratio(i, j)).collect()).collect();
+    let (x_scale, y_scale) = (scale_of(&xs), scale_of(&ys));
+    let (x_edges, y_edges) = (edges(&xs, x_scale), edges(&ys, y_scale));
+    let colours = ratios.iter().flatten().map(|r| Some(shade(*r))).collect();
+    let mut series = vec![Series {
+        item: Item::Cells { x_edges: x_edges.clone(), y_edges: y_edges.clone(), colours },
+        colour: [0, 0, 0],
+        legend: None,
+    }];
+    for piece in boundary(&xs, &ys, &ratios, x_scale, y_scale) {
+        series.push(Series {
+            item: Item::Line { points: piece, dash: Dash::Solid, width: 3 },
+            colour: [0, 0, 0],
+            legend: None,
+        });
+    }
+    let cells = || Item::Cells { x_edges: Vec::new(), y_edges: Vec::new(), colours: Vec::new() };
+    for decades in [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0] {
+        let text = match decades {
+            d if d < 0.0 => format!("error of {} {} times lower", estimators[0], plain_power(-d)),
+            d if d > 0.0 => format!("{} times higher", plain_power(d)),
+            _ => "equal".to_owned(),
+        };
+        series.push(Series { item: cells(), colour: shade(decades), legend: Some(text) });
+    }
+    let line = Item::Line { points: Vec::new(), dash: Dash::Solid, width: 3 };
+    series.push(Series { item: line, colour: [0, 0, 0], legend: Some("boundary, exact theory".to_owned()) });
+    let label = |d: usize| axis_label(&results.dimensions[d].name, &results.dimensions[d].units);
+    let title = figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned());
+    let mut x_axis = spanning(&figure.x_label.clone().unwrap_or_else(|| label(x)), x_scale, xs)?;
+    let mut y_axis = spanning(&label(y), y_scale, ys)?;
+    (x_axis.low, x_axis.high) = (x_edges[0], x_edges[x_edges.len() - 1]);
+    (y_axis.low, y_axis.high) = (y_edges[0], y_edges[y_edges.len() - 1]);
+    Ok(vec![Plot { title, x: x_axis, y: y_axis, series, notes: Vec::new() }])
+}
+
+fn plain_power(decades: f64) -> String {
+    format!("{:.0}", 10.0_f64.powf(decades))
+}
+
+/// Blue below zero, orange above, white at it.
+fn shade(log_ratio: f64) -> [u8; 3] {
+    let part = (log_ratio.abs() / MOST_DECADES).min(1.0).sqrt();
+    let full: [f64; 3] = if log_ratio < 0.0 { [0.0, 114.0, 178.0] } else { [213.0, 94.0, 0.0] };
+    full.map(|c| (255.0 + part * (c - 255.0)).round() as u8)
+}
+
+fn forward(scale: Scale, value: f64) -> f64 {
+    if scale == Scale::Log { value.ln() } else { value }
+}
+
+fn back(scale: Scale, value: f64) -> f64 {
+    if scale == Scale::Log { value.exp() } else { value }
+}
+
+/// Edges half-way between neighbours.
+fn edges(values: &[f64], scale: Scale) -> Vec<f64> {
+    let v: Vec<f64> = values.iter().map(|x| forward(scale, *x)).collect();
+    let last = v.len() - 1;
+    let mut edges = vec![v[0] - 0.5 * (v[1] - v[0])];
+    edges.extend(v.windows(2).map(|w| 0.5 * (w[0] + w[1])));
+    edges.push(v[last] + 0.5 * (v[last] - v[last - 1]));
+    edges.into_iter().map(|e| back(scale, e)).collect()
+}
+
+/// Pieces of the line on which `ratios` are zero, between points of the grid (marching squares).
+fn boundary(xs: &[f64], ys: &[f64], ratios: &[Vec<f64>], x_scale: Scale, y_scale: Scale) -> Vec<Vec<(f64, f64)>> {
+    let mut pieces = Vec::new();
+    for j in 0..ys.len() - 1 {
+        for i in 0..xs.len() - 1 {
+            let corners = [(i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1)];
+            let mut crossings = Vec::new();
+            for k in 0..4 {
+                let (a, b) = (corners[k], corners[(k + 1) % 4]);
+                let (va, vb) = (ratios[a.1][a.0], ratios[b.1][b.0]);
+                if (va < 0.0) == (vb < 0.0) || !va.is_finite() || !vb.is_finite() {
+                    continue;
+                }
+                let t = va / (va - vb);
+                let between = |scale: Scale, from: f64, to: f64| {
+                    let (from, to) = (forward(scale, from), forward(scale, to));
+                    back(scale, from + t * (to - from))
+                };
+                crossings.push((between(x_scale, xs[a.0], xs[b.0]), between(y_scale, ys[a.1], ys[b.1])));
+            }
+            pieces.extend(crossings.chunks_exact(2).map(<[(f64, f64)]>::to_vec));
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boundary_of_a_plane() {
+        let (xs, ys) = (vec![0.0, 1.0, 2.0], vec![0.0, 1.0]);
+        let ratios: Vec<Vec<f64>> = ys.iter().map(|y| xs.iter().map(|x| x + y - 1.5).collect()).collect();
+        let pieces = boundary(&xs, &ys, &ratios, Scale::Linear, Scale::Linear);
+        assert_eq!(pieces.len(), 2);
+        for (x, y) in pieces.into_iter().flatten() {
+            assert!((x + y - 1.5).abs() < 1e-12, "{x} {y}");
+        }
+    }
+}
