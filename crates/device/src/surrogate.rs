@@ -78,7 +78,32 @@ pub struct NeuralSurrogate {
     range_volt: (Vec<f64>, Vec<f64>),
 }
 
+/// Range of each parameter where none is given \[V\].
+const DEFAULT_RANGE_VOLT: (f64, f64) = (-1.0, 1.0);
+
 impl NeuralSurrogate {
+    /// Of weights (out × in) and biases (out), with −1 V to 1 V as the range of every parameter. The non-linearity follows
+    /// every layer but the last.
+    ///
+    /// # Errors
+    /// If there is no layer, or shapes do not fit together.
+    pub fn new(
+        layers: Vec<(Array2<f64>, Array1<f64>)>,
+        activation: Activation,
+        output_scale_na: f64,
+    ) -> Result<Self, DeviceError> {
+        let layers: Vec<Layer> = layers.into_iter().map(|(weight, bias)| Layer { weight, bias }).collect();
+        let fits = layers.iter().all(|l| l.weight.nrows() == l.bias.len())
+            && layers.windows(2).all(|pair| pair[0].weight.nrows() == pair[1].weight.ncols());
+        let Some(first) = layers.first().filter(|_| fits) else {
+            let what = "needs layers of weights (out, in) and biases (out) that fit together".to_owned();
+            return Err(DeviceError::Description { name: "layers", what });
+        };
+        let inputs = first.weight.ncols();
+        let range_volt = (vec![DEFAULT_RANGE_VOLT.0; inputs], vec![DEFAULT_RANGE_VOLT.1; inputs]);
+        Ok(Self { layers, activation, output_scale_na, range_volt })
+    }
+
     /// Reads an `.npz` with `layer0_weight` (out × in), `layer0_bias` (out), `layer1_…`, and optionally `output_scale_na`
     /// (1 if missing), `input_min_volt` and `input_max_volt` (−1 V and 1 V if missing). The non-linearity follows every
     /// layer but the last.
@@ -153,7 +178,10 @@ impl NeuralSurrogate {
             }
         };
         let output_scale_na = optional("output_scale_na", 1, 1.0)?[0];
-        let range_volt = (optional("input_min_volt", inputs, -1.0)?, optional("input_max_volt", inputs, 1.0)?);
+        let range_volt = (
+            optional("input_min_volt", inputs, DEFAULT_RANGE_VOLT.0)?,
+            optional("input_max_volt", inputs, DEFAULT_RANGE_VOLT.1)?,
+        );
         Ok(Self { layers, activation, output_scale_na, range_volt })
     }
 }

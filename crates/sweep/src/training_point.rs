@@ -7,6 +7,7 @@ use device::Device;
 use noise::NoiseModel;
 use training::cma_es::CmaEs;
 use training::descent::{Descent, GradientSource};
+use training::fitted::Fitted;
 use training::genetic::Genetic;
 use training::simultaneous::Simultaneous;
 use training::{Answer, Limits, Loss, Meter, Optimiser, Patterns, Timing, TrainingError, Update, Wiring, task};
@@ -249,6 +250,19 @@ fn optimiser(section: &TrainingSection) -> Result<Optimiser, KeyError> {
         }
         OptimiserSection::CmaEs(o) => {
             Optimiser::CmaEs(CmaEs { sigma_volt: positive("training.optimiser.sigma_volt", o.sigma_volt)? })
+        }
+        OptimiserSection::Surrogate(o) => {
+            let count = |key: &'static str, n: usize, most: usize| match n {
+                n if (1..=most).contains(&n) => Ok(n),
+                n => Err(KeyError::new(key, format!("found {n}: must be 1 to {most}"))),
+            };
+            Optimiser::Fitted(Fitted {
+                points: count("training.optimiser.points", o.points, 1_000_000)?,
+                hidden: count("training.optimiser.hidden", o.hidden, 4096)?,
+                epochs: count("training.optimiser.epochs", o.epochs, 100_000)?,
+                learning_rate: positive("training.optimiser.learning_rate", o.learning_rate)?,
+                candidates: count("training.optimiser.candidates", o.candidates, 10_000)?,
+            })
         }
     })
 }

@@ -268,6 +268,35 @@ impl Default for CmaEsOptimiser {
     }
 }
 
+/// A neural network fitted to the device, descent on it, and test of what it finds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SurrogateOptimiser {
+    /// Random points at which the device is measured, each for `task.hold_s`.
+    pub points: usize,
+    /// Units in each of two hidden layers.
+    pub hidden: usize,
+    /// Passes over the points while fitting.
+    pub epochs: usize,
+    /// Learning rate of the fit.
+    pub learning_rate: f64,
+    /// Descents on the network; what they find is tested on the device, best first.
+    pub candidates: usize,
+}
+
+impl Default for SurrogateOptimiser {
+    fn default() -> Self {
+        let d = training::fitted::Fitted::default();
+        Self {
+            points: d.points,
+            hidden: d.hidden,
+            epochs: d.epochs,
+            learning_rate: d.learning_rate,
+            candidates: d.candidates,
+        }
+    }
+}
+
 /// `[training.optimiser]`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -280,16 +309,19 @@ pub enum OptimiserSection {
     Genetic(GeneticOptimiser),
     /// CMA-ES.
     CmaEs(CmaEsOptimiser),
+    /// Surrogate route.
+    Surrogate(SurrogateOptimiser),
 }
 
 impl OptimiserSection {
     fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
-        let (kind, rest) = kind_of(value, at, &["descent", "spsa", "genetic", "cma-es"])?;
+        let (kind, rest) = kind_of(value, at, &["descent", "spsa", "genetic", "cma-es", "surrogate"])?;
         Ok(match kind.as_str() {
             "descent" => Self::Descent(section(rest, at)?),
             "spsa" => Self::Spsa(section(rest, at)?),
             "genetic" => Self::Genetic(section(rest, at)?),
-            _ => Self::CmaEs(section(rest, at)?),
+            "cma-es" => Self::CmaEs(section(rest, at)?),
+            _ => Self::Surrogate(section(rest, at)?),
         })
     }
 }

@@ -31,6 +31,9 @@ pub enum TrainingError {
     /// The estimator.
     #[error(transparent)]
     Estimator(#[from] EstimatorError),
+    /// The fit of a network to the device.
+    #[error("the fit failed: {0}")]
+    Fit(#[from] candle_core::Error),
     /// The exact gradient was asked of a device that has none.
     #[error("this device has no exact gradient: measure it")]
     NoGradient,

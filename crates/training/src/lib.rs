@@ -15,6 +15,7 @@
 pub mod cma_es;
 pub mod descent;
 mod error;
+pub mod fitted;
 pub mod genetic;
 pub mod loss;
 pub mod meter;
@@ -43,6 +44,8 @@ pub enum Optimiser {
     Genetic(genetic::Genetic),
     /// Covariance matrix adaptation.
     CmaEs(cma_es::CmaEs),
+    /// A neural network fitted to the device, and descent on that.
+    Fitted(fitted::Fitted),
 }
 
 impl Optimiser {
@@ -62,6 +65,7 @@ impl Optimiser {
             Self::Simultaneous(o) => o.train(session, rng),
             Self::Genetic(o) => o.train(session, rng),
             Self::CmaEs(o) => o.train(session, rng),
+            Self::Fitted(o) => o.train(session, rng),
         }
     }
 }

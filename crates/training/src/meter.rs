@@ -277,7 +277,19 @@ impl Meter {
         controls_volt: &[f64],
         rng: &mut R,
     ) -> Result<Reading, TrainingError> {
-        let mut currents_na = self.true_currents_na(inputs_volt, controls_volt)?;
+        self.currents_at(self.rows(inputs_volt, controls_volt).view(), rng)
+    }
+
+    /// A pass over rows of all parameters \[V\] that measures currents alone.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated.
+    pub fn currents_at<R: Rng + ?Sized>(
+        &self,
+        parameters_volt: ArrayView2<f64>,
+        rng: &mut R,
+    ) -> Result<Reading, TrainingError> {
+        let mut currents_na = device::currents_na(self.device.as_ref(), parameters_volt)?;
         let mut noise = NoiseSource::new(&self.current_noise);
         for current in &mut currents_na {
             let record = noise.next(rng);

@@ -124,6 +124,21 @@ impl<'m> Session<'m> {
         loss
     }
 
+    /// Measures the current at each row of all parameters.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated.
+    pub fn measure_points<R: Rng + ?Sized>(
+        &mut self,
+        parameters_volt: &ndarray::Array2<f64>,
+        rng: &mut R,
+    ) -> Result<Vec<f64>, TrainingError> {
+        let reading = self.meter.currents_at(parameters_volt.view(), rng)?;
+        self.seconds += reading.seconds;
+        self.samples += reading.samples;
+        Ok(reading.currents_na)
+    }
+
     /// Measures the loss by a pass over all patterns.
     ///
     /// # Errors
