@@ -196,7 +196,11 @@ fn limits(section: &TrainingSection) -> Result<Limits, KeyError> {
         return Err(KeyError::new("training.max_iterations", message));
     }
     let budget_s = positive("training.budget_s", section.budget_s)?;
-    Ok(Limits { stop_below: section.stop_below, budget_s, max_iterations: section.max_iterations })
+    let TrainingSection { stop_below, confirmations, max_iterations, .. } = *section;
+    if confirmations > 1000 {
+        return Err(KeyError::new("training.confirmations", format!("found {confirmations}: must be 0 to 1000")));
+    }
+    Ok(Limits { stop_below, confirmations, budget_s, max_iterations })
 }
 
 fn loss(section: &LossSection, training: &Patterns) -> Result<Loss, KeyError> {

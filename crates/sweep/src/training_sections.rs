@@ -344,6 +344,8 @@ pub struct TrainingSection {
     pub max_iterations: usize,
     /// Measured loss at which training has succeeded.
     pub stop_below: f64,
+    /// Passes that must give such a loss again before it counts; none as published.
+    pub confirmations: usize,
     /// Measurement time after which no new measurement is begun (s).
     pub budget_s: f64,
     /// Lowest and highest voltage of all controls, or of each (V); the device's own ranges if not given.
@@ -374,6 +376,8 @@ struct Plain {
     #[serde(default = "default_max_iterations")]
     max_iterations: usize,
     stop_below: f64,
+    #[serde(default)]
+    confirmations: usize,
     budget_s: f64,
     range_volt: Option<RangeChoice>,
     #[serde(default)]
@@ -395,7 +399,8 @@ impl TrainingSection {
         };
         let optimiser = table.remove("optimiser").ok_or_else(|| KeyError::new(at, "`optimiser` is missing"))?;
         let optimiser = OptimiserSection::parse(optimiser, &format!("{at}.optimiser"))?;
-        let Plain { max_iterations, stop_below, budget_s, range_volt, answer } = section(Value::Table(table), at)?;
-        Ok(Self { max_iterations, stop_below, budget_s, range_volt, answer, loss, optimiser })
+        let Plain { max_iterations, stop_below, confirmations, budget_s, range_volt, answer } =
+            section(Value::Table(table), at)?;
+        Ok(Self { max_iterations, stop_below, confirmations, budget_s, range_volt, answer, loss, optimiser })
     }
 }

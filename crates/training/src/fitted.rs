@@ -71,6 +71,7 @@ impl Fitted {
         let descent = Descent { source: GradientSource::Exact, update, learning_rate: LEARNING_RATE_VOLT };
         let limits = Limits {
             stop_below: f64::NEG_INFINITY,
+            confirmations: 0,
             budget_s: meter.current_pass_s(session.patterns.targets.len()) * ITERATIONS as f64,
             max_iterations: ITERATIONS,
         };
