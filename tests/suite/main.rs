@@ -13,3 +13,4 @@ mod network;
 mod network_reference;
 mod routes;
 mod surrogate;
+mod training;

@@ -1,0 +1,179 @@
+//! Training: measured loss gradients against exact ones, whole runs on a real device's surrogate, and the comparison of B25
+//! Suppl. 4.
+
+use std::sync::Arc;
+
+use device::{Activation, Device, NeuralSurrogate};
+use estimators::exact::ExactErrors;
+use estimators::filter::FilterSettings;
+use estimators::hge::{Hge, LockInReadout, Mode};
+use estimators::{Experiment, Instrument, Route, Scheme};
+use noise::{NoiseModel, PowerLaw, RecordGenerator, Spectrum};
+use rand::SeedableRng;
+use rand_pcg::Pcg64Dxsm;
+use tests::{root, run_shipped, run_text, shared, variable};
+use training::task::truth_table;
+use training::{Answer, Loss, Meter, Timing, Wiring};
+
+const RATE_HZ: f64 = 10_000.0;
+const LOSS: Loss = Loss::CorrelationOverSeparation { scale_na: 1.0, offset_na: 0.0, threshold_na: 0.0 };
+
+fn surrogate() -> Arc<dyn Device> {
+    let path = root().join("scenarios/devices/small_surrogate.npz");
+    Arc::new(NeuralSurrogate::from_npz(&path, Activation::Tanh).expect("readable"))
+}
+
+fn hge(amplitude_volt: f64) -> Hge {
+    let (frequencies_hz, phases_rad) = Hge::ladder(1000.0, 40.0, 5);
+    Hge {
+        rate_hz: RATE_HZ,
+        duration_s: 0.1,
+        amplitude_volt: vec![amplitude_volt],
+        frequencies_hz,
+        phases_rad,
+        mode: Mode::Parallel,
+        readout: LockInReadout::X,
+        filter: FilterSettings::default(),
+    }
+}
+
+fn meter(amplitude_volt: f64, answer: Answer, noise: &NoiseModel) -> Meter {
+    let timing = Timing { rate_hz: RATE_HZ, ramp_s: 0.01, hold_s: 0.1 };
+    let wiring = Wiring::new(vec![0, 1], 7).expect("a wiring");
+    let scheme = Scheme::Fixed(hge(amplitude_volt).build(5).expect("a scheme"));
+    Meter::new(surrogate(), wiring, Some(scheme), answer, noise, timing, 4).expect("a meter")
+}
+
+fn pink() -> NoiseModel {
+    let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1000.0, exponent: 1.5, corner_hz: 0.1 };
+    NoiseModel::Gaussian(Spectrum::PowerLaw(law))
+}
+
+/// Exact bias and variance of derivatives of a device that is linear around its current: without what curvature adds.
+fn errors_of_a_plane(gradient_na_per_volt: &[f64], current_na: f64, amplitude_volt: f64) -> ExactErrors {
+    let experiment = Experiment::new(
+        Scheme::Fixed(hge(amplitude_volt).build(5).expect("a scheme")),
+        Arc::new(device::Linear::new(gradient_na_per_volt.to_vec(), current_na).expect("a device")),
+        vec![0.0; 5],
+        Instrument::default(),
+        Arc::new(RecordGenerator::new(&pink(), RATE_HZ, 1000)),
+        true,
+        Route::Weights,
+    );
+    experiment.and_then(|e| e.exact(gradient_na_per_volt)).expect("an exact error")
+}
+
+const CONTROLS_VOLT: [f64; 5] = [0.1, -0.2, 0.05, 0.15, -0.1];
+
+/// Bias and variance of ∂E/∂w predicted by the exact error of each derivative; the records of the patterns are apart and
+/// far above the corner of the noise, so taken as independent.
+#[test]
+fn the_measured_loss_gradient_scatters_as_predicted() {
+    const PASSES: usize = 2000;
+    let table = truth_table("XOR", -0.7, 0.7).expect("a gate");
+    let inputs = table.inputs_volt.view();
+    let meter = meter(8e-3, Answer::Sampled, &pink());
+    let currents = meter.true_currents_na(inputs, &CONTROLS_VOLT).expect("currents");
+    let slope = LOSS.of(&currents, &table.targets).derivative_per_na;
+    let exact_gradient = meter.true_gradient(inputs, &CONTROLS_VOLT).expect("a gradient");
+    let (mut expected, mut variance) = ([0.0; 5], [0.0; 5]);
+    for p in 0..4 {
+        let row: Vec<f64> = exact_gradient.row(p).to_vec();
+        let exact = errors_of_a_plane(&row, currents[p], 8e-3);
+        for m in 0..5 {
+            expected[m] += slope[p] * (row[m] + exact.bias[m]);
+            variance[m] += slope[p].powi(2) * exact.variance[m];
+        }
+    }
+    let mut rng = Pcg64Dxsm::seed_from_u64(11);
+    let (mut first, mut second) = ([0.0; 5], 0.0);
+    for _ in 0..PASSES {
+        let reading = meter.gradient(inputs, &CONTROLS_VOLT, &mut rng).expect("a reading");
+        for m in 0..5 {
+            let found: f64 = (0..4).map(|p| slope[p] * reading.gradient_na_per_volt[[p, m]]).sum();
+            first[m] += (found - expected[m]) / variance[m].sqrt();
+            second += (found - expected[m]).powi(2) / variance[m];
+        }
+    }
+    let mean_square = second / (5 * PASSES) as f64;
+    // one standard error is 1.4 %: a right program fails for one seed in two thousand, and 5 % more would fail half of the time
+    assert!((mean_square - 1.0).abs() < 0.05, "scatter over prediction {mean_square}");
+    // means are known to 0.022 standard deviations each; 4.5 of these are missed by one seed in 30 000
+    for (m, sum) in first.iter().enumerate() {
+        let deviation = sum / PASSES as f64;
+        assert!(deviation.abs() < 0.1, "control {m}: mean {deviation} standard deviations off");
+    }
+}
+
+/// What the curvature adds is of second order in the amplitude, and `LinearResponse` leaves it out.
+#[test]
+fn without_noise_the_measured_gradient_comes_near_to_the_exact_one_as_the_square_of_the_amplitude() {
+    let table = truth_table("AND", -0.7, 0.7).expect("a gate");
+    let inputs = table.inputs_volt.view();
+    let mut rng = Pcg64Dxsm::seed_from_u64(1);
+    let mut read = |amplitude_volt: f64, answer: Answer| {
+        let meter = meter(amplitude_volt, answer, &NoiseModel::Quiet);
+        meter.gradient(inputs, &CONTROLS_VOLT, &mut rng).expect("a reading").gradient_na_per_volt
+    };
+    let bare = |a: f64, read: &mut dyn FnMut(f64, Answer) -> ndarray::Array2<f64>| {
+        let difference = read(a, Answer::Sampled) - read(a, Answer::LinearResponse);
+        difference.iter().map(|d| d * d).sum::<f64>().sqrt()
+    };
+    let (large, small) = (bare(40e-3, &mut read), bare(20e-3, &mut read));
+    assert!(small > 0.0 && large / small > 1.8, "{large} {small}");
+    let quiet = meter(1e-3, Answer::Sampled, &NoiseModel::Quiet);
+    let exact = quiet.true_gradient(inputs, &CONTROLS_VOLT).expect("a gradient");
+    let currents = quiet.true_currents_na(inputs, &CONTROLS_VOLT).expect("currents");
+    let found = read(1e-3, Answer::Sampled);
+    let scale = exact.iter().fold(0.0_f64, |a, g| a.max(g.abs()));
+    for p in 0..4 {
+        // the lock-in's filter lets some of the current, and of the other derivatives, into each: that is predicted
+        let bias = errors_of_a_plane(&exact.row(p).to_vec(), currents[p], 1e-3).bias;
+        for m in 0..5 {
+            let rest = (found[[p, m]] - exact[[p, m]] - bias[m]).abs();
+            assert!(rest < 1e-3 * scale, "pattern {p}, control {m}: {rest} nA/V of {scale}");
+        }
+    }
+}
+
+/// B25 Fig. 4 on the surrogate of a measured device: XOR, published step and stop, noise of Fig. 2c.
+#[test]
+fn a_real_devices_surrogate_learns_xor() {
+    let Some(folder) = shared("dnpu_surrogate") else { return };
+    let text = std::fs::read_to_string(root().join("scenarios/real_device/gates.toml")).expect("a scenario");
+    let (head, _) = text.split_once("[sweep]").expect("a sweep");
+    let file = format!("device.file={}", folder.join("skynet_checkpoint3000.npz").display());
+    let results = run_text(head, &[&file, "study.repetitions=20", "task.inputs=[1,2]"]);
+    let solved = variable(&results, "solved").values.iter().sum::<f64>();
+    // 20 of 20 were solved when this was written; a device on which nine in ten runs succeed would give 16 or fewer for one
+    // seed in eight, a broken descent gives none
+    assert!(solved >= 17.0, "{solved} of 20");
+}
+
+/// B25 Suppl. 4: below every SPSA variant at equal measurement time, from 2 to 1000 parameters under 1/f^1.5 noise, and at
+/// all powers of it with 100.
+#[test]
+fn hge_has_a_smaller_error_than_every_spsa_variant_under_coloured_noise() {
+    for (name, points) in [("suppl4_dimension.toml", 7), ("suppl4_noise.toml", 11)] {
+        let results = run_shipped(name, &["study.repetitions=2"], 0);
+        let mse = variable(&results, "mse_exact");
+        let shape = results.shape(mse);
+        let parameters = shape[2];
+        assert_eq!((shape[0] * shape[1], mse.values.len()), (points * 6, points * 6 * parameters), "{name}: {shape:?}");
+        let at_estimator = |point: usize, estimator: usize| {
+            let (i, j) = if shape[0] == points { (point, estimator) } else { (estimator, point) };
+            let start = (i * shape[1] + j) * parameters;
+            let known: Vec<f64> =
+                mse.values[start..start + parameters].iter().copied().filter(|v| v.is_finite()).collect();
+            known.iter().sum::<f64>() / known.len() as f64
+        };
+        for point in 0..points {
+            let ours = at_estimator(point, 0);
+            assert!(ours.is_finite(), "{name}, point {point}");
+            // segmented uniform directions have no exact error
+            for other in (1..4).map(|e| at_estimator(point, e)) {
+                assert!(ours < other, "{name}, point {point}: {ours} against {other}");
+            }
+        }
+    }
+}
