@@ -55,7 +55,6 @@ pub struct Session<'m> {
     pub history: Vec<Entry>,
     best_loss: f64,
     best_controls_volt: Vec<f64>,
-    succeeded: bool,
 }
 
 impl<'m> Session<'m> {
@@ -80,7 +79,6 @@ impl<'m> Session<'m> {
             history: Vec::new(),
             best_loss: f64::INFINITY,
             best_controls_volt: Vec::new(),
-            succeeded: false,
         }
     }
 
@@ -98,7 +96,7 @@ impl<'m> Session<'m> {
     /// Whether the loss has come below the limit, as often as is asked for.
     #[must_use]
     pub fn has_succeeded(&self) -> bool {
-        self.succeeded
+        self.best_loss < self.limits.stop_below
     }
 
     /// Whether the time is spent or the goal is reached.
@@ -118,30 +116,35 @@ impl<'m> Session<'m> {
         self.history.push(Entry { attempt: self.attempts.saturating_sub(1), time_s: self.seconds, loss });
     }
 
-    fn account(&mut self, reading: &Reading) -> LossValue {
+    fn count(&mut self, reading: &Reading) {
         self.seconds += reading.seconds;
         self.samples += reading.samples;
-        self.loss.of(&reading.currents_na, &self.patterns.targets)
     }
 
-    /// Measures again what was good enough, and keeps what is best; a loss that is not confirmed is worth its worst pass.
-    fn judge<R: Rng + ?Sized>(&mut self, loss: f64, controls_volt: &[f64], rng: &mut R) -> Result<(), TrainingError> {
-        let mut worst = loss;
-        if loss < self.limits.stop_below {
-            for _ in 0..self.limits.confirmations {
-                let reading = self.meter.currents(self.patterns.inputs_volt.view(), controls_volt, rng)?;
-                worst = worst.max(self.account(&reading).value);
-                if worst >= self.limits.stop_below {
-                    break;
-                }
+    /// The loss of what was measured; measures again what was good enough, and keeps what is best. A loss that is not
+    /// confirmed is worth its worst pass.
+    fn account<R: Rng + ?Sized>(
+        &mut self,
+        reading: &Reading,
+        controls_volt: &[f64],
+        rng: &mut R,
+    ) -> Result<LossValue, TrainingError> {
+        self.count(reading);
+        let loss = self.loss.of(&reading.currents_na, &self.patterns.targets);
+        let mut worst = loss.value;
+        for _ in 0..self.limits.confirmations {
+            if worst >= self.limits.stop_below {
+                break;
             }
-            self.succeeded = worst < self.limits.stop_below;
+            let again = self.meter.currents(self.patterns.inputs_volt.view(), controls_volt, rng)?;
+            self.count(&again);
+            worst = worst.max(self.loss.of(&again.currents_na, &self.patterns.targets).value);
         }
         if worst < self.best_loss || self.best_controls_volt.is_empty() {
             self.best_loss = worst;
             self.best_controls_volt = controls_volt.to_vec();
         }
-        Ok(())
+        Ok(loss)
     }
 
     /// Measures the current at each row of all parameters.
@@ -154,8 +157,7 @@ impl<'m> Session<'m> {
         rng: &mut R,
     ) -> Result<Vec<f64>, TrainingError> {
         let reading = self.meter.currents_at(parameters_volt.view(), rng)?;
-        self.seconds += reading.seconds;
-        self.samples += reading.samples;
+        self.count(&reading);
         Ok(reading.currents_na)
     }
 
@@ -165,9 +167,7 @@ impl<'m> Session<'m> {
     /// If the device cannot be evaluated.
     pub fn measure_loss<R: Rng + ?Sized>(&mut self, controls_volt: &[f64], rng: &mut R) -> Result<f64, TrainingError> {
         let reading = self.meter.currents(self.patterns.inputs_volt.view(), controls_volt, rng)?;
-        let loss = self.account(&reading).value;
-        self.judge(loss, controls_volt, rng)?;
-        Ok(loss)
+        Ok(self.account(&reading, controls_volt, rng)?.value)
     }
 
     /// Measures the loss and its gradient \[1/V\] by a pass over all patterns.
@@ -180,8 +180,7 @@ impl<'m> Session<'m> {
         rng: &mut R,
     ) -> Result<(f64, Vec<f64>), TrainingError> {
         let reading = self.meter.gradient(self.patterns.inputs_volt.view(), controls_volt, rng)?;
-        let loss = self.account(&reading);
-        self.judge(loss.value, controls_volt, rng)?;
+        let loss = self.account(&reading, controls_volt, rng)?;
         Ok((loss.value, chain(&loss.derivative_per_na, &reading.gradient_na_per_volt)))
     }
 
@@ -197,8 +196,7 @@ impl<'m> Session<'m> {
     ) -> Result<(f64, Vec<f64>), TrainingError> {
         let inputs = self.patterns.inputs_volt.view();
         let reading = self.meter.currents(inputs, controls_volt, rng)?;
-        let loss = self.account(&reading);
-        self.judge(loss.value, controls_volt, rng)?;
+        let loss = self.account(&reading, controls_volt, rng)?;
         let gradient = self.meter.true_gradient(inputs, controls_volt)?;
         Ok((loss.value, chain(&loss.derivative_per_na, &gradient)))
     }
