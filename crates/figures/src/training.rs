@@ -259,7 +259,11 @@ fn against_radius(tested: &Tested) -> Result<Plot, FigureError> {
         })
         .collect();
     let radius = |v: &[f64]| v.iter().zip(&middle).map(|(x, (m, h))| ((x - m) / h).powi(2)).sum::<f64>().sqrt();
-    let x = spanning("radius", Scale::Linear, tested.inputs.iter().map(|v| radius(v)).chain([0.0]).collect())?;
+    let x = spanning(
+        "radius, of the half extent of the points",
+        Scale::Linear,
+        tested.inputs.iter().map(|v| radius(v)).chain([0.0]).collect(),
+    )?;
     let y = spanning("current [nA]", Scale::Linear, tested.currents.clone())?;
     let mut series: Vec<Series> = [(true, PALETTE[1]), (false, PALETTE[0])]
         .into_iter()
