@@ -2,13 +2,17 @@
 
 use std::fs;
 
-use crate::{Bench, SCENARIO, text};
+use crate::{Bench, SCENARIO, TRAINING, text};
 
-/// Replaces `from` by `to` in the sound scenario and expects a refusal that names the line and says `words`.
 fn refused(from: &str, to: &str, line: Option<usize>, words: &[&str]) {
-    assert!(SCENARIO.contains(from), "{from}");
+    refused_in(SCENARIO, from, to, line, words);
+}
+
+/// Replaces `from` by `to` in a sound scenario and expects a refusal that names the line and says `words`.
+fn refused_in(sound: &str, from: &str, to: &str, line: Option<usize>, words: &[&str]) {
+    assert!(sound.contains(from), "{from}");
     let bench = Bench::new();
-    let scenario = bench.write("bad.toml", &SCENARIO.replacen(from, to, 1));
+    let scenario = bench.write("bad.toml", &sound.replacen(from, to, 1));
     let output = bench.run(&scenario, &[]);
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{to}: {message}");
@@ -48,6 +52,27 @@ fn values_out_of_range() {
     refused("psd_na2_per_hz = 1e-5", "psd_na2_per_hz = -1e-5", Some(12), &["psd_na2_per_hz", "zero or more"]);
     refused("repetitions = 200", "repetitions = 0", Some(4), &["study.repetitions", "at least 1"]);
     refused("name = \"small\"", "name = \"../small\"", Some(2), &["study.name"]);
+}
+
+#[test]
+fn tasks_and_training_that_cannot_be() {
+    let refused = |from, to, line, words: &[&str]| refused_in(TRAINING, from, to, Some(line), words);
+    refused("gate = \"AND\"", "gate = \"ANDY\"", 25, &["task.gate", "ANDY", "four digits", "XNOR"]);
+    refused("inputs = [1, 2]", "inputs = [1, 5]", 26, &["task.inputs", "[1, 5]", "1 to 4"]);
+    refused("inputs = [1, 2]", "inputs = [1, 1]", 26, &["task.inputs", "different"]);
+    refused("inputs = [1, 2]", "inputs = [1, 2, 3]", 26, &["task.inputs", "two inputs"]);
+    refused("low_volt = -0.3", "low_volt = 0.35", 28, &["task.high_volt", "above low_volt"]);
+    refused("high_volt = [0.3, 0.4]", "high_volt = [0.3, 0.4, 0.5]", 28, &["task.high_volt", "3 voltages", "2 inputs"]);
+    refused("hold_s = 0.05", "hold_s = -1.0", 29, &["task", "-1"]);
+    refused("stop_below = 0.05", "stop_belo = 0.05", 32, &["stop_belo", "stop_below"]);
+    refused("confirmations = 2", "confirmations = 2000", 33, &["confirmations", "2000", "0 to 1000"]);
+    refused("budget_s = 5.0", "budget_s = -5.0", 34, &["training.budget_s", "-5", "positive"]);
+    refused("max_iterations = 10", "max_iterations = 0", 35, &["max_iterations", "found 0", "1 to"]);
+    refused("[-0.5, 0.5]", "[0.5, -0.5]", 36, &["training.range_volt", "lower one first"]);
+    refused("[-0.5, 0.5]", "[[-0.5, 0.5]]", 36, &["training.range_volt", "1 ranges", "2 controls"]);
+    refused("kind = \"descent\"", "kind = \"ascent\"", 37, &["ascent", "\"descent\"", "\"genetic\""]);
+    refused("learning_rate = 0.02", "learning_rate = 0.0", 37, &["learning_rate", "found 0", "positive"]);
+    refused("[\"AND\", \"0011\"]", "[\"AND\", \"0021\"]", 25, &["task.gate", "0021"]);
 }
 
 #[test]
@@ -167,8 +192,6 @@ fn plans_that_cannot_work() {
 /// Any value at any key ends in a result or in a message: never in a panic, never in another exit code.
 #[test]
 fn no_value_of_any_key_makes_the_program_panic() {
-    let bench = Bench::new();
-    let scenario = bench.write("any.toml", SCENARIO);
     let keys = [
         "study.name",
         "study.seed",
@@ -202,6 +225,40 @@ fn no_value_of_any_key_makes_the_program_panic() {
         "figure.x",
         "sweep",
     ];
+    survives(SCENARIO, &keys);
+}
+
+/// The same in a training study.
+#[test]
+fn no_value_of_any_key_of_training_makes_the_program_panic() {
+    let keys = [
+        "task.kind",
+        "task.gate",
+        "task.inputs",
+        "task.low_volt",
+        "task.high_volt",
+        "task.hold_s",
+        "task.ramp_s",
+        "training.stop_below",
+        "training.confirmations",
+        "training.budget_s",
+        "training.max_iterations",
+        "training.range_volt",
+        "training.answer",
+        "training.loss",
+        "training.loss.kind",
+        "training.optimiser",
+        "training.optimiser.kind",
+        "training.optimiser.learning_rate",
+        "training.optimiser.update",
+        "estimator.duration_s",
+    ];
+    survives(TRAINING, &keys);
+}
+
+fn survives(sound: &str, keys: &[&str]) {
+    let bench = Bench::new();
+    let scenario = bench.write("any.toml", sound);
     let values = ["0", "-1", "1", "3", "1e-300", "1e300", "true", "nan", "\"word\"", "[]", "[1]", "[1, 2]", "{}"];
     for key in keys {
         for value in values {

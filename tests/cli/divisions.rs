@@ -1,6 +1,6 @@
 //! The same study with any number of threads and shards, in any order: the same file, to the last byte.
 
-use crate::{Bench, SCENARIO, bytes_without_time, text};
+use crate::{Bench, SCENARIO, TRAINING, bytes_without_time, text};
 
 /// Of each kind of study one that has several units at some points.
 fn studies() -> Vec<(&'static str, String, bool)> {
@@ -28,6 +28,7 @@ fn studies() -> Vec<(&'static str, String, bool)> {
         ("spectrum", spectrum, false),
         ("response", shipped("iv"), false),
         ("logic", shipped("gates"), false),
+        ("training", TRAINING.to_owned(), false),
     ]
 }
 

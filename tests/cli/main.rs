@@ -73,6 +73,50 @@ frequencies_hz = { top = 1000.0, spacing = 40.0 }
 "estimator.mode" = ["parallel", "sequential"]
 "#;
 
+/// A small sound training study; line numbers in tests refer to it.
+const TRAINING: &str = r#"[study]
+name = "small"
+seed = 1
+repetitions = 3
+kind = "training"
+
+[device]
+kind = "polynomial"
+coefficients = [[20.0, 15.0], [10.0, -25.0], [30.0, 5.0], [-20.0, 12.0]]
+
+[noise]
+kind = "power-law"
+psd_na2_per_hz = 1e-6
+at_hz = 1000.0
+exponent = 1.5
+corner_hz = 0.1
+
+[estimator]
+kind = "hge"
+duration_s = 0.05
+amplitude_volt = 8e-3
+frequencies_hz = { top = 1000.0, spacing = 40.0 }
+
+[task]
+kind = "truth-table"
+gate = "AND"
+inputs = [1, 2]
+low_volt = -0.3
+high_volt = [0.3, 0.4]
+hold_s = 0.05
+
+[training]
+stop_below = 0.05
+confirmations = 2
+budget_s = 5.0
+max_iterations = 10
+range_volt = [-0.5, 0.5]
+optimiser = { kind = "descent", learning_rate = 0.02 }
+
+[sweep]
+"task.gate" = ["AND", "0011"]
+"#;
+
 /// A folder of its own, removed afterwards.
 struct Bench {
     folder: tempfile::TempDir,

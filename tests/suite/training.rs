@@ -70,7 +70,7 @@ const CONTROLS_VOLT: [f64; 5] = [0.1, -0.2, 0.05, 0.15, -0.1];
 #[test]
 fn the_measured_loss_gradient_scatters_as_predicted() {
     const PASSES: usize = 8000;
-    let table = truth_table("XOR", -0.7, 0.7).expect("a gate");
+    let table = truth_table("XOR", [[-0.7, 0.7]; 2]).expect("a gate");
     let inputs = table.inputs_volt.view();
     let meter = meter(8e-3, Answer::Sampled, &pink());
     let currents = meter.true_currents_na(inputs, &CONTROLS_VOLT).expect("currents");
@@ -111,7 +111,7 @@ fn the_measured_loss_gradient_scatters_as_predicted() {
 /// derivatives and the predicted bias.
 #[test]
 fn without_noise_only_curvature_is_not_predicted_and_it_falls_as_the_square_of_the_amplitude() {
-    let table = truth_table("AND", -0.7, 0.7).expect("a gate");
+    let table = truth_table("AND", [[-0.7, 0.7]; 2]).expect("a gate");
     let inputs = table.inputs_volt.view();
     let read = |amplitude_volt: f64, answer: Answer| {
         let meter = meter(amplitude_volt, answer, &NoiseModel::Quiet);
@@ -140,23 +140,29 @@ fn without_noise_only_curvature_is_not_predicted_and_it_falls_as_the_square_of_t
     }
 }
 
-/// B25 Fig. 4 on the surrogate of a measured device: XOR, published step and stop, noise of Fig. 2c.
+/// B25 Fig. 4a on the surrogate of a measured device: all sixteen tables by plain descent, published step, stop and noise.
 #[test]
-fn a_real_devices_surrogate_learns_xor() {
+fn a_real_devices_surrogate_learns_all_gates() {
+    const GATES: usize = 16;
+    const RUNS: usize = 8;
     let Some(folder) = shared("dnpu_surrogate") else { return };
     let text = std::fs::read_to_string(root().join("scenarios/real_device/gates.toml")).expect("a scenario");
-    let (head, _) = text.split_once("[sweep]").expect("a sweep");
+    let (head, _) = text.split_once("[[sweep.zip]]").expect("a sweep");
     let file = format!("device.file={}", folder.join("skynet_checkpoint3000.npz").display());
-    let results = run_text(head, &[&file, "study.repetitions=20"]);
-    let solved = variable(&results, "solved").values.iter().sum::<f64>();
-    // 20 of 20 were solved when this was written; a device on which nine in ten runs succeed would give 16 or fewer for one
-    // seed in eight, a broken descent gives none
-    println!("{solved} of 20 solved");
-    assert!(solved >= 17.0, "{solved} of 20");
+    let results = run_text(head, &[&file, &format!("study.repetitions={RUNS}")]);
+    let solved = variable(&results, "solved");
+    assert_eq!(solved.values.len(), GATES * RUNS);
+    let of_gate: Vec<f64> = solved.values.chunks_exact(RUNS).map(|runs| runs.iter().sum()).collect();
+    println!("solved runs of {RUNS}: {of_gate:?}");
+    // 20 runs of each gave 40 % of 0001, 45 % of 1110, 70 % of 0101 and 95 % or more of all others: one choice of the seed in
+    // 40 has no success at one of them, and the total scatters by 2.6 around 115
+    assert!(of_gate.iter().all(|n| *n >= 1.0), "{of_gate:?}");
+    let total = of_gate.iter().sum::<f64>();
+    assert!(total >= 103.0, "{total} of {}", GATES * RUNS);
 }
 
-/// B25 Suppl. 4: below every SPSA variant whose error is known exactly (two- and one-sided, ten directions) at equal measurement time, from 2 to 1000 parameters under 1/f^1.5 noise, and at
-/// all powers of it with 100.
+/// B25 Suppl. 4: below every SPSA variant (two- and one-sided, ten directions, segmented uniform) and a random code at equal
+/// measurement time, from 2 to 1000 parameters under 1/f^1.5 noise, and at all powers of it with 100.
 #[test]
 fn hge_has_a_smaller_exact_error_than_spsa_under_coloured_noise() {
     for (name, points) in [("suppl4_dimension.toml", 7), ("suppl4_noise.toml", 11)] {
@@ -175,9 +181,8 @@ fn hge_has_a_smaller_exact_error_than_spsa_under_coloured_noise() {
         for point in 0..points {
             let ours = at_estimator(point, 0);
             assert!(ours.is_finite(), "{name}, point {point}");
-            // segmented uniform directions have no exact error
-            for other in (1..4).map(|e| at_estimator(point, e)) {
-                assert!(ours < other, "{name}, point {point}: {ours} against {other}");
+            for other in (1..6).map(|e| at_estimator(point, e)) {
+                assert!(other.is_finite() && ours < other, "{name}, point {point}: {ours} against {other}");
             }
         }
     }

@@ -16,8 +16,9 @@ const FAMILY: &str = "DejaVu Sans";
 
 /// Units of the layout in one pixel of the figure: plotters knows whole units only, and curves need finer ones.
 const FINE: i32 = 8;
-const PANEL_WIDTH: i32 = 560 * FINE;
-const PANEL_HEIGHT: i32 = 460 * FINE;
+/// Width and height of a panel, and of one of many.
+const PANEL: (i32, i32) = (560 * FINE, 460 * FINE);
+const SMALL_PANEL: (i32, i32) = (380 * FINE, 300 * FINE);
 const LEGEND_WIDTH: i32 = 250 * FINE;
 const LEFT: i32 = 92 * FINE;
 const RIGHT: i32 = 18 * FINE;
@@ -67,7 +68,7 @@ impl Frame<'_> {
     }
 }
 
-/// Panels in a row, unless there are more than four.
+/// Panels in a row; where there are more, they are small, so that the letters are large.
 const MOST_IN_A_ROW: usize = 4;
 
 /// Lays panels out side by side and in rows, the legend to the right of the first row, clear of data.
@@ -78,18 +79,19 @@ pub(crate) fn svg(panels: &[Plot]) -> Result<String, FigureError> {
     let legend_width = if legend.is_empty() { 0 } else { ((60 + 8 * longest as i32) * FINE).max(LEGEND_WIDTH) };
     let legend_height = TOP + 10 * FINE + LEGEND_STEP * legend.len() as i32;
     let columns = panels.len().min(MOST_IN_A_ROW);
-    let (right, rows) = (PANEL_WIDTH * columns as i32, panels.len().div_ceil(columns.max(1)) as i32);
-    let (width, height) = (right + legend_width, (PANEL_HEIGHT * rows).max(legend_height));
+    let (panel_width, panel_height) = if panels.len() > MOST_IN_A_ROW { SMALL_PANEL } else { PANEL };
+    let (right, rows) = (panel_width * columns as i32, panels.len().div_ceil(columns.max(1)) as i32);
+    let (width, height) = (right + legend_width, (panel_height * rows).max(legend_height));
     let mut text = String::new();
     {
         let root = SVGBackend::with_string(&mut text, (width as u32, height as u32)).into_drawing_area();
         root.fill(&WHITE).map_err(refused)?;
         for (k, plot) in panels.iter().enumerate() {
             let frame = Frame {
-                left: PANEL_WIDTH * (k % columns) as i32 + LEFT,
-                top: PANEL_HEIGHT * (k / columns) as i32 + TOP,
-                width: PANEL_WIDTH - LEFT - RIGHT,
-                height: PANEL_HEIGHT - TOP - BOTTOM,
+                left: panel_width * (k % columns) as i32 + LEFT,
+                top: panel_height * (k / columns) as i32 + TOP,
+                width: panel_width - LEFT - RIGHT,
+                height: panel_height - TOP - BOTTOM,
                 plot,
             };
             draw_panel(&root, &frame)?;

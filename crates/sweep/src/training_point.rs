@@ -115,7 +115,8 @@ fn patterns(task: &TaskSection, folder: &Path) -> Result<(Patterns, Patterns), K
                 let message = format!("found {:?}: a truth table has two inputs", t.inputs);
                 return Err(KeyError::new("task.inputs", message));
             }
-            let table = task::truth_table(&t.gate, t.low_volt, t.high_volt).map_err(from_training)?;
+            let ranges = input_ranges(2, &t.low_volt, &t.high_volt)?;
+            let table = task::truth_table(&t.gate, [ranges[0], ranges[1]]).map_err(from_training)?;
             Ok((table.clone(), table))
         }
         TaskSection::Ball(t) => {
@@ -145,19 +146,23 @@ fn patterns(task: &TaskSection, folder: &Path) -> Result<(Patterns, Patterns), K
     }
 }
 
-fn ball(t: &BallTask, points: usize, rng: &mut rand_pcg::Pcg64) -> Result<Patterns, KeyError> {
-    let dimensions = t.inputs.len();
+/// Lowest and highest voltage of each input.
+fn input_ranges(inputs: usize, low_volt: &PerParameter, high_volt: &PerParameter) -> Result<Vec<[f64; 2]>, KeyError> {
     let each = |key: &'static str, volt: &PerParameter| match volt.to_vec() {
-        one if one.len() == 1 => Ok(vec![one[0]; dimensions]),
-        each if each.len() == dimensions => Ok(each),
-        other => Err(KeyError::new(key, format!("found {} voltages: there are {dimensions} inputs", other.len()))),
+        one if one.len() == 1 => Ok(vec![one[0]; inputs]),
+        each if each.len() == inputs => Ok(each),
+        other => Err(KeyError::new(key, format!("found {} voltages: there are {inputs} inputs", other.len()))),
     };
-    let (low, high) = (each("task.low_volt", &t.low_volt)?, each("task.high_volt", &t.high_volt)?);
+    let (low, high) = (each("task.low_volt", low_volt)?, each("task.high_volt", high_volt)?);
     if let Some((low, high)) = low.iter().zip(&high).find(|(low, high)| low >= high) {
         let message = format!("found {high}: must lie above low_volt ({low})");
         return Err(KeyError::new("task.high_volt", message));
     }
-    let range_volt: Vec<[f64; 2]> = low.iter().zip(&high).map(|(low, high)| [*low, *high]).collect();
+    Ok(low.iter().zip(&high).map(|(low, high)| [*low, *high]).collect())
+}
+
+fn ball(t: &BallTask, points: usize, rng: &mut rand_pcg::Pcg64) -> Result<Patterns, KeyError> {
+    let range_volt = input_ranges(t.inputs.len(), &t.low_volt, &t.high_volt)?;
     let mut made = task::ball(points, t.inner_radius, t.gap, &range_volt, rng).map_err(from_training)?;
     if t.outer_is_one {
         made.targets.iter_mut().for_each(|target| *target = 1.0 - *target);

@@ -17,10 +17,10 @@ pub struct TruthTableTask {
     pub gate: String,
     /// The two parameters that are inputs, from 1.
     pub inputs: Vec<usize>,
-    /// Voltage of a logic 0 (V).
-    pub low_volt: f64,
-    /// Voltage of a logic 1 (V).
-    pub high_volt: f64,
+    /// Voltage of a logic 0 (V), of both inputs or of each.
+    pub low_volt: PerParameter,
+    /// Voltage of a logic 1 (V), of both inputs or of each.
+    pub high_volt: PerParameter,
     /// How long a pattern is held where only its current is read (s).
     #[serde(default = "default_hold_s")]
     pub hold_s: f64,
@@ -344,7 +344,7 @@ pub struct TrainingSection {
     pub max_iterations: usize,
     /// Measured loss at which training has succeeded.
     pub stop_below: f64,
-    /// Passes that must give such a loss again before it counts; none as published.
+    /// Further passes whose mean currents must give such a loss again before it counts; none as published.
     pub confirmations: usize,
     /// Measurement time after which no new measurement is begun (s).
     pub budget_s: f64,

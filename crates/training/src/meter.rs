@@ -438,6 +438,15 @@ impl Meter {
         }
         Ok(output)
     }
+
+    /// Current of each pattern \[nA\] in a [`Meter::waveform`]: its mean while the pattern is held.
+    #[must_use]
+    pub fn currents_of(&self, waveform_na: &[f64]) -> Vec<f64> {
+        waveform_na
+            .chunks_exact(self.samples_of_pattern())
+            .map(|of_pattern| mean(&of_pattern[self.ramp_samples..]))
+            .collect()
+    }
 }
 
 fn mean(x: &[f64]) -> f64 {

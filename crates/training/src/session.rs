@@ -12,8 +12,8 @@ use crate::task::Patterns;
 pub struct Limits {
     /// Measured loss below which it has succeeded.
     pub stop_below: f64,
-    /// Passes that must give such a loss again before it counts. Without any, noise on weak currents is now and then taken
-    /// for success: of four patterns, one pass in some hundred is correlated with any table.
+    /// Further passes whose mean currents must give such a loss again before it counts. Without any, noise on weak currents
+    /// is now and then taken for success: of four patterns, one pass in some hundred is correlated with any table.
     pub confirmations: usize,
     /// Time that all measurements together may take \[s\]; the last one may exceed it.
     pub budget_s: f64,
@@ -122,7 +122,7 @@ impl<'m> Session<'m> {
     }
 
     /// The loss of what was measured; measures again what was good enough, and keeps what is best. A loss that is not
-    /// confirmed is worth its worst pass.
+    /// confirmed is worth the one that the mean of the further passes gave.
     fn account<R: Rng + ?Sized>(
         &mut self,
         reading: &Reading,
@@ -131,20 +131,27 @@ impl<'m> Session<'m> {
     ) -> Result<LossValue, TrainingError> {
         self.count(reading);
         let loss = self.loss.of(&reading.currents_na, &self.patterns.targets);
-        let mut worst = loss.value;
-        for _ in 0..self.limits.confirmations {
-            if worst >= self.limits.stop_below {
-                break;
-            }
-            let again = self.meter.currents(self.patterns.inputs_volt.view(), controls_volt, rng)?;
-            self.count(&again);
-            worst = worst.max(self.loss.of(&again.currents_na, &self.patterns.targets).value);
+        let mut worth = loss.value;
+        if worth < self.limits.stop_below && self.limits.confirmations > 0 {
+            worth = worth.max(self.confirmed_loss(controls_volt, rng)?);
         }
-        if worst < self.best_loss || self.best_controls_volt.is_empty() {
-            self.best_loss = worst;
+        if worth < self.best_loss || self.best_controls_volt.is_empty() {
+            self.best_loss = worth;
             self.best_controls_volt = controls_volt.to_vec();
         }
         Ok(loss)
+    }
+
+    /// The loss of the mean currents of as many further passes as confirm a success.
+    fn confirmed_loss<R: Rng + ?Sized>(&mut self, controls_volt: &[f64], rng: &mut R) -> Result<f64, TrainingError> {
+        let mut mean_na = vec![0.0; self.patterns.targets.len()];
+        for _ in 0..self.limits.confirmations {
+            let again = self.meter.currents(self.patterns.inputs_volt.view(), controls_volt, rng)?;
+            self.count(&again);
+            let weight = 1.0 / self.limits.confirmations as f64;
+            mean_na.iter_mut().zip(&again.currents_na).for_each(|(mean, current)| *mean += weight * current);
+        }
+        Ok(self.loss.of(&mean_na, &self.patterns.targets).value)
     }
 
     /// Measures the current at each row of all parameters.

@@ -39,20 +39,19 @@ const NAMED: [(&str, &str); 8] = [
 ];
 
 /// The two-input truth table called `gate`: its outputs for the inputs 00, 01, 10, 11 as four digits, or AND, OR, NAND,
-/// NOR, XOR, XNOR, TRUE, FALSE.
+/// NOR, XOR, XNOR, TRUE, FALSE. `levels_volt` are the voltages of a logic 0 and of a logic 1, for each input.
 ///
 /// # Errors
 /// If there is no such table.
-pub fn truth_table(gate: &str, low_volt: f64, high_volt: f64) -> Result<Patterns, TrainingError> {
+pub fn truth_table(gate: &str, levels_volt: [[f64; 2]; 2]) -> Result<Patterns, TrainingError> {
     let digits = NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(gate)).map_or(gate, |(_, digits)| digits);
     if digits.len() != 4 || !digits.chars().all(|c| c == '0' || c == '1') {
         let allowed =
             "four digits 0 or 1 (the outputs for 00, 01, 10, 11), or AND, OR, NAND, NOR, XOR, XNOR, TRUE, FALSE";
         return Err(TrainingError::setting("task.gate", format!("\"{gate}\""), allowed));
     }
-    let level = |high: bool| if high { high_volt } else { low_volt };
     Ok(Patterns {
-        inputs_volt: Array2::from_shape_fn((4, 2), |(p, k)| level(p & (2 >> k) != 0)),
+        inputs_volt: Array2::from_shape_fn((4, 2), |(p, k)| levels_volt[k][usize::from(p & (2 >> k) != 0)]),
         targets: digits.chars().map(|c| if c == '1' { 1.0 } else { 0.0 }).collect(),
     })
 }
@@ -190,12 +189,13 @@ mod tests {
 
     #[test]
     fn truth_tables_are_read_from_the_left() {
-        let xor = truth_table("xor", -0.7, 0.7).unwrap();
+        let levels = [[-0.7, 0.7], [0.0, 0.3]];
+        let xor = truth_table("xor", levels).unwrap();
         assert_eq!(xor.targets, [0.0, 1.0, 1.0, 0.0]);
-        assert_eq!(xor.inputs_volt, ndarray::array![[-0.7, -0.7], [-0.7, 0.7], [0.7, -0.7], [0.7, 0.7]]);
-        assert_eq!(truth_table("0100", 0.0, 1.0).unwrap().targets, [0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(xor.inputs_volt, ndarray::array![[-0.7, 0.0], [-0.7, 0.3], [0.7, 0.0], [0.7, 0.3]]);
+        assert_eq!(truth_table("0100", levels).unwrap().targets, [0.0, 1.0, 0.0, 0.0]);
         for bad in ["", "01", "01100", "0120", "ANDY"] {
-            assert!(truth_table(bad, 0.0, 1.0).is_err(), "{bad}");
+            assert!(truth_table(bad, levels).is_err(), "{bad}");
         }
     }
 

@@ -88,7 +88,14 @@ fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, T
         None => Threshold::best(currents, &point.training.targets),
     };
     let solved = session.has_succeeded() && split(&noiseless).accuracy >= 1.0;
-    let currents = point.meter.currents(point.training.inputs_volt.view(), controls, rng)?.currents_na;
+    // the threshold is that of the pass which a figure shows: slow noise moves all currents from pass to pass
+    let inputs = point.training.inputs_volt.view();
+    let (currents, trace) = if traced(point) {
+        let trace = point.meter.waveform(inputs, controls, rng)?;
+        (point.meter.currents_of(&trace), trace)
+    } else {
+        (point.meter.currents(inputs, controls, rng)?.currents_na, Vec::new())
+    };
     let tested = point.meter.currents(point.test.inputs_volt.view(), controls, rng)?.currents_na;
     let threshold = split(&currents);
     let mut numbers = vec![
@@ -117,10 +124,7 @@ fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, T
     numbers.extend(controls);
     numbers.extend(currents);
     numbers.extend(tested);
-    if traced(point) {
-        let trace = point.meter.waveform(point.training.inputs_volt.view(), controls, rng)?;
-        numbers.extend(trace.iter().step_by(TRACE_STRIDE));
-    }
+    numbers.extend(trace.iter().step_by(TRACE_STRIDE));
     Ok(numbers)
 }
 
