@@ -161,21 +161,32 @@ impl Device for NetworkDevice {
     }
 
     fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>> {
-        self.check(parameters_volt.len()).ok()?;
+        self.linearised(parameters_volt).ok()?.1
+    }
+
+    /// Both from one solution.
+    fn linearised(&self, parameters_volt: &[f64]) -> Result<(Vec<f64>, Option<Array2<f64>>), DeviceError> {
+        self.check(parameters_volt.len())?;
         let voltages_kt = self.all_voltages_kt(parameters_volt.iter());
-        let gradient = match self.method {
+        let network = &self.network.network;
+        let (current, row) = match self.method {
             NetworkMethod::SteadyState => {
-                let mut solver = SteadySolver::new(&self.network.network, self.options);
-                solver.solve(&voltages_kt).ok()?;
-                solver.gradient().ok()?
+                let mut solver = SteadySolver::new(network, self.options);
+                let found = solver.solve(&voltages_kt)?;
+                (found.currents[self.output_electrode], solver.gradient_of(self.output_electrode).ok())
             }
-            NetworkMethod::MeanField => mean_field_gradient(&self.network.network, &voltages_kt).ok()?,
+            NetworkMethod::MeanField => {
+                let gradient = mean_field_gradient(network, &voltages_kt).ok();
+                let found = mean_field(network, &voltages_kt, None)?;
+                (found.currents[self.output_electrode], gradient.map(|mut all| all.swap_remove(self.output_electrode)))
+            }
         };
         let scales = &self.network.scales;
-        let mut row = gradient[self.output_electrode].clone();
-        row.remove(self.output_electrode);
-        row.iter_mut().for_each(|g| *g *= scales.na_per_charge_rate * scales.kt_per_volt);
-        Array2::from_shape_vec((1, row.len()), row).ok()
+        let gradient = row.map(|mut row| {
+            row.remove(self.output_electrode);
+            Array2::from_shape_fn((1, row.len()), |(_, m)| row[m] * scales.na_per_charge_rate * scales.kt_per_volt)
+        });
+        Ok((vec![current * scales.na_per_charge_rate], gradient))
     }
 
     fn usual_volt(&self) -> Option<Vec<f64>> {

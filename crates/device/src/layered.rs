@@ -102,6 +102,43 @@ impl LayeredDevice {
         Ok(Self { layers, interfaces, parameters })
     }
 
+    /// Currents and slopes by the chain rule, from layer to layer; nothing if a device does not know its own.
+    fn chained(&self, parameters_volt: &[f64]) -> Result<Option<(Vec<f64>, Array2<f64>)>, DeviceError> {
+        let width = self.layers[0].inputs.len();
+        let mut inputs = parameters_volt[..width].to_vec();
+        let mut slopes = Array2::from_shape_fn((width, self.parameters), |(i, p)| f64::from(u8::from(i == p)));
+        let mut last = Vec::new();
+        for (l, (layer, sources)) in self.layers.iter().zip(self.sources()).enumerate() {
+            let mut currents = Vec::with_capacity(layer.devices.len());
+            let mut next = Array2::zeros((layer.devices.len(), self.parameters));
+            for (k, (device, sources)) in layer.devices.iter().zip(&sources).enumerate() {
+                let value = |source: &Source| match *source {
+                    Source::Input(i) => inputs[i],
+                    Source::Parameter(p) => parameters_volt[p],
+                };
+                let own: Vec<f64> = sources.iter().map(value).collect();
+                let (current, gradient) = device.linearised(&own)?;
+                let Some(gradient) = gradient else { return Ok(None) };
+                currents.push(current[0]);
+                for (m, source) in sources.iter().enumerate() {
+                    match *source {
+                        Source::Input(i) => next.row_mut(k).scaled_add(gradient[[0, m]], &slopes.row(i)),
+                        Source::Parameter(p) => next[[k, p]] += gradient[[0, m]],
+                    }
+                }
+            }
+            slopes = next;
+            last = currents;
+            if let Some(interface) = self.interfaces.get(l) {
+                inputs = last.iter().map(|i| interface.volt(*i)).collect();
+                for (mut row, current) in slopes.rows_mut().into_iter().zip(&last) {
+                    row *= interface.slope(*current);
+                }
+            }
+        }
+        Ok(Some((last, slopes)))
+    }
+
     /// For each device, layer after layer: where its parameters come from.
     fn sources(&self) -> Vec<Vec<Vec<Source>>> {
         let mut next = self.layers[0].inputs.len();
@@ -164,39 +201,15 @@ impl Device for LayeredDevice {
         Ok(())
     }
 
-    /// By the chain rule, from layer to layer.
     fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>> {
-        let width = self.layers[0].inputs.len();
-        let mut inputs = parameters_volt[..width].to_vec();
-        let mut slopes = Array2::from_shape_fn((width, self.parameters), |(i, p)| f64::from(u8::from(i == p)));
-        for (l, (layer, sources)) in self.layers.iter().zip(self.sources()).enumerate() {
-            let mut currents = Array2::zeros((1, layer.devices.len()));
-            let mut next = Array2::zeros((layer.devices.len(), self.parameters));
-            for (k, (device, sources)) in layer.devices.iter().zip(&sources).enumerate() {
-                let value = |source: &Source| match *source {
-                    Source::Input(i) => inputs[i],
-                    Source::Parameter(p) => parameters_volt[p],
-                };
-                let own: Vec<f64> = sources.iter().map(value).collect();
-                let gradient = device.gradient(&own)?;
-                let row = Array2::from_shape_vec((1, own.len()), own).ok()?;
-                device.evaluate(row.view(), currents.slice_mut(ndarray::s![.., k..=k])).ok()?;
-                for (m, source) in sources.iter().enumerate() {
-                    match *source {
-                        Source::Input(i) => next.row_mut(k).scaled_add(gradient[[0, m]], &slopes.row(i)),
-                        Source::Parameter(p) => next[[k, p]] += gradient[[0, m]],
-                    }
-                }
-            }
-            slopes = next;
-            if let Some(interface) = self.interfaces.get(l) {
-                inputs = currents.iter().map(|i| interface.volt(*i)).collect();
-                for (mut row, current) in slopes.rows_mut().into_iter().zip(&currents) {
-                    row *= interface.slope(*current);
-                }
-            }
+        self.chained(parameters_volt).ok()?.map(|(_, slopes)| slopes)
+    }
+
+    fn linearised(&self, parameters_volt: &[f64]) -> Result<(Vec<f64>, Option<Array2<f64>>), DeviceError> {
+        if let Some((currents_na, slopes)) = self.chained(parameters_volt)? {
+            return Ok((currents_na, Some(slopes)));
         }
-        Some(slopes)
+        Ok((crate::currents_na(self, ndarray::aview1(parameters_volt).insert_axis(ndarray::Axis(0)).view())?, None))
     }
 
     fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {

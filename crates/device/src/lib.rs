@@ -50,6 +50,17 @@ pub trait Device: Send + Sync + std::fmt::Debug {
     /// Exact gradient ∂I_k/∂w_m \[nA/V\], shape (K, M), where it is known.
     fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>>;
 
+    /// Currents \[nA\] at one parameter vector, and the exact gradient there, where it is known. Devices that find both in one
+    /// go do so here.
+    ///
+    /// # Errors
+    /// As [`Device::evaluate`].
+    fn linearised(&self, parameters_volt: &[f64]) -> Result<(Vec<f64>, Option<Array2<f64>>), DeviceError> {
+        let mut currents_na = Array2::zeros((1, self.outputs()));
+        self.evaluate(ndarray::aview1(parameters_volt).insert_axis(ndarray::Axis(0)), currents_na.view_mut())?;
+        Ok((currents_na.into_raw_vec_and_offset().0, self.gradient(parameters_volt)))
+    }
+
     /// Whether the output is an affine function of the parameters, so that its gradient is the same everywhere.
     fn is_affine(&self) -> bool {
         false

@@ -117,6 +117,15 @@ fn path(root: &Area<'_>, points: Vec<(i32, i32)>, colour: [u8; 3], width: u32) -
     root.draw(&PathElement::new(points, rgb(colour).stroke_width(width * FINE as u32))).map_err(refused)
 }
 
+/// None where names stand for numbers: the marks would run through what stands in a table's cells.
+fn tick_length(axis: &Axis, labelled: bool) -> i32 {
+    match (axis.named.is_some(), labelled) {
+        (true, _) => 0,
+        (false, true) => 7 * FINE,
+        (false, false) => 4 * FINE,
+    }
+}
+
 fn draw_panel(root: &Area<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
     let black = [0, 0, 0];
     let (left, top, right, bottom) = (frame.left, frame.top, frame.left + frame.width, frame.top + frame.height);
@@ -133,7 +142,7 @@ fn draw_panel(root: &Area<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
     path(root, vec![(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], black, 1)?;
     for tick in frame.plot.x.ticks() {
         let Some(x) = frame.x(tick.value).map(|x| x.round() as i32) else { continue };
-        let length = FINE * if tick.label.is_some() { 7 } else { 4 };
+        let length = tick_length(&frame.plot.x, tick.label.is_some());
         path(root, vec![(x, bottom), (x, bottom - length)], black, 1)?;
         path(root, vec![(x, top), (x, top + length)], black, 1)?;
         if let Some(label) = tick.label {
@@ -142,7 +151,7 @@ fn draw_panel(root: &Area<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
     }
     for tick in frame.plot.y.ticks() {
         let Some(y) = frame.y(tick.value).map(|y| y.round() as i32) else { continue };
-        let length = FINE * if tick.label.is_some() { 7 } else { 4 };
+        let length = tick_length(&frame.plot.y, tick.label.is_some());
         path(root, vec![(left, y), (left + length, y)], black, 1)?;
         path(root, vec![(right, y), (right - length, y)], black, 1)?;
         if let Some(label) = tick.label {

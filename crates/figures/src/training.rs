@@ -78,12 +78,15 @@ fn values_at(results: &Results, of: &Variable, at: &[(usize, usize)]) -> Vec<f64
         .collect()
 }
 
-/// The first repetition that was solved, or the first of all.
+/// The repetition that is shown: of those that were solved, or else of all, the one of the lowest measured loss.
 fn shown_repetition(results: &Results, at: &[(usize, usize)]) -> Result<(usize, usize), FigureError> {
     let solved = variable(results, "solved")?;
     let repetition = solved.dimensions[solved.dimensions.len() - 1];
-    let first = values_at(results, solved, at).iter().position(|s| *s > 0.5).unwrap_or(0);
-    Ok((repetition, first))
+    let losses = values_at(results, variable(results, "final_loss")?, at);
+    let unsolved = values_at(results, solved, at).into_iter().map(|s| s < 0.5);
+    let ranked = unsolved.zip(losses).enumerate();
+    let shown = ranked.min_by(|(_, a), (_, b)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    Ok((repetition, shown.map_or(0, |(k, _)| k)))
 }
 
 fn line(points: Vec<(f64, f64)>, dash: Dash, width: u32, colour: [u8; 3]) -> Series {
@@ -240,7 +243,7 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
         (x.label, x.named) = ("input 1, and input 2 into the page".to_owned(), Some(Vec::new()));
         (y.label, y.named) = ("input 3".to_owned(), Some(Vec::new()));
     }
-    let notes = vec![format!("test accuracy {:.1} %", 100.0 * tested.accuracy)];
+    let notes = vec![format!("run of the lowest loss; test accuracy {:.1} %", 100.0 * tested.accuracy)];
     Ok(Plot { title: title.to_owned(), x, y, series, notes })
 }
 

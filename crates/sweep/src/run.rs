@@ -570,15 +570,35 @@ pub fn total_repetitions(study: &Study) -> u64 {
     study.points() as u64 * study.section.repetitions
 }
 
-/// Seconds that the trials of a study will take on one thread, measured at a few of its points.
+/// Processor time that a study will take \[s\], measured at up to three of its points; for training studies at most that, as if
+/// every run used its whole budget. Nothing is known of other kinds, which are short.
 ///
 /// # Errors
-/// If one of these points fails.
+/// If a point cannot be computed.
 pub fn estimated_cpu_s(study: &Study) -> Result<f64, SweepError> {
-    if study.section.kind != StudyKind::Error {
-        return Ok(0.0);
+    match study.section.kind {
+        StudyKind::Error => probed_cpu_s(study, &Errors(study), TRIALS_PROBED, |_| 1.0),
+        StudyKind::Training => probed_cpu_s(study, &Training(study), 1, |point| {
+            let whole_s = point.limits.budget_s;
+            let part_s = PASSES_PROBED * point.meter.gradient_pass_s(point.training.targets.len());
+            point.limits.budget_s = whole_s.min(part_s);
+            whole_s / point.limits.budget_s
+        }),
+        _ => Ok(0.0),
     }
-    let work = Errors(study);
+}
+
+/// Trials, and passes over the patterns of a task, that are timed.
+const TRIALS_PROBED: u64 = 20;
+const PASSES_PROBED: f64 = 10.0;
+
+/// `shorten` makes the steps of a point shorter and says by which factor.
+fn probed_cpu_s<W: Work>(
+    study: &Study,
+    work: &W,
+    most_steps: u64,
+    shorten: impl Fn(&mut W::Point) -> f64,
+) -> Result<f64, SweepError> {
     let points = study.points();
     let mut probes = vec![0, points / 2, points - 1];
     probes.dedup();
@@ -586,17 +606,18 @@ pub fn estimated_cpu_s(study: &Study) -> Result<f64, SweepError> {
     for &point in &probes {
         let seconds = || -> Result<f64, crate::error::PointError> {
             let started = Instant::now();
-            let ready = work.prepare(point)?;
+            let mut ready = work.prepare(point)?;
             work.head(&ready)?;
             let preparation = started.elapsed().as_secs_f64();
-            let trials = study.section.repetitions.min(20);
+            let shortened = shorten(&mut ready);
+            let steps = study.section.repetitions.min(most_steps);
             let mut state = work.begin(&ready, None);
             let started = Instant::now();
-            for number in 0..trials {
+            for number in 0..steps {
                 work.step(&ready, &mut state, crate::work::Step { stage: Stage::Main, point, number })?;
             }
-            let trial = started.elapsed().as_secs_f64() / trials as f64;
-            Ok(preparation + trial * study.section.repetitions as f64)
+            let step = shortened * started.elapsed().as_secs_f64() / steps as f64;
+            Ok(preparation + step * study.section.repetitions as f64)
         };
         total += seconds().map_err(|e| SweepError::Points {
             count: 1,

@@ -372,9 +372,8 @@ impl Meter {
         output_na.clear();
         let controls = &self.wiring.controls;
         if self.answer == Answer::LinearResponse {
-            let row = Array2::from_shape_vec((1, at.len()), at.to_vec()).expect("one row");
-            let level = device::currents_na(self.device.as_ref(), row.view())?[0];
-            let slopes = self.device.gradient(at).ok_or(TrainingError::NoGradient)?;
+            let (levels, slopes) = self.device.linearised(at)?;
+            let (level, slopes) = (levels[0], slopes.ok_or(TrainingError::NoGradient)?);
             let displacements = displacement_volt.rows().into_iter();
             output_na.extend(
                 displacements.map(|dw| level + dw.iter().zip(controls).map(|(x, &m)| x * slopes[[0, m]]).sum::<f64>()),

@@ -29,7 +29,19 @@ impl SteadySolver<'_> {
     /// # Errors
     /// If the adjoint solutions do not settle.
     pub fn gradient(&self) -> Result<Vec<Vec<f64>>, NetworkError> {
-        self.derivatives(0.0_f64, TerminalCurrent::Particle)
+        self.derivatives(0.0_f64, TerminalCurrent::Particle, &self.all_electrodes())
+    }
+
+    /// Derivatives of the current of one electrode by all voltages \[eν₀/kT\].
+    ///
+    /// # Errors
+    /// If the adjoint solution does not settle.
+    pub fn gradient_of(&self, electrode: usize) -> Result<Vec<f64>, NetworkError> {
+        Ok(self.derivatives(0.0_f64, TerminalCurrent::Particle, &[electrode])?.swap_remove(0))
+    }
+
+    fn all_electrodes(&self) -> Vec<usize> {
+        (0..self.network.electrodes()).collect()
     }
 
     /// Admittance Y_km of the last steady state at an angular frequency \[ν₀\], \[eν₀/kT\], `[k][m]`: the current into k
@@ -38,7 +50,7 @@ impl SteadySolver<'_> {
     /// # Errors
     /// If the adjoint solutions do not settle.
     pub fn admittance(&self, angular: f64, current: TerminalCurrent) -> Result<Vec<Vec<Complex64>>, NetworkError> {
-        self.derivatives(Complex64::new(0.0, angular), current)
+        self.derivatives(Complex64::new(0.0, angular), current, &self.all_electrodes())
     }
 
     /// One-sided spectral density of the current of each electrode \[(eν₀)²/ν₀\] at an angular frequency \[ν₀\].
@@ -47,7 +59,9 @@ impl SteadySolver<'_> {
     /// If the adjoint solutions do not settle.
     pub fn noise_density(&self, angular: f64, current: TerminalCurrent) -> Result<Vec<f64>, NetworkError> {
         let mut densities = Vec::new();
-        for (electrode, later) in self.adjoints(Complex64::new(0.0, angular), current)?.iter().enumerate() {
+        let electrodes = self.all_electrodes();
+        let adjoints = self.adjoints(Complex64::new(0.0, angular), current, &electrodes)?;
+        for (electrode, later) in adjoints.iter().enumerate() {
             let mean: Complex64 = later.iter().zip(&self.probability).map(|(h, p)| h * p).sum();
             let mut density = 0.0;
             self.for_each_hop(|state, target, from, to, rate| {
@@ -80,13 +94,19 @@ impl SteadySolver<'_> {
         }
     }
 
-    fn derivatives<T: Scalar>(&self, shift: T, current: TerminalCurrent) -> Result<Vec<Vec<T>>, NetworkError> {
+    /// A row for each of `electrodes`.
+    fn derivatives<T: Scalar>(
+        &self,
+        shift: T,
+        current: TerminalCurrent,
+        electrodes: &[usize],
+    ) -> Result<Vec<Vec<T>>, NetworkError> {
         let network = self.network;
         let sites = network.sites();
         let landscape = network.landscape(&self.voltages_kt);
-        let adjoints = self.adjoints(shift, current)?;
+        let adjoints = self.adjoints(shift, current, electrodes)?;
         // changes by hop first: there are far fewer pairs of sites than hops of states
-        let mut by_pair = vec![vec![T::default(); sites * sites]; network.electrodes()];
+        let mut by_pair = vec![vec![T::default(); sites * sites]; electrodes.len()];
         let (mut energies, mut of) = (Vec::new(), usize::MAX);
         self.for_each_hop(|state, target, from, to, rate| {
             if state != of {
@@ -98,8 +118,8 @@ impl SteadySolver<'_> {
                 return;
             }
             let weight = T::from(self.probability[state] * rate * slope);
-            for (electrode, (sums, later)) in by_pair.iter_mut().zip(&adjoints).enumerate() {
-                let charge = T::from(self.charge(electrode, current, from, to));
+            for ((sums, later), electrode) in by_pair.iter_mut().zip(&adjoints).zip(electrodes) {
+                let charge = T::from(self.charge(*electrode, current, from, to));
                 sums[from * sites + to] += weight * (charge + later[target] - later[state]);
             }
         });
@@ -116,11 +136,17 @@ impl SteadySolver<'_> {
         Ok(by_pair.iter().map(|sums| (0..network.electrodes()).map(|m| derivative(sums, m)).collect()).collect())
     }
 
-    /// Solutions h_k of (shift − G) h_k = c_k − I_k for every electrode.
-    fn adjoints<T: Scalar>(&self, shift: T, current: TerminalCurrent) -> Result<Vec<Vec<T>>, NetworkError> {
+    /// Solutions h_k of (shift − G) h_k = c_k − I_k for `electrodes`.
+    fn adjoints<T: Scalar>(
+        &self,
+        shift: T,
+        current: TerminalCurrent,
+        electrodes: &[usize],
+    ) -> Result<Vec<Vec<T>>, NetworkError> {
         let rates = self.set.rates();
-        let sources: Vec<Vec<T>> = (0..self.network.electrodes())
-            .map(|electrode| {
+        let sources: Vec<Vec<T>> = electrodes
+            .iter()
+            .map(|&electrode| {
                 let mut source = vec![0.0; rates.states()];
                 self.for_each_hop(|state, _, from, to, rate| {
                     source[state] += rate * self.charge(electrode, current, from, to);

@@ -193,8 +193,14 @@ impl Run {
                 study.section.budget_repetitions.map_or(String::new(), |b| format!(", at most {b} in all"))
             ),
         }
-        let (samples, about) = samples(study)?;
-        println!("samples         {}{}", if about { "about " } else { "" }, samples * u128::from(repetitions));
+        let training = study.first().training.as_ref();
+        match training {
+            Some(training) => println!("measurement     {} s or less in each run", training.budget_s),
+            None => {
+                let (samples, about) = samples(study)?;
+                println!("samples         {}{}", if about { "about " } else { "" }, samples * u128::from(repetitions));
+            }
+        }
         let estimates = if study.section.store_estimates { repetitions as usize * points * parameters } else { 0 };
         let bytes = 8 * (points * parameters * 11 + estimates) + 16_384;
         println!("disk            about {}, and up to twice that for checkpoints while it runs", human_bytes(bytes));
@@ -202,7 +208,8 @@ impl Run {
         let threads =
             if self.threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { self.threads };
         let seconds = estimated_cpu_s(study)? / threads as f64;
-        println!("estimated time  {:.1} s on {threads} threads (measured at up to three points)", seconds);
+        let bound = if training.is_some() { "at most " } else { "" };
+        println!("estimated time  {bound}{seconds:.1} s on {threads} threads (measured at up to three points)");
         let remarks = first.findings();
         if !remarks.is_empty() {
             println!("frequencies     {} remarks at the first point:", remarks.len());
