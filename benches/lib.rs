@@ -36,14 +36,11 @@ pub fn gradient() -> Vec<f64> {
     (0..PARAMETERS).map(|m| 20.0 + 70.0 * m as f64 / (PARAMETERS - 1) as f64).collect()
 }
 
-/// The measurement, by one of the three equivalent routes.
-///
-/// # Panics
-/// Never: its settings are allowed ones.
+/// The estimator.
 #[must_use]
-pub fn parallel_hge(route: Route) -> Experiment {
-    let (frequencies_hz, phases_rad) = Hge::ladder(1000.0, 40.0, PARAMETERS);
-    let hge = Hge {
+pub fn hge(parameters: usize) -> Hge {
+    let (frequencies_hz, phases_rad) = Hge::ladder(1000.0, 40.0, parameters);
+    Hge {
         rate_hz: RATE_HZ,
         duration_s: 0.1,
         amplitude_volt: vec![8e-3],
@@ -52,9 +49,17 @@ pub fn parallel_hge(route: Route) -> Experiment {
         mode: Mode::Parallel,
         readout: LockInReadout::X,
         filter: FilterSettings::default(),
-    };
+    }
+}
+
+/// The measurement, by one of the three equivalent routes.
+///
+/// # Panics
+/// Never: its settings are allowed ones.
+#[must_use]
+pub fn parallel_hge(route: Route) -> Experiment {
     Experiment::new(
-        Scheme::Fixed(hge.build(PARAMETERS).expect("allowed settings")),
+        Scheme::Fixed(hge(PARAMETERS).build(PARAMETERS).expect("allowed settings")),
         Arc::new(Linear::new(gradient(), 0.0).expect("allowed numbers")),
         vec![0.0; PARAMETERS],
         Instrument::default(),

@@ -4,12 +4,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use benches::{RATE_HZ, noise_model};
+use benches::{RATE_HZ, hge, noise_model};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use device::{Activation, Device, NeuralSurrogate};
 use estimators::Scheme;
-use estimators::filter::FilterSettings;
-use estimators::hge::{Hge, LockInReadout, Mode};
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use training::descent::{Descent, GradientSource};
@@ -40,18 +38,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn meter(device: &Arc<dyn Device>, inputs: &[usize]) -> Meter {
-    let (frequencies_hz, phases_rad) = Hge::ladder(1000.0, 40.0, CONTROLS);
-    let hge = Hge {
-        rate_hz: RATE_HZ,
-        duration_s: 0.1,
-        amplitude_volt: vec![8e-3],
-        frequencies_hz,
-        phases_rad,
-        mode: Mode::Parallel,
-        readout: LockInReadout::X,
-        filter: FilterSettings::default(),
-    };
-    let scheme = Scheme::Fixed(hge.build(CONTROLS).expect("allowed settings"));
+    let scheme = Scheme::Fixed(hge(CONTROLS).build(CONTROLS).expect("allowed settings"));
     let wiring = Wiring::new(inputs.to_vec(), device.parameters()).expect("a wiring");
     let timing = Timing { rate_hz: RATE_HZ, ramp_s: 0.01, hold_s: 0.1 };
     Meter::new(Arc::clone(device), wiring, Some(scheme), Answer::Sampled, &noise_model(), timing, 4).expect("a meter")

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use device::{Activation, Device, NeuralSurrogate};
+use device::{Activation, Device, NetworkDevice, NetworkMethod, NeuralSurrogate};
+use dopant_network::steady::SteadyOptions;
+use dopant_network::{DopantNetwork, Generate};
 use estimators::exact::ExactErrors;
 use estimators::filter::FilterSettings;
 use estimators::hge::{Hge, LockInReadout, Mode};
 use estimators::{Experiment, Instrument, Route, Scheme};
 use noise::{NoiseModel, PowerLaw, RecordGenerator, Spectrum};
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Dxsm;
 use tests::{root, run_shipped, run_text, shared, variable};
 use training::task::truth_table;
@@ -159,6 +161,69 @@ fn a_real_devices_surrogate_learns_all_gates() {
     assert!(of_gate.iter().all(|n| *n >= 1.0), "{of_gate:?}");
     let total = of_gate.iter().sum::<f64>();
     assert!(total >= 103.0, "{total} of {}", GATES * RUNS);
+}
+
+/// B25 Fig. 4a on the simulated dopant network that ships, published step, stop, voltages and noise.
+#[test]
+fn a_simulated_network_learns_xor() {
+    const RUNS: usize = 6;
+    let changes = ["sweep.\"task.gate\"=[\"XOR\"]", &format!("study.repetitions={RUNS}")];
+    let results = run_shipped("fig4a.toml", &changes, 0);
+    let solved = variable(&results, "solved").values.iter().sum::<f64>();
+    // 20 of 20 were solved when this was written; a device on which nine in ten are would give 3 or fewer for one seed in 63
+    assert!(solved >= 4.0, "{solved} of {RUNS}");
+}
+
+/// What `linear-response` leaves out on that network: 8 mV are more than kT/e there, so the answer is bent.
+#[test]
+fn on_a_network_curvature_adds_little_to_the_measured_gradient() {
+    let generate = Generate {
+        acceptors: 6,
+        donors: 1,
+        electrodes: 8,
+        seed: 46,
+        attempt_frequency_hz: 1e13,
+        localization_radius_nm: Some(8.0),
+        ..Generate::default()
+    };
+    let description = generate.describe().expect("a device");
+    let network = Arc::new(DopantNetwork::from_description(&description).expect("a network"));
+    let range_volt = Some((-1.5, 1.5));
+    let device = NetworkDevice::new(network, 7, NetworkMethod::SteadyState, SteadyOptions::default(), range_volt);
+    let device: Arc<dyn Device> = Arc::new(device.expect("a device"));
+    let table = truth_table("XOR", [[-0.7, 0.7]; 2]).expect("a gate");
+    let read = |answer: Answer, controls_volt: &[f64]| {
+        let timing = Timing { rate_hz: RATE_HZ, ramp_s: 0.01, hold_s: 0.1 };
+        let wiring = Wiring::new(vec![1, 6], 7).expect("a wiring");
+        let scheme = Scheme::Fixed(hge(8e-3).build(5).expect("a scheme"));
+        let meter = Meter::new(Arc::clone(&device), wiring, Some(scheme), answer, &NoiseModel::Quiet, timing, 4);
+        let mut rng = Pcg64Dxsm::seed_from_u64(1);
+        let reading = meter.expect("a meter").gradient(table.inputs_volt.view(), controls_volt, &mut rng);
+        reading.expect("a reading").gradient_na_per_volt
+    };
+    let mut rng = Pcg64Dxsm::seed_from_u64(3);
+    let (mut difference, mut size) = (0.0, 0.0);
+    for _ in 0..3 {
+        let controls: Vec<f64> = (0..5).map(|_| rng.random_range(-1.5..1.5)).collect();
+        let (sampled, linear) = (read(Answer::Sampled, &controls), read(Answer::LinearResponse, &controls));
+        difference += (&sampled - &linear).iter().map(|d| d * d).sum::<f64>();
+        size += linear.iter().map(|g| g * g).sum::<f64>();
+    }
+    let relative = (difference / size).sqrt();
+    println!("curvature adds {:.2} % of the gradient, r.m.s.", 100.0 * relative);
+    assert!(relative < 0.05, "{relative}");
+}
+
+/// B25 Suppl. 5: two layers of devices learn a ring that one device cannot.
+#[test]
+fn two_layers_learn_what_one_device_cannot() {
+    let results = run_shipped("layered_ring.toml", &["study.repetitions=3"], 0);
+    let losses = &variable(&results, "noiseless_loss").values;
+    let lowest = |runs: &[f64]| runs.iter().copied().fold(f64::INFINITY, f64::min);
+    let (layered, single) = (lowest(&losses[..3]), lowest(&losses[3..]));
+    println!("lowest loss of two layers {layered:.3}, of one device {single:.3}");
+    // of eight runs, six of two layers came below 0.3 when this was written, and the best of one device to 0.74
+    assert!(layered < 0.3 && single > 0.6, "{layered} {single}");
 }
 
 /// B25 Suppl. 4: below every SPSA variant (two- and one-sided, ten directions, segmented uniform) and a random code at equal
