@@ -57,22 +57,23 @@ fn values_out_of_range() {
 #[test]
 fn tasks_and_training_that_cannot_be() {
     let refused = |from, to, line, words: &[&str]| refused_in(TRAINING, from, to, Some(line), words);
-    refused("gate = \"AND\"", "gate = \"ANDY\"", 25, &["task.gate", "ANDY", "four digits", "XNOR"]);
-    refused("inputs = [1, 2]", "inputs = [1, 5]", 26, &["task.inputs", "[1, 5]", "1 to 4"]);
-    refused("inputs = [1, 2]", "inputs = [1, 1]", 26, &["task.inputs", "different"]);
-    refused("inputs = [1, 2]", "inputs = [1, 2, 3]", 26, &["task.inputs", "two inputs"]);
-    refused("low_volt = -0.3", "low_volt = 0.35", 28, &["task.high_volt", "above low_volt"]);
-    refused("high_volt = [0.3, 0.4]", "high_volt = [0.3, 0.4, 0.5]", 28, &["task.high_volt", "3 voltages", "2 inputs"]);
-    refused("hold_s = 0.05", "hold_s = -1.0", 29, &["task", "-1"]);
-    refused("stop_below = 0.05", "stop_belo = 0.05", 32, &["stop_belo", "stop_below"]);
-    refused("confirmations = 2", "confirmations = 2000", 33, &["confirmations", "2000", "0 to 1000"]);
-    refused("budget_s = 5.0", "budget_s = -5.0", 34, &["training.budget_s", "-5", "positive"]);
-    refused("max_iterations = 10", "max_iterations = 0", 35, &["max_iterations", "found 0", "1 to"]);
-    refused("[-0.5, 0.5]", "[0.5, -0.5]", 36, &["training.range_volt", "lower one first"]);
-    refused("[-0.5, 0.5]", "[[-0.5, 0.5]]", 36, &["training.range_volt", "1 ranges", "2 controls"]);
-    refused("kind = \"descent\"", "kind = \"ascent\"", 37, &["ascent", "\"descent\"", "\"genetic\""]);
-    refused("learning_rate = 0.02", "learning_rate = 0.0", 37, &["learning_rate", "found 0", "positive"]);
-    refused("[\"AND\", \"0011\"]", "[\"AND\", \"0021\"]", 25, &["task.gate", "0021"]);
+    refused("[\"AND\", \"0011\"]", "[\"ANDY\", \"0011\"]", 41, &["task.gate", "ANDY", "four digits", "XNOR"]);
+    refused("inputs = [1, 2]", "inputs = [1, 5]", 27, &["task.inputs", "[1, 5]", "1 to 4"]);
+    refused("inputs = [1, 2]", "inputs = [1, 1]", 27, &["task.inputs", "different"]);
+    refused("inputs = [1, 2]", "inputs = [1, 2, 3]", 27, &["task.inputs", "two inputs"]);
+    refused("low_volt = -0.3", "low_volt = 0.35", 29, &["task.high_volt", "above low_volt"]);
+    refused("high_volt = [0.3, 0.4]", "high_volt = [0.3, 0.4, 0.5]", 29, &["task.high_volt", "3 voltages", "2 inputs"]);
+    refused("hold_s = 0.05", "hold_s = -1.0", 30, &["task.hold_s", "-1", "samples"]);
+    refused("stop_below = 0.05", "stop_belo = 0.05", 33, &["stop_belo", "stop_below"]);
+    refused("confirmations = 2", "confirmations = 2000", 34, &["confirmations", "2000", "0 to 1000"]);
+    refused("budget_s = 5.0", "budget_s = -5.0", 35, &["training.budget_s", "-5", "positive"]);
+    refused("budget_s = 5.0", "budget_s = 1e300", 35, &["training.budget_s", "at most 10000000"]);
+    refused("max_iterations = 10", "max_iterations = 0", 36, &["max_iterations", "found 0", "1 to"]);
+    refused("[-0.5, 0.5]", "[0.5, -0.5]", 37, &["training.range_volt", "lower one first"]);
+    refused("[-0.5, 0.5]", "[[-0.5, 0.5]]", 37, &["training.range_volt", "1 ranges", "2 controls"]);
+    refused("kind = \"descent\"", "kind = \"ascent\"", 38, &["ascent", "\"descent\"", "\"genetic\""]);
+    refused("learning_rate = 0.02", "learning_rate = 0.0", 38, &["learning_rate", "found 0", "positive"]);
+    refused("[\"AND\", \"0011\"]", "[\"AND\", \"0021\"]", 41, &["task.gate", "0021"]);
 }
 
 #[test]

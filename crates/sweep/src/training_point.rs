@@ -33,6 +33,8 @@ pub(crate) struct TrainingPoint {
     pub(crate) optimiser: Optimiser,
 }
 
+/// Longest measurement of a run \[s\]: four months.
+const LONGEST_S: f64 = 1e7;
 /// Most patterns of a task.
 const MOST_PATTERNS: usize = 100_000;
 
@@ -201,6 +203,11 @@ fn limits(section: &TrainingSection) -> Result<Limits, KeyError> {
         return Err(KeyError::new("training.max_iterations", message));
     }
     let budget_s = positive("training.budget_s", section.budget_s)?;
+    if budget_s > LONGEST_S {
+        let message =
+            format!("found {budget_s}: must be at most {LONGEST_S}, or a run that does not succeed never ends");
+        return Err(KeyError::new("training.budget_s", message));
+    }
     let TrainingSection { stop_below, confirmations, max_iterations, .. } = *section;
     if confirmations > 1000 {
         return Err(KeyError::new("training.confirmations", format!("found {confirmations}: must be 0 to 1000")));

@@ -167,7 +167,7 @@ impl Meter {
         let hold_samples = (hold_s * rate_hz).round();
         if !(1.0..=1e7).contains(&hold_samples) {
             return Err(TrainingError::setting(
-                "task.pattern_s",
+                "task.hold_s",
                 hold_s,
                 format!("must hold 1 to 10⁷ samples at {rate_hz} Hz"),
             ));

@@ -1,3 +1,5 @@
+mod training;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -7,12 +9,13 @@ use sweep::{Results, Variable, store};
 
 use crate::failure::Failure;
 
-/// Print the errors of a results file as a table: Monte Carlo, exact, published, deviation in standard errors.
+/// Print a results file as a table: errors (Monte Carlo, exact, published, deviation in standard errors), or how training went.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   homodyne show results/error-vs-spacing.h5
-  homodyne show results/error-vs-spacing.h5 --parameter 4")]
+  homodyne show results/error-vs-spacing.h5 --parameter 4
+  homodyne show results/fig4a.h5")]
 pub(crate) struct Show {
     /// The results file.
     results: PathBuf,
@@ -38,6 +41,9 @@ fn print(results: &Results, only: Option<usize>, out: &mut impl Write) -> std::i
         if let Some(value) = results.attribute(name) {
             writeln!(out, "{name:16}{value}")?;
         }
+    }
+    if let Some(solved) = results.variable("solved") {
+        return training::print(results, solved, out);
     }
     let Some(mse) = results.variable("mse") else {
         writeln!(out, "\nvariables:")?;

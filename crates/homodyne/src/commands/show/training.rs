@@ -1,0 +1,98 @@
+//! The table of a training study: how many runs succeeded at each point of the sweep, when, and how good they are.
+
+use std::io::Write;
+
+use statrs::distribution::{Beta, ContinuousCDF};
+use sweep::{Results, Variable};
+
+use super::{coordinate, short};
+
+/// Part of the confidence interval of a rate that lies beyond each of its ends.
+const BEYOND: f64 = 0.025;
+
+/// One line for each point: runs that were solved with the 95 % interval of their rate, and medians over the runs.
+pub(super) fn print(results: &Results, solved: &Variable, out: &mut impl Write) -> std::io::Result<()> {
+    let (&runs_dimension, axes) = solved.dimensions.split_last().expect("a dimension for the runs");
+    let runs = results.dimensions[runs_dimension].coordinate.len();
+    let name = |d: usize| results.dimensions[d].name.rsplit('.').next().unwrap_or_default();
+    writeln!(out)?;
+    for &axis in axes {
+        write!(out, "{:>16} ", name(axis))?;
+    }
+    writeln!(
+        out,
+        "{:>9} {:>11} {:>12} {:>11} {:>11} {:>11} {:>11}",
+        "solved", "95 % [%]", "time [s]", "attempts", "loss", "noiseless", "accuracy"
+    )?;
+    let of_point = |variable: &str, point: usize| -> Vec<f64> {
+        let values = results.variable(variable).map_or(&[][..], |v| &v.values);
+        values.get(point * runs..(point + 1) * runs).unwrap_or_default().to_vec()
+    };
+    let (mut all, mut found) = (0.0, 0);
+    let points = solved.values.len() / runs.max(1);
+    for point in 0..points {
+        for (position, &axis) in axes.iter().enumerate() {
+            write!(out, "{:>16} ", coordinate(results, solved, position, axis, point * runs))?;
+        }
+        let count: f64 = of_point("solved", point).iter().sum();
+        let (low, high) = interval(count, runs as f64);
+        let middle = |variable: &str| short(median(of_point(variable, point)));
+        writeln!(
+            out,
+            "{:>9} {:>11} {:>12} {:>11} {:>11} {:>11} {:>11}",
+            format!("{count:.0}/{runs}"),
+            format!("{:.0} to {:.0}", 100.0 * low, 100.0 * high),
+            middle("measurement_time_s"),
+            middle("attempts"),
+            middle("final_loss"),
+            middle("noiseless_loss"),
+            middle("test_accuracy"),
+        )?;
+        all += count;
+        found += usize::from(count > 0.0);
+    }
+    writeln!(
+        out,
+        "\nsolved at least once at {found} of {points} points, in {all:.0} of {} runs; time, attempts, losses and test \
+         accuracy are medians over the runs of a point",
+        points * runs
+    )
+}
+
+/// Interval of the rate of `count` successes in `runs` (Clopper & Pearson, Biometrika 26, 404 (1934)).
+fn interval(count: f64, runs: f64) -> (f64, f64) {
+    let quantile = |a: f64, b: f64, part: f64| Beta::new(a, b).map_or(f64::NAN, |beta| beta.inverse_cdf(part));
+    let low = if count > 0.0 { quantile(count, runs - count + 1.0, BEYOND) } else { 0.0 };
+    let high = if count < runs { quantile(count + 1.0, runs - count, 1.0 - BEYOND) } else { 1.0 };
+    (low, high)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.retain(|v| v.is_finite());
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => values[n / 2],
+        n => 0.5 * (values[n / 2 - 1] + values[n / 2]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{interval, median};
+
+    /// scipy.stats.binomtest(13, 20).proportion_ci(): 0.4078115, 0.8460908; and its rule at the ends.
+    #[test]
+    fn intervals_of_rates() {
+        let (low, high) = interval(13.0, 20.0);
+        assert!((low - 0.407_811_5).abs() < 1e-6 && (high - 0.846_090_8).abs() < 1e-6, "{low} {high}");
+        let (low, high) = interval(0.0, 20.0);
+        assert!(low.abs() < 1e-12 && (high - (1.0 - 0.025_f64.powf(0.05))).abs() < 1e-9, "{low} {high}");
+        assert!((interval(20.0, 20.0).1 - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn medians_leave_out_what_is_missing() {
+        assert!((median(vec![3.0, f64::NAN, 1.0, 2.0, 5.0]) - 2.5).abs() < 1e-12);
+    }
+}
