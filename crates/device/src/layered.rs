@@ -48,6 +48,9 @@ pub struct LayeredDevice {
     parameters: usize,
 }
 
+/// Currents \[nA\] and their slopes by all parameters \[nA/V\].
+type Chained = (Vec<f64>, Array2<f64>);
+
 impl LayeredDevice {
     /// Of layers, and what stands between them.
     ///
@@ -103,7 +106,7 @@ impl LayeredDevice {
     }
 
     /// Currents and slopes by the chain rule, from layer to layer; nothing if a device does not know its own.
-    fn chained(&self, parameters_volt: &[f64]) -> Result<Option<(Vec<f64>, Array2<f64>)>, DeviceError> {
+    fn chained(&self, parameters_volt: &[f64]) -> Result<Option<Chained>, DeviceError> {
         let width = self.layers[0].inputs.len();
         let mut inputs = parameters_volt[..width].to_vec();
         let mut slopes = Array2::from_shape_fn((width, self.parameters), |(i, p)| f64::from(u8::from(i == p)));
