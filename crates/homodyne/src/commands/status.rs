@@ -130,7 +130,8 @@ fn overview(name: &str, own: &[&Status], submission: Option<&Submission>, finish
     shards.sort_by_key(|r| (r.of, r.shard));
     let sum = |of: fn(&Row) -> usize| shards.iter().map(of).sum::<usize>();
     let running = shards.iter().filter(|r| r.state == "running");
-    let units_per_s: f64 = running.map(|r| r.units_per_s).sum();
+    // not `sum`, which is −0 where none is running
+    let units_per_s = running.fold(0.0, |sum, r| sum + r.units_per_s);
     // shards that have not begun are taken to be as large as the others
     let known = shards.iter().filter(|r| r.total > 0).count();
     let total = (sum(|r| r.total) * shards.len()).checked_div(known).unwrap_or(0);
