@@ -212,7 +212,7 @@ impl Device for LayeredDevice {
         if let Some((currents_na, slopes)) = self.chained(parameters_volt)? {
             return Ok((currents_na, Some(slopes)));
         }
-        Ok((crate::currents_na(self, ndarray::aview1(parameters_volt).insert_axis(ndarray::Axis(0)).view())?, None))
+        Ok((crate::currents_na(self, ndarray::aview1(parameters_volt).insert_axis(ndarray::Axis(0)))?, None))
     }
 
     fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {
