@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use crate::{Bench, LONG_SCENARIO, SCENARIO, bytes_without_time, text, wait_for};
+use crate::{Bench, LONG_SCENARIO, SCENARIO, bytes_without_time, longer_scenario, signal, text, wait_for};
 
 /// Exit code 2, no panic, and all of `words` in the message.
 fn refused(output: &Output, words: &[&str]) {
@@ -19,10 +19,10 @@ fn refused(output: &Output, words: &[&str]) {
     }
 }
 
-/// What an uninterrupted run of the long scenario writes.
-fn expected() -> Vec<u8> {
+/// What an uninterrupted run of a scenario with this text writes.
+fn expected(scenario: &str) -> Vec<u8> {
     let bench = Bench::new();
-    let scenario = bench.write("long.toml", LONG_SCENARIO);
+    let scenario = bench.write("long.toml", scenario);
     assert!(bench.run(&scenario, &["--no-figure"]).status.success());
     bytes_without_time(&bench.path("out/long.h5"))
 }
@@ -74,7 +74,7 @@ fn full_disk() {
     let output = bench.run(&scenario, &["--no-figure"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains(".h5"));
-    assert!(bytes_without_time(&bench.path("out/long.h5")) == expected());
+    assert!(bytes_without_time(&bench.path("out/long.h5")) == expected(LONG_SCENARIO));
 }
 
 #[test]
@@ -193,23 +193,25 @@ fn second_process() {
     let bench = Bench::new();
     let scenario = bench.write("long.toml", LONG_SCENARIO);
     let first = bench.start(&["run", "long.toml", "--output", "out", "--quiet", "--no-figure", "--threads", "1"]);
-    wait_for(&bench.path("out/long.checkpoint"));
+    wait_for(&bench.path("out/long.status.json"));
+    signal(first.id(), "STOP");
     for more in [&[][..], &["--fresh"]] {
         refused(&bench.run(&scenario, more), &["another process is working on", "long.checkpoint"]);
     }
+    signal(first.id(), "CONT");
     let output = first.wait_with_output().expect("a child");
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(bytes_without_time(&bench.path("out/long.h5")) == expected());
+    assert!(bytes_without_time(&bench.path("out/long.h5")) == expected(LONG_SCENARIO));
 }
 
 /// A clock that was set back two years after the first half: only the state that people read knows times at all.
 #[test]
 fn clock_going_backwards() {
     let bench = Bench::new();
-    let scenario = bench.write("long.toml", LONG_SCENARIO);
-    let mut first = bench.start(&["run", "long.toml", "--output", "out", "--quiet", "--no-figure"]);
+    let scenario = bench.write("long.toml", &longer_scenario());
+    let mut first = bench.start(&["run", "long.toml", "--output", "out", "--quiet", "--no-figure", "--threads", "1"]);
     wait_for(&bench.path("out/long.status.json"));
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(1500));
     first.kill().expect("killed");
     first.wait().expect("a child");
     let status = std::fs::read_to_string(bench.path("out/long.status.json")).expect("a status");
@@ -236,7 +238,7 @@ fn clock_going_backwards() {
     });
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("resuming"), "{}", text(&output.stdout));
-    assert!(bytes_without_time(&bench.path("out/long.h5")) == expected());
+    assert!(bytes_without_time(&bench.path("out/long.h5")) == expected(&longer_scenario()));
 }
 
 #[test]
@@ -250,5 +252,5 @@ fn output_folder_removed() {
     refused(&output, &["was removed or replaced", "Run the command again"]);
     assert!(bench.files("out").iter().all(|f| !f.ends_with(".h5")));
     assert!(bench.run(&scenario, &["--no-figure"]).status.success());
-    assert!(bytes_without_time(&bench.path("out/long.h5")) == expected());
+    assert!(bytes_without_time(&bench.path("out/long.h5")) == expected(LONG_SCENARIO));
 }

@@ -1,13 +1,13 @@
 //! Studies that are killed, stopped, changed and started again lose nothing and count nothing twice.
 
 use std::path::Path;
-use std::process::{Child, Command, Output};
+use std::process::{Child, Output};
 use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use crate::{Bench, LONG_SCENARIO, SCENARIO, bytes_without_time, text, wait_for};
+use crate::{Bench, LONG_SCENARIO, SCENARIO, bytes_without_time, longer_scenario, signal, text, wait_for};
 
 fn run(bench: &Bench, scenario: &Path, more: &[&str]) -> Child {
     let scenario = scenario.display().to_string();
@@ -28,11 +28,6 @@ fn resumed(output: &Output) -> Option<u64> {
 /// Results that are being written have a temporary name.
 fn is_writing(bench: &Bench) -> bool {
     bench.files("out").iter().any(|f| f.starts_with(".long.h5."))
-}
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
-    assert!(sent.expect("kill starts").success(), "{name} to {}", child.id());
 }
 
 #[test]
@@ -97,10 +92,10 @@ fn fifty_kills_change_nothing() {
 #[test]
 fn signals_save_and_say_how_to_go_on() {
     let whole = Bench::new();
-    let scenario = whole.write("long.toml", LONG_SCENARIO);
+    let scenario = whole.write("long.toml", &longer_scenario());
     assert!(finish(&whole, &scenario, &[]).status.success());
     let bench = Bench::new();
-    let scenario = bench.write("long.toml", LONG_SCENARIO);
+    let scenario = bench.write("long.toml", &longer_scenario());
     let mut done_before = 0;
     for (name, times, code) in [("INT", 1, 130), ("TERM", 1, 143), ("USR1", 1, 75), ("INT", 2, 130)] {
         let child = run(&bench, &scenario, &["--threads", "1"]);
@@ -109,7 +104,7 @@ fn signals_save_and_say_how_to_go_on() {
         wait_for(&status);
         std::thread::sleep(Duration::from_millis(200));
         for _ in 0..times {
-            signal(&child, name);
+            signal(child.id(), name);
         }
         let output = child.wait_with_output().expect("a child");
         assert_eq!(output.status.code(), Some(code), "{name}: {}", text(&output.stderr));
@@ -153,7 +148,7 @@ fn changed_studies_are_refused_with_the_difference() {
     bench.write("device.npz", "");
     let scenario = bench.write("good.toml", SCENARIO);
     let mut child = run(&bench, &bench.write("long.toml", LONG_SCENARIO), &["--threads", "1"]);
-    wait_for(&bench.path("out/long.checkpoint"));
+    wait_for(&bench.path("out/long.status.json"));
     std::thread::sleep(Duration::from_millis(300));
     child.kill().expect("killed");
     child.wait().expect("a child");

@@ -73,6 +73,13 @@ frequencies_hz = { top = 1000.0, spacing = 40.0 }
 "estimator.mode" = ["parallel", "sequential"]
 "#;
 
+/// The long scenario with five times the work and few results, for tests that must meet a process in the middle of it.
+fn longer_scenario() -> String {
+    LONG_SCENARIO
+        .replace("repetitions = 5000", "repetitions = 25000")
+        .replace("store_estimates = true", "store_estimates = false")
+}
+
 /// A small sound training study; line numbers in tests refer to it.
 const TRAINING: &str = r#"[study]
 name = "small"
@@ -178,6 +185,12 @@ fn wait_for(path: &Path) {
         assert!(started.elapsed() < Duration::from_secs(60), "{} does not appear", path.display());
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Sends a signal to a process.
+fn signal(process: u32, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
+    assert!(sent.expect("kill starts").success(), "{name} to {process}");
 }
 
 /// A results file without the time at which it was written, the one thing in which equal studies on one host differ.

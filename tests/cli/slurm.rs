@@ -3,9 +3,12 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::{Bench, LONG_SCENARIO, SCENARIO, bytes_without_time, text};
+use sweep::status::{State, Status};
+
+use crate::{Bench, SCENARIO, bytes_without_time, longer_scenario, signal, text};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -82,12 +85,22 @@ impl Cluster {
         self.wait(&format!("job {job} to be {state}"), || (self.field(job, "JobState") == state).then_some(()));
     }
 
-    /// The process of a shard, once it has saved something.
-    fn process(&self, shard: usize) -> String {
+    /// Stops the process of a shard as soon as it has begun, and tells its number. A thread of its own looks out for it from
+    /// now on: on a fast machine a shard is done before the next command returns.
+    fn stop_at_its_beginning(&self, shard: usize) -> JoinHandle<u32> {
         let path = self.bench.path(&format!("out/long.shard-{shard}-of-8.status.json"));
-        self.wait(&format!("shard {shard} to run"), || {
-            let status: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).ok()?).ok()?;
-            (status["done"].as_u64()? > 0).then(|| status["process"].to_string())
+        std::thread::spawn(move || {
+            let started = Instant::now();
+            loop {
+                if let Ok(status) = Status::read(&path) {
+                    signal(status.process, "STOP");
+                    let status = Status::read(&path).expect("a status");
+                    assert_eq!(status.state, State::Running, "shard {shard} was stopped too late");
+                    return status.process;
+                }
+                assert!(started.elapsed() < PATIENCE, "shard {shard} does not begin");
+                std::thread::sleep(Duration::from_millis(1));
+            }
         })
     }
 }
@@ -105,11 +118,15 @@ fn job(said: &str, role: &str) -> String {
     id.unwrap_or_else(|| panic!("no {role} in {said}")).trim().to_owned()
 }
 
-/// Whether SIGUSR1 (10) waits for a process that is stopped.
-fn is_warned(process: &str) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let pending = status.lines().find_map(|l| u64::from_str_radix(l.strip_prefix("ShdPnd:")?.trim(), 16).ok());
-    pending.is_some_and(|signals| signals & (1 << 9) != 0)
+const SIGUSR1: u32 = 10;
+const SIGTERM: u32 = 15;
+
+/// Whether a signal waits for a process that is stopped; none where that has gone on or ended.
+fn is_pending(process: u32, signal: u32) -> Option<bool> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let field = |name: &str| status.lines().find_map(|l| Some(l.strip_prefix(name)?.trim().to_owned()));
+    let pending = u64::from_str_radix(&field("ShdPnd:")?, 16).ok()?;
+    field("State:")?.starts_with('T').then_some(pending & (1 << (signal - 1)) != 0)
 }
 
 #[test]
@@ -121,36 +138,41 @@ fn job_arrays() {
 
 fn eight_tasks_of_which_three_come_to_grief(cluster: &Cluster) {
     let bench = &cluster.bench;
-    bench.write("long.toml", LONG_SCENARIO);
-    let study = ["long.toml", "--set", "study.repetitions=30000", "--set", "study.store_estimates=false"];
-    let with = |before: &[&'static str], after: &[&'static str]| [before, &study, after].concat();
+    bench.write("long.toml", &longer_scenario());
 
     // shard 3 fails: something is in the way of its checkpoint
     let in_the_way = bench.path("out/long.shard-3-of-8.checkpoint");
     std::fs::create_dir_all(&in_the_way).expect("a folder");
-    let script = cluster.homodyne(&with(&["submit"], &["--output", "out", "--tasks", "8", "--dry-run"]));
+    let script = cluster.homodyne(&["submit", "long.toml", "--output", "out", "--tasks", "8", "--dry-run"]);
     for line in ["#SBATCH --signal=B:USR1@90", "#SBATCH --requeue", "${SLURM_CPUS_PER_TASK:-1}", "shards.sbatch"] {
         assert!(script.contains(line), "wanted {line:?} in {script}");
     }
-    let said = cluster.homodyne(&with(&["submit"], &["--output", "out", "--tasks", "8", "--slurm", "--time=20"]));
+    let [fifth, sixth] = [5, 6].map(|shard| cluster.stop_at_its_beginning(shard));
+    let submit = ["submit", "long.toml", "--output", "out", "--tasks", "8", "--slurm", "--time=20"];
+    let said = cluster.homodyne(&submit);
     let (array, merge) = (job(&said, "shards"), job(&said, "merge"));
 
     // shard 6 is slow (its process stands still), and its time limit comes near
-    let slow = cluster.process(6);
-    cluster.must("kill", &["-STOP", &slow]);
+    let slow = sixth.join().expect("shard 6 is stopped");
     let shard_6 = format!("{array}_6");
     cluster.must("scontrol", &["update", &format!("JobId={shard_6}"), "TimeLimit=1"]);
-    // shard 5 is cancelled
-    cluster.process(5);
+    // shard 5 is cancelled, as soon as it moves again
+    let cancelled = fifth.join().expect("shard 5 is stopped");
     let shard_5 = format!("{array}_5");
     cluster.must("scancel", &[&shard_5]);
+    // Slurm itself may have set it going
+    if cluster
+        .wait("shard 5 to be told", || is_pending(cancelled, SIGTERM).map_or(Some(false), |told| told.then_some(true)))
+    {
+        signal(cancelled, "CONT");
+    }
     let shown = cluster.homodyne(&["status", "long", "--output", "out"]);
     assert!(shown.contains(&format!("[{shard_6} RUNNING]")), "{shown}");
     cluster.wait_for_state(&shard_5, "CANCELLED");
     cluster.wait_for_state(&format!("{array}_3"), "FAILED");
     std::fs::remove_dir(in_the_way).expect("removed");
-    cluster.wait("the warning before the time limit", || is_warned(&slow).then_some(()));
-    cluster.must("kill", &["-CONT", &slow]);
+    cluster.wait("the warning before the time limit", || (is_pending(slow, SIGUSR1) == Some(true)).then_some(()));
+    signal(slow, "CONT");
     cluster.wait("shard 6 to queue again", || (cluster.field(&shard_6, "Restarts") == "1").then_some(()));
     // it may be that it still completes; its begin time is two minutes away, and with the old limit it would be warned at once
     cluster.wait("a begin time", || {
@@ -178,7 +200,7 @@ fn eight_tasks_of_which_three_come_to_grief(cluster: &Cluster) {
     assert!(again.contains("nothing is missing"), "{again}");
     assert!(cluster.homodyne(&["status", "long", "--output", "out"]).contains("long: finished"));
 
-    cluster.homodyne(&with(&["run"], &["--output", "local", "--quiet"]));
+    cluster.homodyne(&["run", "long.toml", "--output", "local", "--quiet"]);
     let [merged, local] = ["out/long.h5", "local/long.h5"].map(|p| bytes_without_time(&bench.path(p)));
     assert!(merged == local, "the merged file is the local one");
 }
