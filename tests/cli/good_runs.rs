@@ -1,5 +1,7 @@
 //! What the commands print and write when all is well.
 
+use std::process::{Command, Stdio};
+
 use crate::{Bench, SCENARIO, text};
 
 #[test]
@@ -89,4 +91,38 @@ fn results_get_the_permissions_of_any_new_file() {
     for name in ["out/small.h5", "out/small.npz"] {
         assert_eq!(mode(bench.path(name)), mode(scenario.clone()), "{name}");
     }
+}
+
+/// A reader who has seen enough (`| head`) closes the pipe: nothing panics, and the work is done.
+#[test]
+fn closed_pipes_do_not_stop_the_work() {
+    let bench = Bench::new();
+    bench.write("good.toml", SCENARIO);
+    let commands: [&[&str]; 12] = [
+        &["list"],
+        &["schema"],
+        &["completions", "bash"],
+        &["plan", "--parameters", "3", "--band", "100,1000", "--duration", "0.1"],
+        &["device", "generate", "--acceptors", "3", "--seed", "1", "--output", "d.json"],
+        &["device", "show", "d.json"],
+        &["device", "currents", "d.json"],
+        &["run", "good.toml", "--output", "out", "--dry-run"],
+        &["run", "good.toml", "--output", "out"],
+        &["status", "--output", "out"],
+        &["show", "out/small.h5"],
+        &["export", "out/small.h5"],
+    ];
+    for arguments in commands {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_homodyne"))
+            .args(arguments)
+            .current_dir(bench.folder.path())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .expect("the program starts");
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    }
+    assert_eq!(bench.files("out"), ["small.h5", "small.npz", "small.png", "small.svg"]);
 }

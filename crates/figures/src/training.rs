@@ -140,6 +140,8 @@ pub(crate) fn traces(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
 struct Tested {
     inputs: Vec<Vec<f64>>,
     targets: Vec<f64>,
+    /// None is a number where the task is no ball.
+    radii: Vec<f64>,
     currents: Vec<f64>,
     threshold: f64,
     accuracy: f64,
@@ -152,6 +154,7 @@ fn tested(results: &Results, at: &[(usize, usize)]) -> Result<Tested, FigureErro
     let width = length(results, input.dimensions[input.dimensions.len() - 1]);
     let flat = values_at(results, input, at);
     Ok(Tested {
+        radii: results.variable("test_radius").map_or(Vec::new(), |r| values_at(results, r, at)),
         inputs: flat.chunks_exact(width.max(1)).map(<[f64]>::to_vec).collect(),
         targets: values_at(results, variable(results, "test_target")?, at),
         currents: values_at(results, variable(results, "test_current")?, &chosen),
@@ -160,16 +163,20 @@ fn tested(results: &Results, at: &[(usize, usize)]) -> Result<Tested, FigureErro
     })
 }
 
-/// Test points coloured by current, current against radius, and loss against iteration.
+/// Test points coloured by current, current against radius (of a ball), and loss against iteration.
 pub(crate) fn classification(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
     let axes = axes_of(results)?;
     let (_, at) = points_of(results, &axes).remove(0);
     let tested = tested(results, &at)?;
     let title = title_of(results, figure);
-    let mut panels = vec![cloud(&tested, &title)?, against_radius(&tested)?];
-    panels.extend(learning(results, figure)?);
+    let mut panels = vec![cloud(&tested, &title)?];
+    if tested.radii.iter().any(|r| r.is_finite()) {
+        panels.push(against_radius(&tested)?);
+    }
+    let curves = losses(results, figure, "loss", "iteration", Scale::Linear)?;
     // the legend of a figure is that of its first panel
-    let legend: Vec<Series> = panels[2].series.iter().filter(|s| s.legend.is_some()).cloned().collect();
+    let legend: Vec<Series> = curves.series.iter().filter(|s| s.legend.is_some()).cloned().collect();
+    panels.push(curves);
     panels[0].series.extend(legend.into_iter().map(|s| Series { item: emptied(s.item), ..s }));
     Ok(panels)
 }
@@ -243,8 +250,14 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
         (x.label, x.named) = ("input 1, and input 2 into the page".to_owned(), Some(Vec::new()));
         (y.label, y.named) = ("input 3".to_owned(), Some(Vec::new()));
     }
+    let y = below_notes(y);
     let notes = vec![format!("run of the lowest loss; test accuracy {:.1} %", 100.0 * tested.accuracy)];
     Ok(Plot { title: title.to_owned(), x, y, series, notes })
+}
+
+/// The axis with room at its upper end, so that no point lies under a line of notes.
+fn below_notes(axis: Axis) -> Axis {
+    Axis { high: axis.high + 0.1 * (axis.high - axis.low), ..axis }
 }
 
 /// Oblique projection, the second coordinate into the page.
@@ -253,26 +266,14 @@ fn oblique(x: f64, y: f64, z: f64) -> (f64, f64) {
 }
 
 fn against_radius(tested: &Tested) -> Result<Plot, FigureError> {
-    let dimensions = tested.inputs.first().map_or(0, Vec::len);
-    let edge = |k: usize| tested.inputs.iter().map(move |v| v[k]);
-    let middle: Vec<(f64, f64)> = (0..dimensions)
-        .map(|k| {
-            let (low, high) = (edge(k).fold(f64::INFINITY, f64::min), edge(k).fold(f64::NEG_INFINITY, f64::max));
-            (0.5 * (low + high), 0.5 * (high - low))
-        })
-        .collect();
-    let radius = |v: &[f64]| v.iter().zip(&middle).map(|(x, (m, h))| ((x - m) / h).powi(2)).sum::<f64>().sqrt();
-    let x = spanning(
-        "radius, of the half extent of the points",
-        Scale::Linear,
-        tested.inputs.iter().map(|v| radius(v)).chain([0.0]).collect(),
-    )?;
-    let y = spanning("current [nA]", Scale::Linear, tested.currents.clone())?;
+    let x =
+        spanning("radius, 1 at the outer edge", Scale::Linear, tested.radii.iter().copied().chain([0.0]).collect())?;
+    let y = below_notes(spanning("current [nA]", Scale::Linear, tested.currents.clone())?);
     let mut series: Vec<Series> = [(true, PALETTE[1]), (false, PALETTE[0])]
         .into_iter()
         .map(|(one, colour)| {
             let members = (0..tested.inputs.len()).filter(|p| (tested.targets[*p] > 0.5) == one);
-            let points = members.map(|p| (radius(&tested.inputs[p]), tested.currents[p], f64::NAN)).collect();
+            let points = members.map(|p| (tested.radii[p], tested.currents[p], f64::NAN)).collect();
             Series { item: Item::Points { points, marker: Marker::Dot }, colour, legend: None }
         })
         .collect();

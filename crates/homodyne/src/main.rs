@@ -1,5 +1,7 @@
 //! The command line of homodyne.
 
+#[macro_use]
+mod say;
 mod commands;
 mod failure;
 mod signals;

@@ -16,6 +16,8 @@ pub struct Patterns {
     pub inputs_volt: Array2<f64>,
     /// A target for each pattern: a class, 0 or 1, or a current \[nA\].
     pub targets: Vec<f64>,
+    /// Distance of each pattern from the centre of a [`ball`], whose surface lies at 1; empty for other tasks.
+    pub radii: Vec<f64>,
 }
 
 impl Patterns {
@@ -53,6 +55,7 @@ pub fn truth_table(gate: &str, levels_volt: [[f64; 2]; 2]) -> Result<Patterns, T
     Ok(Patterns {
         inputs_volt: Array2::from_shape_fn((4, 2), |(p, k)| levels_volt[k][usize::from(p & (2 >> k) != 0)]),
         targets: digits.chars().map(|c| if c == '1' { 1.0 } else { 0.0 }).collect(),
+        radii: Vec::new(),
     })
 }
 
@@ -79,7 +82,7 @@ pub fn ball<R: Rng + ?Sized>(
     let dimensions = range_volt.len();
     let power = dimensions as f64;
     let mut inputs_volt = Array2::zeros((points, dimensions));
-    let mut targets = Vec::with_capacity(points);
+    let (mut targets, mut radii) = (Vec::with_capacity(points), Vec::with_capacity(points));
     for (p, mut row) in inputs_volt.rows_mut().into_iter().enumerate() {
         let one = p % 2 == 0;
         let (from, to) = if one { (0.0_f64, inner) } else { (inner + gap, 1.0) };
@@ -91,8 +94,9 @@ pub fn ball<R: Rng + ?Sized>(
             *x = low + 0.5 * (high - low) * (1.0 + radius * d / length);
         }
         targets.push(if one { 1.0 } else { 0.0 });
+        radii.push(radius);
     }
-    Ok(Patterns { inputs_volt, targets })
+    Ok(Patterns { inputs_volt, targets, radii })
 }
 
 /// Patterns from a CSV file: a header, then rows of input voltages \[V\] with the target in the last column.
@@ -127,7 +131,7 @@ pub fn from_csv(path: &Path, inputs: usize) -> Result<Patterns, TrainingError> {
         return Err(fail(format!("has {} rows of numbers, at least two are needed", targets.len())));
     }
     let inputs_volt = Array2::from_shape_vec((targets.len(), inputs), voltages).expect("whole rows");
-    Ok(Patterns { inputs_volt, targets })
+    Ok(Patterns { inputs_volt, targets, radii: Vec::new() })
 }
 
 /// The current that divides the classes best, class 1 above it.
@@ -209,6 +213,7 @@ mod tests {
         let mut cubes = [Vec::new(), Vec::new()];
         for p in 0..points {
             let one = is_one(made.targets[p]);
+            assert!((radius(p) - made.radii[p]).abs() < 1e-12);
             let (from, to) = if one { (0.0_f64, inner) } else { (inner + gap, 1.0) };
             let volume = (radius(p).powi(3) - from.powi(3)) / (to.powi(3) - from.powi(3));
             assert!((-1e-9..=1.0 + 1e-9).contains(&volume), "{volume}");

@@ -13,7 +13,10 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        clap_complete::generate(self.shell, &mut crate::Cli::command(), "homodyne", &mut std::io::stdout());
+        // written out first: clap_complete panics where a pipe is closed
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut crate::Cli::command(), "homodyne", &mut script);
+        say!("{}", String::from_utf8_lossy(&script).trim_end());
         Ok(())
     }
 }

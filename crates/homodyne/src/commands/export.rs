@@ -24,7 +24,7 @@ impl Export {
         let results = store::read(&self.results)?;
         let path = self.output.unwrap_or_else(|| self.results.with_extension("npz"));
         export::npz(&results, &path, self.overwrite)?;
-        println!("{}", path.display());
+        say!("{}", path.display());
         Ok(())
     }
 }

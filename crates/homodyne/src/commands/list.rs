@@ -31,7 +31,7 @@ impl List {
             let document = Document::read(&file)?;
             let description =
                 document.table.get("study").and_then(|s| s.get("description")).and_then(|d| d.as_str()).unwrap_or("");
-            println!("{:40} {description}", file.display());
+            say!("{:40} {description}", file.display());
         }
         Ok(())
     }

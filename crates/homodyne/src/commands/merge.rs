@@ -56,16 +56,16 @@ impl Merge {
         };
         match sweep::merge(&job, shards, self.keep) {
             Ok(Outcome::WasFinished(path)) => {
-                println!("{} was finished before: nothing to do", path.display());
+                say!("{} was finished before: nothing to do", path.display());
                 Ok(())
             }
             Ok(Outcome::Finished(path)) => {
-                println!("{} ({:.1} s)", path.display(), started.elapsed().as_secs_f64());
+                say!("{} ({:.1} s)", path.display(), started.elapsed().as_secs_f64());
                 finish(&study, &self.study.output, !self.no_figure)
             }
             Ok(Outcome::ShardDone | Outcome::PilotDone) => Ok(()),
             Err(SweepError::Stopped) => {
-                println!("stopped; the shards are untouched");
+                say!("stopped; the shards are untouched");
                 Err(Failure::Stopped(listener.exit_code()))
             }
             Err(e) => Err(e.into()),

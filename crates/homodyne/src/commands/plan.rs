@@ -101,27 +101,27 @@ impl Plan {
                 "mse_published": predictions.iter().map(|p| p.published).collect::<Vec<_>>(),
                 "findings": findings.iter().map(|f| f.message.as_str()).collect::<Vec<_>>(),
             });
-            println!("{text:#}");
+            say!("{text:#}");
         } else {
-            println!("guard {:.1} Hz around each frequency", requirements.guard_hz()?);
+            say!("guard {:.1} Hz around each frequency", requirements.guard_hz()?);
             if !predictions.is_empty() {
-                println!(
+                say!(
                     "\nif the parameter is the weak one ({:.4} nA/V, the others {}):",
                     self.gradient / self.ratio,
                     self.gradient
                 );
-                println!("{:>5} {:>14} {:>18} {:>18}", "param", "frequency [Hz]", "MSE exact", "MSE published");
+                say!("{:>5} {:>14} {:>18} {:>18}", "param", "frequency [Hz]", "MSE exact", "MSE published");
             }
             for (m, (f, p)) in frequencies_hz.iter().zip(&predictions).enumerate() {
-                println!("{:>5} {f:>14.3} {:>18.4} {:>18.4}", m + 1, p.exact, p.published);
+                say!("{:>5} {f:>14.3} {:>18.4} {:>18.4}", m + 1, p.exact, p.published);
             }
             for finding in &findings {
                 let kind = if finding.severity == Severity::Error { "error" } else { "warning" };
-                println!("{kind}: {}", finding.message);
+                say!("{kind}: {}", finding.message);
             }
             if findings.is_empty() {
                 let list = frequencies_hz.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
-                println!("\nfrequencies_hz = [{list}]");
+                say!("\nfrequencies_hz = [{list}]");
             }
         }
         if broken { Err(Failure::BadInput("this plan cannot work".to_owned())) } else { Ok(()) }

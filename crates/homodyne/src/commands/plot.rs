@@ -103,7 +103,7 @@ impl PlotArguments {
             std::fs::create_dir_all(folder)?;
         }
         for path in figures::draw(&results, figure.as_ref(), &stem)? {
-            println!("{}", path.display());
+            say!("{}", path.display());
         }
         Ok(())
     }

@@ -95,7 +95,7 @@ impl Progress for Bar {
     fn begin(&self, stage: Stage, done_steps: u64, all_steps: u64) {
         let name = if stage == Stage::Pilot { "pilot: " } else { "" };
         if done_steps > 0 && done_steps < all_steps {
-            self.bar.suspend(|| println!("{name}resuming: {done_steps} of {all_steps} {} are done", self.steps));
+            self.bar.suspend(|| say!("{name}resuming: {done_steps} of {all_steps} {} are done", self.steps));
         }
         self.bar.reset();
         self.bar.set_length(all_steps);
@@ -151,23 +151,23 @@ impl Run {
         let seconds = started.elapsed().as_secs_f64();
         match outcome {
             Ok(Outcome::Finished(path)) => {
-                println!("{} ({seconds:.1} s)", path.display());
+                say!("{} ({seconds:.1} s)", path.display());
                 finish(&study, folder, !self.no_figure)
             }
             Ok(Outcome::WasFinished(path)) => {
-                println!("{} was finished before: nothing to do (--fresh starts over)", path.display());
+                say!("{} was finished before: nothing to do (--fresh starts over)", path.display());
                 Ok(())
             }
             Ok(Outcome::ShardDone) => {
-                println!("shard {} done ({seconds:.1} s)", self.shard.unwrap_or(Shard::WHOLE));
+                say!("shard {} done ({seconds:.1} s)", self.shard.unwrap_or(Shard::WHOLE));
                 Ok(())
             }
             Ok(Outcome::PilotDone) => {
-                println!("pilot of shard {} done ({seconds:.1} s)", self.shard.unwrap_or(Shard::WHOLE));
+                say!("pilot of shard {} done ({seconds:.1} s)", self.shard.unwrap_or(Shard::WHOLE));
                 Ok(())
             }
             Err(SweepError::Stopped) => {
-                println!("stopped; all that was done is saved. Run the same command again to go on");
+                say!("stopped; all that was done is saved. Run the same command again to go on");
                 Err(Failure::Stopped(listener.exit_code()))
             }
             Err(e) => Err(e.into()),
@@ -179,15 +179,15 @@ impl Run {
         let repetitions = study.section.repetitions;
         let first = study.point(0)?;
         let parameters = first.true_gradient().len().max(1);
-        println!("study           {} ({})", study.section.name, self.study.scenario.display());
+        say!("study           {} ({})", study.section.name, self.study.scenario.display());
         for axis in &study.axes {
             let names: Vec<&str> = axis.keys.iter().map(|k| k.path.as_str()).collect();
-            println!("axis            {} ({} values)", names.join(" with "), axis.len());
+            say!("axis            {} ({} values)", names.join(" with "), axis.len());
         }
-        println!("points          {points}");
+        say!("points          {points}");
         match study.section.target_relative_error {
-            None => println!("repetitions     {repetitions} each, {} in all", total_repetitions(study)),
-            Some(target) => println!(
+            None => say!("repetitions     {repetitions} each, {} in all", total_repetitions(study)),
+            Some(target) => say!(
                 "repetitions     {repetitions} each in the pilot, then as many as {:.3} % need{}",
                 100.0 * target,
                 study.section.budget_repetitions.map_or(String::new(), |b| format!(", at most {b} in all"))
@@ -195,30 +195,30 @@ impl Run {
         }
         let training = study.first().training.as_ref();
         match training {
-            Some(training) => println!("measurement     {} s or less in each run", training.budget_s),
+            Some(training) => say!("measurement     {} s or less in each run", training.budget_s),
             None => {
                 let (samples, about) = samples(study)?;
-                println!("samples         {}{}", if about { "about " } else { "" }, samples * u128::from(repetitions));
+                say!("samples         {}{}", if about { "about " } else { "" }, samples * u128::from(repetitions));
             }
         }
         let estimates = if study.section.store_estimates { repetitions as usize * points * parameters } else { 0 };
         let bytes = 8 * (points * parameters * 11 + estimates) + 16_384;
-        println!("disk            about {}, and up to twice that for checkpoints while it runs", human_bytes(bytes));
-        println!("memory          about {}", human_bytes(100_000_000 + 200 * points));
+        say!("disk            about {}, and up to twice that for checkpoints while it runs", human_bytes(bytes));
+        say!("memory          about {}", human_bytes(100_000_000 + 200 * points));
         let threads =
             if self.threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { self.threads };
         let seconds = estimated_cpu_s(study)? / threads as f64;
         let bound = if training.is_some() { "at most " } else { "" };
-        println!("estimated time  {bound}{seconds:.1} s on {threads} threads (measured at up to three points)");
+        say!("estimated time  {bound}{seconds:.1} s on {threads} threads (measured at up to three points)");
         let remarks = first.findings();
         if !remarks.is_empty() {
-            println!("frequencies     {} remarks at the first point:", remarks.len());
+            say!("frequencies     {} remarks at the first point:", remarks.len());
             for remark in remarks.iter().take(5) {
-                println!("                {}", remark.message);
+                say!("                {}", remark.message);
             }
         }
         let state = if path.exists() { "exists already" } else { "would be written" };
-        println!("results         {} {state}", path.display());
+        say!("results         {} {state}", path.display());
         Ok(())
     }
 }
@@ -243,7 +243,7 @@ pub(crate) fn finish(study: &Study, folder: &Path, figure: bool) -> Result<(), F
     let path = store::path_in(folder, &study.section.name);
     let results = store::read_small(&path)?;
     if let Some(gap) = results.attribute("exact_gap") {
-        println!("no exact error at some points: {gap}");
+        say!("no exact error at some points: {gap}");
     }
     if let Some(target) = study.section.target_relative_error {
         say_precision(&results, target);
@@ -252,10 +252,10 @@ pub(crate) fn finish(study: &Study, folder: &Path, figure: bool) -> Result<(), F
         return Ok(());
     }
     match figures::draw(&results, study.figure.as_ref(), &folder.join(&study.section.name)) {
-        Ok(drawn) => drawn.iter().for_each(|p| println!("{}", p.display())),
+        Ok(drawn) => drawn.iter().for_each(|p| say!("{}", p.display())),
         // without a [figure] of its own, a scenario may sweep nothing that could be drawn
         Err(figures::FigureError::Missing { what }) if study.figure.is_none() => {
-            println!("no figure: the results do not hold {what}; see `homodyne show {}`", path.display());
+            say!("no figure: the results do not hold {what}; see `homodyne show {}`", path.display());
         }
         Err(e) => return Err(e.into()),
     }
@@ -266,7 +266,7 @@ fn say_precision(results: &Results, target: f64) {
     let Some(errors) = results.variable("relative_error") else { return };
     let above = errors.values.iter().filter(|e| **e > target).count();
     let largest = errors.values.iter().fold(0.0_f64, |a, e| a.max(*e));
-    println!(
+    say!(
         "relative error of mse: {:.3} % at most, {above} of {} points above the target of {:.3} %{}",
         100.0 * largest,
         errors.values.len(),

@@ -9,7 +9,7 @@ pub(crate) struct Schema {}
 
 impl Schema {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        println!("{:#}", scenario::schema());
+        say!("{:#}", scenario::schema());
         Ok(())
     }
 }

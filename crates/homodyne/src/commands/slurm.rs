@@ -98,7 +98,7 @@ impl Submit {
         };
         if self.dry_run {
             for (path, text) in submission.scripts() {
-                println!("# ---- {}\n{text}", path.display());
+                say!("# ---- {}\n{text}", path.display());
             }
             return Ok(());
         }
@@ -122,10 +122,10 @@ impl Submit {
 
 fn say(submission: &Submission) {
     for job in &submission.jobs {
-        println!("{:10} {}", format!("{:?}", job.role).to_lowercase(), job.id);
+        say!("{:10} {}", format!("{:?}", job.role).to_lowercase(), job.id);
     }
     let name = &submission.study;
-    println!("see `homodyne status {name} --output {}`", submission.command.output.display());
+    say!("see `homodyne status {name} --output {}`", submission.command.output.display());
 }
 
 impl Resubmit {
@@ -137,7 +137,7 @@ impl Resubmit {
         let running: Vec<String> = queue.shards.values().filter(|t| t.is_queued()).map(|t| t.id.clone()).collect();
         let merge_waits = queue.merge.as_ref().is_some_and(queue::TaskState::is_queued);
         if results.exists() || (missing.is_empty() && merge_waits) {
-            println!("nothing is missing: {} shards done or in the queue", submission.shards - missing.len());
+            say!("nothing is missing: {} shards done or in the queue", submission.shards - missing.len());
             return Ok(());
         }
         if let Some(merge) = queue.merge.filter(queue::TaskState::is_queued) {
@@ -145,9 +145,9 @@ impl Resubmit {
         }
         let before = submission.jobs.len();
         submission.submit(&missing, &running)?;
-        println!("shards again: {}", if missing.is_empty() { "none".to_owned() } else { ranges(&missing) });
+        say!("shards again: {}", if missing.is_empty() { "none".to_owned() } else { ranges(&missing) });
         for job in &submission.jobs[before..] {
-            println!("{:10} {}", format!("{:?}", job.role).to_lowercase(), job.id);
+            say!("{:10} {}", format!("{:?}", job.role).to_lowercase(), job.id);
         }
         Ok(())
     }
@@ -161,15 +161,15 @@ impl Cancel {
         let mut ids: Vec<String> = tasks.filter(|t| t.is_queued()).map(|t| t.id.clone()).collect();
         ids.sort();
         if ids.is_empty() {
-            println!("none of its jobs is in the queue");
+            say!("none of its jobs is in the queue");
             return Ok(());
         }
         // few at a time: command lines are not endless
         for some in ids.chunks(500) {
             queue::cancel(some)?;
         }
-        println!("cancelled: {}", ids.join(" "));
-        println!("what was done is kept; `homodyne resubmit {}` goes on", submission.study);
+        say!("cancelled: {}", ids.join(" "));
+        say!("what was done is kept; `homodyne resubmit {}` goes on", submission.study);
         Ok(())
     }
 }

@@ -92,11 +92,11 @@ impl StatusArguments {
             overviews.push(overview(name, &own, submission.as_ref(), finished));
         }
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&overviews).unwrap_or_default());
+            say!("{}", serde_json::to_string_pretty(&overviews).unwrap_or_default());
             return Ok(());
         }
         if overviews.is_empty() {
-            println!("no study in `{}` is under way", self.output.display());
+            say!("no study in `{}` is under way", self.output.display());
         }
         overviews.iter().for_each(|o| print(o, self.all));
         Ok(())
@@ -196,10 +196,10 @@ fn state(status: &Status) -> String {
 fn print(overview: &Overview, all: bool) {
     let Overview { study, done, total, failed, .. } = overview;
     if overview.finished {
-        println!("{study}: finished");
+        say!("{study}: finished");
     } else {
         let percent = 100.0 * *done as f64 / (*total).max(1) as f64;
-        println!(
+        say!(
             "{study}: {done} of {total} units ({percent:.1} %), {failed} failed, {:.3} units/s, {} left",
             overview.units_per_s,
             overview.left_s.map_or("?".to_owned(), duration)
@@ -213,16 +213,16 @@ fn print(overview: &Overview, all: bool) {
         let failed = if row.failed > 0 { format!("  {} failed", row.failed) } else { String::new() };
         let slurm = row.slurm.as_ref().map_or(String::new(), |s| format!("  [{s}]"));
         let host = if row.host.is_empty() { String::new() } else { format!("  {}", row.host) };
-        println!("  {name:16} {:>10}/{:<10} {:14}{host}{left}{failed}{slurm}", row.done, row.total, row.state);
+        say!("  {name:16} {:>10}/{:<10} {:14}{host}{left}{failed}{slurm}", row.done, row.total, row.state);
         if let Some(failure) = &row.failure {
-            println!("    {failure}");
+            say!("    {failure}");
         }
     }
     if !few {
-        println!("  (shards that are done are left out: --all shows them)");
+        say!("  (shards that are done are left out: --all shows them)");
     }
     if let Some(merge) = &overview.merge {
-        println!("  merge            [{merge}]");
+        say!("  merge            [{merge}]");
     }
 }
 

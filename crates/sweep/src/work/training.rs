@@ -146,7 +146,7 @@ impl Work for Training<'_> {
         Ok(setup.training.expect("checked with the study"))
     }
 
-    /// Lengths, then inputs and targets of training and test.
+    /// Lengths, then inputs and targets of training and test, and radii of the test.
     fn head(&self, point: &TrainingPoint) -> Result<Record, PointError> {
         let lengths = [
             point.training.inputs_volt.ncols(),
@@ -160,6 +160,8 @@ impl Work for Training<'_> {
             numbers.extend(&patterns.inputs_volt);
             numbers.extend(&patterns.targets);
         }
+        let radii = point.test.radii.iter().copied();
+        numbers.extend(radii.chain(std::iter::repeat(f64::NAN)).take(point.test.targets.len()));
         Ok(Record { steps: 0, numbers, text: String::new() })
     }
 
@@ -219,6 +221,8 @@ impl Work for Training<'_> {
         declare("target", over(&[pattern]), "1", "targets of the training patterns");
         declare("test_input_voltage", over(&[test_pattern, input]), "V", "input voltages of the test patterns");
         declare("test_target", over(&[test_pattern]), "1", "targets of the test patterns");
+        let long_name = "distance of the test patterns from the centre of the ball, whose surface lies at 1";
+        declare("test_radius", over(&[test_pattern]), "1", long_name);
         for (name, units, long_name) in SCALARS {
             declare(name, over(&[repetition]), units, long_name);
         }
@@ -243,6 +247,7 @@ impl Work for Training<'_> {
                 (rows(own.training), most.training),
                 ((own.training, 1, 1), most.training),
                 (rows(own.test), most.test),
+                ((own.test, 1, 1), most.test),
                 ((own.test, 1, 1), most.test),
             ];
             for (k, ((count, width, widest), longest)) in sizes.into_iter().enumerate() {

@@ -136,23 +136,23 @@ impl Currents {
                 "wall_time_s": wall_time_s,
                 "hops_per_second": found.hops.map(|_| found.all_hops as f64 / wall_time_s),
             });
-            println!("{text}");
+            say!("{text}");
             return Ok(());
         }
-        println!("{:>9} {:>14} {:>18} {:>16}", "electrode", "voltage", format!("current [{units}]"), "standard error");
+        say!("{:>9} {:>14} {:>18} {:>16}", "electrode", "voltage", format!("current [{units}]"), "standard error");
         for (k, (volt, current)) in voltages.iter().zip(&currents).enumerate() {
             let error = errors.as_ref().map_or("exact".to_owned(), |e| format!("{:.3e}", e[k]));
             let error = if self.method == Method::MeanField { "approximate".to_owned() } else { error };
-            println!("{k:>9} {volt:>14.5} {current:>18.8e} {error:>16}");
+            say!("{k:>9} {volt:>14.5} {current:>18.8e} {error:>16}");
         }
         if let Some(left_out) = found.left_out {
             let states = found.states.unwrap_or(0);
-            println!("\n{states} states, a probability flow of {:.3e} {units} leaves them", left_out * scale);
+            say!("\n{states} states, a probability flow of {:.3e} {units} leaves them", left_out * scale);
         }
         if let (Some(hops), Some(time)) = (found.hops, found.time) {
             let seconds = time / device.scales.attempt_frequency_hz;
-            println!("\n{hops} hops in {seconds:.4e} {} of simulated time", device.scales.time_unit());
-            println!("{:.1} million hops per second", found.all_hops as f64 / wall_time_s / 1e6);
+            say!("\n{hops} hops in {seconds:.4e} {} of simulated time", device.scales.time_unit());
+            say!("{:.1} million hops per second", found.all_hops as f64 / wall_time_s / 1e6);
         }
         Ok(())
     }

@@ -95,11 +95,11 @@ impl GenerateDevice {
         DopantNetwork::from_description(&description)?;
         let text = serde_json::to_string_pretty(&description).expect("plain data");
         match self.output {
-            None => println!("{text}"),
+            None => say!("{text}"),
             Some(path) => {
                 std::fs::write(&path, text + "\n")
                     .map_err(|e| Failure::BadInput(format!("cannot write `{}`: {e}", path.display())))?;
-                println!("{}", path.display());
+                say!("{}", path.display());
             }
         }
         Ok(())

@@ -62,12 +62,12 @@ impl Gradient {
                 "left_out_bound": left_out.map(|l| l * device.scales.na_per_charge_rate),
                 "wall_time_s": wall_time_s,
             });
-            println!("{text}");
+            say!("{text}");
             return Ok(());
         }
-        println!("{:>9} {:>14} {:>24}", "voltage of", "voltage", format!("derivative [{units}]"));
+        say!("{:>9} {:>14} {:>24}", "voltage of", "voltage", format!("derivative [{units}]"));
         for (k, (volt, derivative)) in voltages.iter().zip(&gradient).enumerate() {
-            println!("{k:>9} {volt:>14.5} {derivative:>24.8e}");
+            say!("{k:>9} {volt:>14.5} {derivative:>24.8e}");
         }
         Ok(())
     }

@@ -116,17 +116,22 @@ impl LockIn {
                 "simulated_time": found.time / attempt,
                 "complete": complete,
             });
-            println!("{text}");
+            say!("{text}");
             return Ok(());
         }
-        println!("dI{}/dV [{}] from {} hops", self.electrode, scales.derivative_unit(), found.hops);
-        println!(
+        say!("dI{}/dV [{}] from {} hops", self.electrode, scales.derivative_unit(), found.hops);
+        say!(
             "{:>6} {:>14} {:>14} {:>14} {:>14} {:>14}",
-            "of", "frequency", "in phase", "std. error", "quadrature", "static, exact"
+            "of",
+            "frequency",
+            "in phase",
+            "std. error",
+            "quadrature",
+            "static, exact"
         );
         for (s, (&m, f)) in self.drive.iter().zip(&self.frequencies).enumerate() {
             let at_rest = exact_slope(m).map_or("-".to_owned(), |g| format!("{g:.5e}"));
-            println!(
+            say!(
                 "{m:>6} {f:>14.5e} {:>14.5e} {:>14.2e} {:>14.5e} {at_rest:>14}",
                 slope(found.in_phase[self.electrode][s]),
                 slope(found.in_phase_standard_errors[self.electrode][s]),
@@ -134,11 +139,7 @@ impl LockIn {
             );
         }
         if !complete {
-            println!(
-                "the events ran out after {:.4e} {}: raise --most-events",
-                found.time / attempt,
-                scales.time_unit()
-            );
+            say!("the events ran out after {:.4e} {}: raise --most-events", found.time / attempt, scales.time_unit());
         }
         Ok(())
     }

@@ -166,7 +166,7 @@ fn draw(panels: &[figures::Plot], stem: &Path) -> Result<(), Failure> {
         std::fs::create_dir_all(folder)?;
     }
     for path in figures::write(panels, stem)? {
-        println!("{}", path.display());
+        say!("{}", path.display());
     }
     Ok(())
 }
@@ -189,6 +189,6 @@ fn write_csv(stem: &Path, header: &[String], rows: &[Vec<f64>]) -> Result<(), Fa
         text.push('\n');
     }
     std::fs::write(&path, text)?;
-    println!("{}", path.display());
+    say!("{}", path.display());
     Ok(())
 }

@@ -35,29 +35,24 @@ impl ShowDevice {
                 "attempt_frequency": device.scales.attempt_frequency_hz,
                 "energies_without_holes_kt": energies[..network.acceptors()],
             });
-            println!("{text:#}");
+            say!("{text:#}");
             return Ok(());
         }
-        println!("{}", title(&device, &self.source.file));
-        println!(
-            "{} acceptors, {} donors, {} electrodes",
-            network.acceptors(),
-            device.donors.len(),
-            network.electrodes()
-        );
-        println!("one {} is {:.4} kT", device.scales.voltage_unit(), device.scales.kt_per_volt);
-        println!(
+        say!("{}", title(&device, &self.source.file));
+        say!("{} acceptors, {} donors, {} electrodes", network.acceptors(), device.donors.len(), network.electrodes());
+        say!("one {} is {:.4} kT", device.scales.voltage_unit(), device.scales.kt_per_volt);
+        say!(
             "\n{:>9} {:>24} {:>12}",
             "electrode",
             format!("position [{length}]"),
             format!("[{}]", device.scales.voltage_unit())
         );
         for (k, ((position, _), volt)) in device.electrodes.iter().zip(&voltages).enumerate() {
-            println!("{k:>9} {:>24} {volt:>12.5}", format!("{:.4}, {:.4}", position[0], position[1]));
+            say!("{k:>9} {:>24} {volt:>12.5}", format!("{:.4}, {:.4}", position[0], position[1]));
         }
-        println!("\n{:>9} {:>32} {:>22}", "acceptor", format!("position [{length}]"), "energy, no holes [kT]");
+        say!("\n{:>9} {:>32} {:>22}", "acceptor", format!("position [{length}]"), "energy, no holes [kT]");
         for (k, (site, energy)) in device.acceptors.iter().zip(&energies).enumerate() {
-            println!("{k:>9} {:>32} {energy:>22.3}", format!("{:.4}, {:.4}, {:.4}", site[0], site[1], site[2]));
+            say!("{k:>9} {:>32} {energy:>22.3}", format!("{:.4}, {:.4}, {:.4}", site[0], site[1], site[2]));
         }
         Ok(())
     }

@@ -112,7 +112,7 @@ impl Record {
             std::fs::create_dir_all(folder)?;
         }
         store::write(&results, &self.output, self.overwrite)?;
-        println!("{}", self.output.display());
+        say!("{}", self.output.display());
         Ok(())
     }
 }
