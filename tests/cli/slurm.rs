@@ -75,7 +75,8 @@ impl Cluster {
             if started.elapsed() > PATIENCE {
                 let queue = text(&self.call("squeue", &["-a"]).stdout);
                 let status = text(&self.call(env!("CARGO_BIN_EXE_homodyne"), &["status", "--output", "out"]).stdout);
-                panic!("waited for {what} in vain\n{queue}\n{status}");
+                let logs = text(&self.call("sh", &["-c", "tail -n 20 out/*.slurm/*.log"]).stdout);
+                panic!("waited for {what} in vain\n{queue}\n{status}\n{logs}");
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -174,7 +175,13 @@ fn eight_tasks_of_which_three_come_to_grief(cluster: &Cluster) {
     cluster.wait("the warning before the time limit", || (is_pending(slow, SIGUSR1) == Some(true)).then_some(()));
     signal(slow, "CONT");
     cluster.wait("shard 6 to queue again", || (cluster.field(&shard_6, "Restarts") == "1").then_some(()));
-    // it may be that it still completes; its begin time is two minutes away, and with the old limit it would be warned at once
+    // Slurm waits two minutes before it begins anew, which makes sure that nothing of the first attempt is left whose end could be
+    // taken for that of the second one; here it is enough that its slurmstepd has gone
+    let first_attempt = format!(r"slurmstepd: \[{}\.batch\]", cluster.field(&shard_6, "JobId"));
+    cluster.wait("the end of the first attempt", || {
+        (cluster.call("pgrep", &["--full", &first_attempt]).status.code() == Some(1)).then_some(())
+    });
+    // it may still be completing; with the old limit it would be warned at once
     cluster.wait("a begin time", || {
         let arguments = ["update", &format!("JobId={shard_6}"), "StartTime=now", "TimeLimit=20"];
         cluster.call("scontrol", &arguments).status.success().then_some(())
