@@ -78,11 +78,12 @@ fn values_at(results: &Results, of: &Variable, at: &[(usize, usize)]) -> Vec<f64
         .collect()
 }
 
-/// The repetition that is shown: of those that were solved, or else of all, the one of the lowest measured loss.
+/// The repetition that is shown: of those that were solved, or else of all, the one of the lowest loss without noise. The
+/// lowest measured loss would choose the luckiest noise.
 fn shown_repetition(results: &Results, at: &[(usize, usize)]) -> Result<(usize, usize), FigureError> {
     let solved = variable(results, "solved")?;
     let repetition = solved.dimensions[solved.dimensions.len() - 1];
-    let losses = values_at(results, variable(results, "final_loss")?, at);
+    let losses = values_at(results, variable(results, "noiseless_loss")?, at);
     let unsolved = values_at(results, solved, at).into_iter().map(|s| s < 0.5);
     let ranked = unsolved.zip(losses).enumerate();
     let shown = ranked.min_by(|(_, a), (_, b)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -251,7 +252,7 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
         (y.label, y.named) = ("input 3".to_owned(), Some(Vec::new()));
     }
     let y = below_notes(y);
-    let notes = vec![format!("run of the lowest loss; test accuracy {:.1} %", 100.0 * tested.accuracy)];
+    let notes = vec![format!("run of the lowest noise-free loss; test accuracy {:.1} %", 100.0 * tested.accuracy)];
     Ok(Plot { title: title.to_owned(), x, y, series, notes })
 }
 
