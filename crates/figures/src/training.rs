@@ -429,8 +429,12 @@ pub(crate) fn success(results: &Results, figure: &FigureSection) -> Result<Vec<P
         let place = |k: usize| if from_top { count - 1 - k } else { k } as f64 + 0.5;
         (0..count).map(|k| Tick { value: place(k), label: Some(short_name(dimension, k)) }).collect()
     };
-    let axis = |label: &str, count: usize, ticks: Vec<Tick>| Axis {
-        label: label.to_owned(),
+    let axis = |dimension: &Dimension, count: usize, ticks: Vec<Tick>| Axis {
+        label: match dimension.coordinate {
+            Coordinate::Numbers(_) => dimension.name.clone(),
+            // they say what they are
+            Coordinate::Labels(_) => String::new(),
+        },
         scale: Scale::Linear,
         low: 0.0,
         high: count as f64,
@@ -439,8 +443,8 @@ pub(crate) fn success(results: &Results, figure: &FigureSection) -> Result<Vec<P
     let runs = length(results, solved.dimensions[2]);
     Ok(vec![Plot {
         title: format!("{}, {runs} runs each", title_of(results, figure)),
-        x: axis("", width, named(&results.dimensions[columns], width, false)),
-        y: axis("", height, named(&results.dimensions[rows], height, true)),
+        x: axis(&results.dimensions[columns], width, named(&results.dimensions[columns], width, false)),
+        y: axis(&results.dimensions[rows], height, named(&results.dimensions[rows], height, true)),
         series,
         notes: Vec::new(),
     }])

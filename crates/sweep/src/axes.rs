@@ -240,6 +240,11 @@ fn check_scale(path: &str, from: f64, to: f64, scale: Scale) -> Result<(), KeyEr
     Ok(())
 }
 
+/// Relative distance from a whole number that is rounding alone.
+const WHOLE_WITHIN: f64 = 1e-12;
+/// Up to here, every whole number is a floating-point number.
+const LARGEST_WHOLE: f64 = 9.007_199_254_740_992e15;
+
 fn range_values(path: &str, range: &Range) -> Result<Vec<Value>, KeyError> {
     check_scale(path, range.from, range.to, range.scale)?;
     if range.points > MOST_POINTS {
@@ -259,7 +264,11 @@ fn range_values(path: &str, range: &Range) -> Result<Vec<Value>, KeyError> {
             }
         }
     };
-    Ok((0..range.points).map(|k| Value::Float(at(k))).collect())
+    let values: Vec<f64> = (0..range.points).map(at).collect();
+    // whole numbers may be those of a key that takes no others (a seed, a number of devices)
+    let is_whole = |x: &f64| (x - x.round()).abs() < WHOLE_WITHIN * x.abs().max(1.0) && x.abs() < LARGEST_WHOLE;
+    let whole = values.iter().all(is_whole);
+    Ok(values.into_iter().map(|x| if whole { Value::Integer(x.round() as i64) } else { Value::Float(x) }).collect())
 }
 
 fn random_values(
@@ -329,18 +338,29 @@ mod tests {
     #[test]
     fn every_form_is_read() {
         let axes = read(
-            "\"a.b\" = { from = 1.0, to = 100.0, points = 3, scale = \"log\" }\n\
+            "\"a.b\" = { from = 1.0, to = 200.0, points = 3, scale = \"log\" }\n\
              \"c.d\" = [\"x\", \"y\"]\n\
              \"e.f\" = { random = 4 }\n\
              zip = [ { \"g.h\" = [1, 2], \"i.j\" = { values = [3, 4], labels = [\"p\", \"q\"] } } ]\n",
         )
         .unwrap();
         assert_eq!(axes.iter().map(Axis::len).collect::<Vec<_>>(), [3, 2, 4, 2]);
-        assert!((axes[0].keys[0].values[1].as_float().unwrap() - 10.0).abs() < 1e-12);
+        assert!((axes[0].keys[0].values[1].as_float().unwrap() - 200.0_f64.sqrt()).abs() < 1e-12);
         assert_eq!(axes[2].keys[0].values[0].as_array().unwrap().len(), 2);
         assert_eq!(axes[3].keys.len(), 2);
         assert_eq!(indices(&axes, 47), [2, 1, 3, 1]);
         assert_eq!(points(&axes), 48);
+    }
+
+    #[test]
+    fn ranges_of_whole_numbers_are_whole() {
+        let of = |text: &str| read(text).unwrap().remove(0).keys.remove(0).values;
+        let seeds = of("\"a\" = { from = 1, to = 20, points = 20, scale = \"linear\" }");
+        assert_eq!(seeds, (1..=20).map(Value::Integer).collect::<Vec<Value>>());
+        let decades = of("\"a\" = { from = 1, to = 1000, points = 4, scale = \"log\" }");
+        assert_eq!(decades, [1, 10, 100, 1000].map(Value::Integer));
+        let halves = of("\"a\" = { from = 1, to = 2, points = 3, scale = \"linear\" }");
+        assert_eq!(halves, [1.0, 1.5, 2.0].map(Value::Float));
     }
 
     #[test]

@@ -133,6 +133,7 @@ fn coordinate(results: &Results, variable: &Variable, position: usize, dimension
     let stride: usize = shape[position + 1..].iter().product();
     let index = flat / stride % shape[position];
     match &results.dimensions[dimension].coordinate {
+        Coordinate::Numbers(x) if x[index].abs() < 1e6 && x[index].fract().abs() <= 0.0 => format!("{}", x[index]),
         Coordinate::Numbers(x) => short(x[index]),
         Coordinate::Labels(x) => x[index].clone(),
     }
