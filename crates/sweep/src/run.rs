@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::adaptive::{self, Needs};
 use crate::checkpoint::{self, Checkpoint};
 use crate::engine::{Counts, Engine};
-use crate::error::{StoreError, SweepError};
+use crate::error::{PointError, StoreError, SweepError};
 use crate::identity::{Identity, Program};
 pub use crate::plan::Stage;
 use crate::plan::{Deal, Plan, Shard};
@@ -22,12 +22,12 @@ use crate::status::{self, State, Status};
 use crate::stop::Stop;
 use crate::store;
 use crate::study::Study;
-use crate::work::Work;
-use crate::work::errors::Errors;
+use crate::work::errors::{self, Errors};
 use crate::work::logic::Logic;
 use crate::work::response::Response;
 use crate::work::spectrum::NoiseSpectrum;
-use crate::work::training::Training;
+use crate::work::training::{self, Training};
+use crate::work::{Step, Work};
 
 /// Told how far a run has come.
 pub trait Progress: Sync {
@@ -570,59 +570,87 @@ pub fn total_repetitions(study: &Study) -> u64 {
     study.points() as u64 * study.section.repetitions
 }
 
-/// Processor time that a study will take \[s\], measured at up to three of its points; for training studies at most that, as if
-/// every run used its whole budget. Nothing is known of other kinds, which are short.
+/// Numbers that the results of a study hold, if every point is like the first one.
+///
+/// # Errors
+/// If the first point cannot be computed.
+pub fn stored_numbers(study: &Study) -> Result<usize, SweepError> {
+    let points = study.points();
+    let repetitions = study.section.repetitions as usize;
+    let first = study.point(0)?;
+    if let Some(training) = &first.training {
+        return Ok(points * training::stored_numbers(training, repetitions));
+    }
+    let parameters = first.true_gradient().len().max(1);
+    let estimates = if study.section.store_estimates { repetitions } else { 0 };
+    Ok(points * parameters * (errors::NUMBERS_OF_PARAMETER + estimates))
+}
+
+/// Processor time that a study will take \[s\], measured at up to [`MOST_PROBED`] of its points; for training studies at most
+/// that, as if every run used its whole budget. Nothing is known of other kinds, which are short.
 ///
 /// # Errors
 /// If a point cannot be computed.
 pub fn estimated_cpu_s(study: &Study) -> Result<f64, SweepError> {
     match study.section.kind {
-        StudyKind::Error => probed_cpu_s(study, &Errors(study), TRIALS_PROBED, |_| 1.0),
-        StudyKind::Training => probed_cpu_s(study, &Training(study), 1, |point| {
-            let whole_s = point.limits.budget_s;
-            let part_s = PASSES_PROBED * point.meter.gradient_pass_s(point.training.targets.len());
-            point.limits.budget_s = whole_s.min(part_s);
-            whole_s / point.limits.budget_s
+        StudyKind::Error => probed_cpu_s(study, &Errors(study), |work, ready, point| {
+            let trials = study.section.repetitions.min(TRIALS_PROBED);
+            Ok(timed_s(work, ready, point, trials)? / trials as f64)
+        }),
+        StudyKind::Training => probed_cpu_s(study, &Training(study), |work, ready, point| {
+            let budget_s = ready.limits.budget_s;
+            let pass_s = ready.meter.gradient_pass_s(ready.training.targets.len());
+            // what does not depend on the budget (a fit, the passes at the end) is in both and leaves the slope alone
+            let parts_s = PASSES_PROBED.map(|passes| budget_s.min(passes * pass_s));
+            let mut took_s = [0.0; 2];
+            for (took_s, part_s) in took_s.iter_mut().zip(parts_s) {
+                ready.limits.budget_s = part_s;
+                *took_s = timed_s(work, ready, point, 1)?;
+            }
+            let rest_s = budget_s - parts_s[0];
+            let slope = (took_s[1] - took_s[0]).max(0.0) / (parts_s[1] - parts_s[0]).max(f64::MIN_POSITIVE);
+            Ok(took_s[0] + if rest_s > 0.0 { slope * rest_s } else { 0.0 })
         }),
         _ => Ok(0.0),
     }
 }
 
-/// Trials, and passes over the patterns of a task, that are timed.
+/// Points, trials of each, and passes over the patterns of a task, that are timed.
+pub const MOST_PROBED: usize = 5;
 const TRIALS_PROBED: u64 = 20;
-const PASSES_PROBED: f64 = 10.0;
+const PASSES_PROBED: [f64; 2] = [10.0, 40.0];
 
-/// `shorten` makes the steps of a point shorter and says by which factor.
+/// Time \[s\] of the first `steps` of a point.
+fn timed_s<W: Work>(work: &W, ready: &W::Point, point: usize, steps: u64) -> Result<f64, PointError> {
+    let mut state = work.begin(ready, None);
+    let started = Instant::now();
+    for number in 0..steps {
+        work.step(ready, &mut state, Step { stage: Stage::Main, point, number })?;
+    }
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// `step_s` measures one step of a point \[s\].
 fn probed_cpu_s<W: Work>(
     study: &Study,
     work: &W,
-    most_steps: u64,
-    shorten: impl Fn(&mut W::Point) -> f64,
+    step_s: impl Fn(&W, &mut W::Point, usize) -> Result<f64, PointError>,
 ) -> Result<f64, SweepError> {
     let points = study.points();
-    let mut probes = vec![0, points / 2, points - 1];
-    probes.dedup();
+    let probes = points.min(MOST_PROBED);
     let mut total = 0.0;
-    for &point in &probes {
-        let seconds = || -> Result<f64, crate::error::PointError> {
+    for point in (0..probes).map(|k| k * (points - 1) / (probes - 1).max(1)) {
+        let seconds = || -> Result<f64, PointError> {
             let started = Instant::now();
             let mut ready = work.prepare(point)?;
             work.head(&ready)?;
             let preparation = started.elapsed().as_secs_f64();
-            let shortened = shorten(&mut ready);
-            let steps = study.section.repetitions.min(most_steps);
-            let mut state = work.begin(&ready, None);
-            let started = Instant::now();
-            for number in 0..steps {
-                work.step(&ready, &mut state, crate::work::Step { stage: Stage::Main, point, number })?;
-            }
-            let step = shortened * started.elapsed().as_secs_f64() / steps as f64;
-            Ok(preparation + step * study.section.repetitions as f64)
+            Ok(preparation + step_s(work, &mut ready, point)? * study.section.repetitions as f64)
         };
         total += seconds().map_err(|e| SweepError::Points {
             count: 1,
             failures: vec![format!("point {point} of the sweep ({}) failed: {e}", study.coordinates(point))],
         })?;
     }
-    Ok(total / probes.len() as f64 * points as f64)
+    Ok(total / probes as f64 * points as f64)
 }

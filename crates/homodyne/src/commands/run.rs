@@ -4,7 +4,7 @@ use std::time::{Instant, SystemTime};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sweep::identity::Identity;
-use sweep::run::{Progress, Stage, estimated_cpu_s, total_repetitions};
+use sweep::run::{MOST_PROBED, Progress, Stage, estimated_cpu_s, stored_numbers, total_repetitions};
 use sweep::{Document, Job, Outcome, Program, Results, Shard, Study, SweepError, store};
 
 use crate::failure::Failure;
@@ -178,7 +178,6 @@ impl Run {
         let points = study.points();
         let repetitions = study.section.repetitions;
         let first = study.point(0)?;
-        let parameters = first.true_gradient().len().max(1);
         say!("study           {} ({})", study.section.name, self.study.scenario.display());
         for axis in &study.axes {
             let names: Vec<&str> = axis.keys.iter().map(|k| k.path.as_str()).collect();
@@ -201,15 +200,14 @@ impl Run {
                 say!("samples         {}{}", if about { "about " } else { "" }, samples * u128::from(repetitions));
             }
         }
-        let estimates = if study.section.store_estimates { repetitions as usize * points * parameters } else { 0 };
-        let bytes = 8 * (points * parameters * 11 + estimates) + 16_384;
+        let bytes = 8 * stored_numbers(study)? + 16_384;
         say!("disk            about {}, and up to twice that for checkpoints while it runs", human_bytes(bytes));
         say!("memory          about {}", human_bytes(100_000_000 + 200 * points));
         let threads =
             if self.threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { self.threads };
         let seconds = estimated_cpu_s(study)? / threads as f64;
         let bound = if training.is_some() { "at most " } else { "" };
-        say!("estimated time  {bound}{seconds:.1} s on {threads} threads (measured at up to three points)");
+        say!("estimated time  {bound}{seconds:.1} s on {threads} threads (measured at up to {MOST_PROBED} points)");
         let remarks = first.findings();
         if !remarks.is_empty() {
             say!("frequencies     {} remarks at the first point:", remarks.len());

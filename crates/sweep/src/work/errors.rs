@@ -12,6 +12,9 @@ use crate::seed::{self, Purpose};
 use crate::source::Source;
 use crate::study::Study;
 
+/// Numbers in the results for each parameter of a point, without the estimates themselves.
+pub(crate) const NUMBERS_OF_PARAMETER: usize = 11;
+
 /// The error study.
 pub(crate) struct Errors<'s>(pub(crate) &'s Study);
 

@@ -128,6 +128,14 @@ fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, T
     Ok(numbers)
 }
 
+/// Numbers in the results for a point.
+pub(crate) fn stored_numbers(point: &TrainingPoint, repetitions: usize) -> usize {
+    let (inputs, controls) = (point.training.inputs_volt.ncols(), point.range_volt.len());
+    let (training, test) = (point.training.targets.len(), point.test.targets.len());
+    let run = SCALARS.len() + point.limits.max_iterations + TIMES + controls + training + test + trace_length(point);
+    training * (inputs + 1) + test * (inputs + 2) + repetitions * run
+}
+
 fn times_s(budget_s: f64) -> impl Iterator<Item = f64> {
     (1..=TIMES).map(move |k| budget_s * k as f64 / TIMES as f64)
 }
