@@ -7,7 +7,7 @@
 //! not read: the lock-in starts from rest after each. The current of a pattern is the mean over its records less the mean
 //! effect of the perturbation, to first order.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use device::Device;
 use estimators::plan::Combination;
@@ -123,13 +123,20 @@ struct Stretch {
     patterns: usize,
     samples_of_pattern: usize,
     generator: RecordGenerator,
+    /// Work space that is not in use. A pass that asked the system for its megabytes anew spent as long on that as on all
+    /// else; what is in them is overwritten.
+    spare: Mutex<Vec<Buffers>>,
 }
 
 impl Stretch {
     fn new(noise: &NoiseModel, rate_hz: f64, samples_of_pattern: usize, most_patterns: usize) -> Self {
         let patterns = (MOST_SAMPLES / samples_of_pattern).clamp(1, most_patterns.max(1));
         let generator = RecordGenerator::new(noise, rate_hz, patterns * samples_of_pattern);
-        Self { patterns, samples_of_pattern, generator }
+        Self { patterns, samples_of_pattern, generator, spare: Mutex::default() }
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Buffers>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -504,29 +511,43 @@ fn directed(measurement: &estimators::random::RandomMeasurement, directions: &[f
     out
 }
 
+/// Work space of a [`NoiseSource`].
+#[derive(Debug, Default)]
+struct Buffers {
+    scratch: CirculantScratch,
+    record: Vec<f64>,
+}
+
 /// Noise, pattern by pattern.
 struct NoiseSource<'s> {
     stretch: &'s Stretch,
-    scratch: CirculantScratch,
-    record: Vec<f64>,
+    buffers: Buffers,
     used: usize,
+}
+
+impl Drop for NoiseSource<'_> {
+    fn drop(&mut self) {
+        self.stretch.spare().push(std::mem::take(&mut self.buffers));
+    }
 }
 
 impl<'s> NoiseSource<'s> {
     fn new(stretch: &'s Stretch) -> Self {
-        Self { stretch, scratch: CirculantScratch::default(), record: Vec::new(), used: stretch.patterns }
+        let buffers = stretch.spare().pop().unwrap_or_default();
+        Self { stretch, buffers, used: stretch.patterns }
     }
 
     /// The samples of the next pattern \[nA\], its ramp first.
     fn next<R: Rng + ?Sized>(&mut self, rng: &mut R) -> &[f64] {
         let length = self.stretch.samples_of_pattern;
         if self.used == self.stretch.patterns {
-            self.record.clear();
-            self.record.resize(self.stretch.patterns * length, 0.0);
-            self.stretch.generator.add_to(rng, &mut self.scratch, &mut self.record);
+            let Buffers { scratch, record } = &mut self.buffers;
+            record.clear();
+            record.resize(self.stretch.patterns * length, 0.0);
+            self.stretch.generator.add_to(rng, scratch, record);
             self.used = 0;
         }
         self.used += 1;
-        &self.record[(self.used - 1) * length..self.used * length]
+        &self.buffers.record[(self.used - 1) * length..self.used * length]
     }
 }
