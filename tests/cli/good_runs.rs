@@ -1,7 +1,5 @@
 //! What the commands print and write when all is well.
 
-use std::process::{Command, Stdio};
-
 use crate::{Bench, SCENARIO, text};
 
 #[test]
@@ -115,13 +113,7 @@ fn closed_pipes_do_not_stop_the_work() {
     for arguments in commands {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let output = Command::new(env!("CARGO_BIN_EXE_homodyne"))
-            .args(arguments)
-            .current_dir(bench.folder.path())
-            .stdout(writer)
-            .stderr(Stdio::piped())
-            .output()
-            .expect("the program starts");
+        let output = bench.command(arguments).stdout(writer).output().expect("the program starts");
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
     }
     assert_eq!(bench.files("out"), ["small.h5", "small.npz", "small.png", "small.svg"]);

@@ -151,23 +151,21 @@ impl Bench {
         names
     }
 
+    /// The program, to be started in this folder.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_homodyne"));
+        command.args(arguments).current_dir(self.folder.path());
+        command
+    }
+
     /// Starts the program and does not wait for it.
     fn start(&self, arguments: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_homodyne"))
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts")
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
     }
 
     fn homodyne(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_homodyne"))
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .output()
-            .expect("the program starts")
+        self.command(arguments).output().expect("the program starts")
     }
 
     /// Runs the scenario into `out`.

@@ -174,7 +174,7 @@ pub(crate) fn classification(results: &Results, figure: &FigureSection) -> Resul
     if tested.radii.iter().any(|r| r.is_finite()) {
         panels.push(against_radius(&tested)?);
     }
-    let curves = losses(results, figure, "loss", "iteration", Scale::Linear)?;
+    let curves = against_iteration(results, figure)?;
     // the legend of a figure is that of its first panel
     let legend: Vec<Series> = curves.series.iter().filter(|s| s.legend.is_some()).cloned().collect();
     panels.push(curves);
@@ -358,7 +358,11 @@ fn losses(
 
 /// Loss against iteration.
 pub(crate) fn learning(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
-    Ok(vec![losses(results, figure, "loss", "iteration", Scale::Linear)?])
+    Ok(vec![against_iteration(results, figure)?])
+}
+
+fn against_iteration(results: &Results, figure: &FigureSection) -> Result<Plot, FigureError> {
+    losses(results, figure, "loss", "iteration", Scale::Linear)
 }
 
 /// Lowest loss, and fraction of solved runs, against measurement time; accuracy of each run at its end.
@@ -425,26 +429,27 @@ pub(crate) fn success(results: &Results, figure: &FigureSection) -> Result<Vec<P
         legend: None,
     }];
     series.extend(labels);
-    let named = |dimension: &Dimension, count: usize, from_top: bool| {
+    let axis = |dimension: &Dimension, from_top: bool| {
+        let count = dimension.coordinate.len();
         let place = |k: usize| if from_top { count - 1 - k } else { k } as f64 + 0.5;
-        (0..count).map(|k| Tick { value: place(k), label: Some(short_name(dimension, k)) }).collect()
-    };
-    let axis = |dimension: &Dimension, count: usize, ticks: Vec<Tick>| Axis {
-        label: match dimension.coordinate {
-            Coordinate::Numbers(_) => dimension.name.clone(),
-            // they say what they are
-            Coordinate::Labels(_) => String::new(),
-        },
-        scale: Scale::Linear,
-        low: 0.0,
-        high: count as f64,
-        named: Some(ticks),
+        let ticks = (0..count).map(|k| Tick { value: place(k), label: Some(short_name(dimension, k)) });
+        Axis {
+            label: match dimension.coordinate {
+                Coordinate::Numbers(_) => dimension.name.clone(),
+                // they say what they are
+                Coordinate::Labels(_) => String::new(),
+            },
+            scale: Scale::Linear,
+            low: 0.0,
+            high: count as f64,
+            named: Some(ticks.collect()),
+        }
     };
     let runs = length(results, solved.dimensions[2]);
     Ok(vec![Plot {
         title: format!("{}, {runs} runs each", title_of(results, figure)),
-        x: axis(&results.dimensions[columns], width, named(&results.dimensions[columns], width, false)),
-        y: axis(&results.dimensions[rows], height, named(&results.dimensions[rows], height, true)),
+        x: axis(&results.dimensions[columns], false),
+        y: axis(&results.dimensions[rows], true),
         series,
         notes: Vec::new(),
     }])

@@ -1,7 +1,7 @@
 //! What the commands print.
 
 use std::fmt::Arguments;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, StdoutLock, Write};
 
 /// Prints a line, as `println!` does, to a reader who may have seen enough (`| head`): then the command does its work
 /// without one.
@@ -11,9 +11,15 @@ macro_rules! say {
     };
 }
 
-/// See [`say!`]. Where standard output cannot be written for any other reason (a full disk), the program ends with code 1.
+/// See [`say!`].
 pub(crate) fn line(arguments: Arguments) {
-    match writeln!(std::io::stdout().lock(), "{arguments}") {
+    all(|out| writeln!(out, "{arguments}"));
+}
+
+/// Prints all that `write` writes, to the same reader. Where standard output cannot be written for any other reason than a
+/// closed pipe (a full disk), the program ends with code 1.
+pub(crate) fn all(write: impl FnOnce(&mut StdoutLock) -> io::Result<()>) {
+    match write(&mut io::stdout().lock()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
             eprintln!("error: cannot write to standard output: {e}");
             std::process::exit(1);

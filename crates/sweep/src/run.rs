@@ -15,6 +15,7 @@ use crate::error::{PointError, StoreError, SweepError};
 use crate::identity::{Identity, Program};
 pub use crate::plan::Stage;
 use crate::plan::{Deal, Plan, Shard};
+use crate::point::Point;
 use crate::results::{Results, Sink};
 use crate::scenario::StudyKind;
 use crate::source::Source;
@@ -570,20 +571,17 @@ pub fn total_repetitions(study: &Study) -> u64 {
     study.points() as u64 * study.section.repetitions
 }
 
-/// Numbers that the results of a study hold, if every point is like the first one.
-///
-/// # Errors
-/// If the first point cannot be computed.
-pub fn stored_numbers(study: &Study) -> Result<usize, SweepError> {
+/// Numbers that the results of a study hold, if every point is like the `first` one.
+#[must_use]
+pub fn stored_numbers(study: &Study, first: &Point) -> usize {
     let points = study.points();
     let repetitions = study.section.repetitions as usize;
-    let first = study.point(0)?;
     if let Some(training) = &first.training {
-        return Ok(points * training::stored_numbers(training, repetitions));
+        return points * training::stored_numbers(training, repetitions);
     }
     let parameters = first.true_gradient().len().max(1);
     let estimates = if study.section.store_estimates { repetitions } else { 0 };
-    Ok(points * parameters * (errors::NUMBERS_OF_PARAMETER + estimates))
+    points * parameters * (errors::NUMBERS_OF_PARAMETER + estimates)
 }
 
 /// Processor time that a study will take \[s\], measured at up to [`MOST_PROBED`] of its points; for training studies at most
@@ -600,23 +598,26 @@ pub fn estimated_cpu_s(study: &Study) -> Result<f64, SweepError> {
         StudyKind::Training => probed_cpu_s(study, &Training(study), |work, ready, point| {
             let budget_s = ready.limits.budget_s;
             let pass_s = ready.meter.gradient_pass_s(ready.training.targets.len());
-            // what does not depend on the budget (a fit, the passes at the end) is in both and leaves the slope alone
-            let parts_s = PASSES_PROBED.map(|passes| budget_s.min(passes * pass_s));
-            let mut took_s = [0.0; 2];
-            for (took_s, part_s) in took_s.iter_mut().zip(parts_s) {
+            let [short_s, long_s] = PASSES_PROBED.map(|passes| budget_s.min(passes * pass_s));
+            let mut took_s = |part_s: f64| {
                 ready.limits.budget_s = part_s;
-                *took_s = timed_s(work, ready, point, 1)?;
+                timed_s(work, ready, point, 1)
+            };
+            let short_took_s = took_s(short_s)?;
+            if budget_s <= short_s {
+                return Ok(short_took_s);
             }
-            let rest_s = budget_s - parts_s[0];
-            let slope = (took_s[1] - took_s[0]).max(0.0) / (parts_s[1] - parts_s[0]).max(f64::MIN_POSITIVE);
-            Ok(took_s[0] + if rest_s > 0.0 { slope * rest_s } else { 0.0 })
+            // what does not depend on the budget (a fit, the passes at the end) is in both and leaves the slope alone
+            let slope = (took_s(long_s)? - short_took_s).max(0.0) / (long_s - short_s);
+            Ok(short_took_s + slope * (budget_s - short_s))
         }),
         _ => Ok(0.0),
     }
 }
 
-/// Points, trials of each, and passes over the patterns of a task, that are timed.
+/// Points of which the time is measured, at most.
 pub const MOST_PROBED: usize = 5;
+/// Trials of each, or passes over the patterns of its task in a shorter and in a longer run.
 const TRIALS_PROBED: u64 = 20;
 const PASSES_PROBED: [f64; 2] = [10.0, 40.0];
 

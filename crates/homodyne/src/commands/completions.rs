@@ -1,7 +1,10 @@
+use std::io::Write;
+
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use crate::failure::Failure;
+use crate::say;
 
 /// Print completions for a shell.
 #[derive(Debug, Args)]
@@ -16,7 +19,7 @@ impl Completions {
         // written out first: clap_complete panics where a pipe is closed
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut crate::Cli::command(), "homodyne", &mut script);
-        say!("{}", String::from_utf8_lossy(&script).trim_end());
+        say::all(|out| out.write_all(&script));
         Ok(())
     }
 }

@@ -200,7 +200,7 @@ impl Run {
                 say!("samples         {}{}", if about { "about " } else { "" }, samples * u128::from(repetitions));
             }
         }
-        let bytes = 8 * stored_numbers(study)? + 16_384;
+        let bytes = 8 * stored_numbers(study, &first) + 16_384;
         say!("disk            about {}, and up to twice that for checkpoints while it runs", human_bytes(bytes));
         say!("memory          about {}", human_bytes(100_000_000 + 200 * points));
         let threads =

@@ -47,6 +47,16 @@ struct Lengths {
 }
 
 impl Lengths {
+    fn of_point(point: &TrainingPoint) -> Self {
+        Self {
+            inputs: point.training.inputs_volt.ncols(),
+            controls: point.range_volt.len(),
+            training: point.training.targets.len(),
+            test: point.test.targets.len(),
+            trace: trace_length(point),
+        }
+    }
+
     fn of(numbers: &[f64]) -> Option<Self> {
         let &[inputs, controls, training, test, trace, ..] = numbers else { return None };
         let [inputs, controls, training, test, trace] = [inputs, controls, training, test, trace].map(|x| x as usize);
@@ -130,9 +140,8 @@ fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, T
 
 /// Numbers in the results for a point.
 pub(crate) fn stored_numbers(point: &TrainingPoint, repetitions: usize) -> usize {
-    let (inputs, controls) = (point.training.inputs_volt.ncols(), point.range_volt.len());
-    let (training, test) = (point.training.targets.len(), point.test.targets.len());
-    let run = SCALARS.len() + point.limits.max_iterations + TIMES + controls + training + test + trace_length(point);
+    let Lengths { inputs, controls, training, test, trace } = Lengths::of_point(point);
+    let run = SCALARS.len() + point.limits.max_iterations + TIMES + controls + training + test + trace;
     training * (inputs + 1) + test * (inputs + 2) + repetitions * run
 }
 
@@ -156,20 +165,14 @@ impl Work for Training<'_> {
 
     /// Lengths, then inputs and targets of training and test, and radii of the test.
     fn head(&self, point: &TrainingPoint) -> Result<Record, PointError> {
-        let lengths = [
-            point.training.inputs_volt.ncols(),
-            point.range_volt.len(),
-            point.training.targets.len(),
-            point.test.targets.len(),
-            trace_length(point),
-        ];
-        let mut numbers: Vec<f64> = lengths.into_iter().map(|n| n as f64).collect();
+        let Lengths { inputs, controls, training, test, trace } = Lengths::of_point(point);
+        let mut numbers = [inputs, controls, training, test, trace].map(|n| n as f64).to_vec();
         for patterns in [&point.training, &point.test] {
             numbers.extend(&patterns.inputs_volt);
             numbers.extend(&patterns.targets);
         }
         let radii = point.test.radii.iter().copied();
-        numbers.extend(radii.chain(std::iter::repeat(f64::NAN)).take(point.test.targets.len()));
+        numbers.extend(radii.chain(std::iter::repeat(f64::NAN)).take(test));
         Ok(Record { steps: 0, numbers, text: String::new() })
     }
 

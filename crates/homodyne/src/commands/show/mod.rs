@@ -8,6 +8,7 @@ use sweep::results::Coordinate;
 use sweep::{Results, Variable, store};
 
 use crate::failure::Failure;
+use crate::say;
 
 /// Print a results file as a table: errors (Monte Carlo, exact, published, deviation in standard errors), or how training went.
 #[derive(Debug, Args)]
@@ -27,12 +28,8 @@ pub(crate) struct Show {
 impl Show {
     pub(crate) fn execute(self) -> Result<(), Failure> {
         let results = store::read_small(&self.results)?;
-        let mut out = std::io::stdout().lock();
-        match print(&results, self.parameter, &mut out) {
-            // a closed pipe (`| head`) is a reader who has seen enough
-            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
-        }
+        say::all(|out| print(&results, self.parameter, out));
+        Ok(())
     }
 }
 
