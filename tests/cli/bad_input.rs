@@ -60,6 +60,8 @@ fn tasks_and_training_that_cannot_be() {
     refused("[\"AND\", \"0011\"]", "[\"ANDY\", \"0011\"]", 41, &["task.gate", "ANDY", "four digits", "XNOR"]);
     refused("inputs = [1, 2]", "inputs = [1, 5]", 27, &["task.inputs", "[1, 5]", "1 to 4"]);
     refused("inputs = [1, 2]", "inputs = [1, 1]", 27, &["task.inputs", "different"]);
+    refused("inputs = [1, 2]", "inputs = [0, 2]", 27, &["task.inputs", "[0, 2]", "1 to 4"]);
+    refused("inputs = [1, 2]", "inputs = [4, 3, 2, 1]", 27, &["task.inputs", "[4, 3, 2, 1]", "none of 4"]);
     refused("inputs = [1, 2]", "inputs = [1, 2, 3]", 27, &["task.inputs", "two inputs"]);
     refused("low_volt = -0.3", "low_volt = 0.35", 29, &["task.high_volt", "above low_volt"]);
     refused("high_volt = [0.3, 0.4]", "high_volt = [0.3, 0.4, 0.5]", 29, &["task.high_volt", "3 voltages", "2 inputs"]);

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use device::{Activation, Device, NetworkDevice, NetworkMethod, NeuralSurrogate};
+use device::{Activation, Device, DeviceError, NetworkDevice, NetworkMethod, NeuralSurrogate};
 use dopant_network::steady::SteadyOptions;
 use dopant_network::{DopantNetwork, Generate};
 use estimators::exact::ExactErrors;
 use estimators::filter::FilterSettings;
 use estimators::hge::{Hge, LockInReadout, Mode};
 use estimators::{Experiment, Instrument, Route, Scheme};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use noise::{NoiseModel, PowerLaw, RecordGenerator, Spectrum};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Dxsm;
@@ -177,6 +178,43 @@ fn a_simulated_network_learns_xor() {
 }
 
 /// What `linear-response` leaves out on that network: 8 mV are more than kT/e there, so the answer is bent.
+/// Knows its gradient, but cannot find it anywhere.
+#[derive(Debug)]
+struct Stuck;
+
+impl Device for Stuck {
+    fn parameters(&self) -> usize {
+        7
+    }
+
+    fn evaluate(&self, _: ArrayView2<f64>, _: ArrayViewMut2<f64>) -> Result<(), DeviceError> {
+        Err(DeviceError::Evaluation("needs more than 60000 states".to_owned()))
+    }
+
+    fn gradient(&self, _: &[f64]) -> Result<Option<Array2<f64>>, DeviceError> {
+        Err(DeviceError::Evaluation("needs more than 60000 states".to_owned()))
+    }
+}
+
+#[test]
+fn a_gradient_that_cannot_be_found_is_not_called_unknown() {
+    let timing = Timing { rate_hz: RATE_HZ, ramp_s: 0.01, hold_s: 0.1 };
+    let wiring = Wiring::new(vec![0, 1], 7).expect("a wiring");
+    let scheme = Scheme::Fixed(hge(8e-3).build(5).expect("a scheme"));
+    let answer = Answer::LinearResponse;
+    // that it is found at 0 V is not asked for
+    let meter = Meter::new(Arc::new(Stuck), wiring, Some(scheme), answer, &NoiseModel::Quiet, timing, 4);
+    let meter = meter.expect("a meter");
+    let table = truth_table("XOR", [[-0.7, 0.7]; 2]).expect("a gate");
+    let inputs = table.inputs_volt.view();
+    let exact = meter.true_gradient(inputs, &CONTROLS_VOLT).expect_err("stuck").to_string();
+    let measured =
+        meter.gradient(inputs, &CONTROLS_VOLT, &mut Pcg64Dxsm::seed_from_u64(1)).expect_err("stuck").to_string();
+    for message in [exact, measured] {
+        assert!(message.contains("60000 states") && !message.contains("no exact gradient"), "{message}");
+    }
+}
+
 #[test]
 fn on_a_network_curvature_adds_little_to_the_measured_gradient() {
     let generate = Generate {

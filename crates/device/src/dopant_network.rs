@@ -160,8 +160,8 @@ impl Device for NetworkDevice {
         Ok(())
     }
 
-    fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>> {
-        self.linearised(parameters_volt).ok()?.1
+    fn gradient(&self, parameters_volt: &[f64]) -> Result<Option<Array2<f64>>, DeviceError> {
+        Ok(self.linearised(parameters_volt)?.1)
     }
 
     /// Both from one solution.
@@ -169,24 +169,23 @@ impl Device for NetworkDevice {
         self.check(parameters_volt.len())?;
         let voltages_kt = self.all_voltages_kt(parameters_volt.iter());
         let network = &self.network.network;
-        let (current, row) = match self.method {
+        let (current, mut row) = match self.method {
             NetworkMethod::SteadyState => {
                 let mut solver = SteadySolver::new(network, self.options);
                 let found = solver.solve(&voltages_kt)?;
-                (found.currents[self.output_electrode], solver.gradient_of(self.output_electrode).ok())
+                (found.currents[self.output_electrode], solver.gradient_of(self.output_electrode)?)
             }
             NetworkMethod::MeanField => {
-                let gradient = mean_field_gradient(network, &voltages_kt).ok();
                 let found = mean_field(network, &voltages_kt, None)?;
-                (found.currents[self.output_electrode], gradient.map(|mut all| all.swap_remove(self.output_electrode)))
+                let mut gradient = mean_field_gradient(network, &voltages_kt)?;
+                (found.currents[self.output_electrode], gradient.swap_remove(self.output_electrode))
             }
         };
         let scales = &self.network.scales;
-        let gradient = row.map(|mut row| {
-            row.remove(self.output_electrode);
-            Array2::from_shape_fn((1, row.len()), |(_, m)| row[m] * scales.na_per_charge_rate * scales.kt_per_volt)
-        });
-        Ok((vec![current * scales.na_per_charge_rate], gradient))
+        row.remove(self.output_electrode);
+        let gradient =
+            Array2::from_shape_fn((1, row.len()), |(_, m)| row[m] * scales.na_per_charge_rate * scales.kt_per_volt);
+        Ok((vec![current * scales.na_per_charge_rate], Some(gradient)))
     }
 
     fn usual_volt(&self) -> Option<Vec<f64>> {
@@ -206,6 +205,16 @@ mod tests {
     use super::*;
     use crate::conformance;
     use dopant_network::Generate;
+
+    #[test]
+    fn a_steady_state_that_cannot_be_found_is_not_an_unknown_gradient() {
+        let description = Generate { acceptors: 12, donors: 2, electrodes: 4, seed: 3, ..Generate::default() };
+        let network = Arc::new(DopantNetwork::from_description(&description.describe().unwrap()).unwrap());
+        let options = SteadyOptions { tolerance: 1e-9, most_states: 20, ..SteadyOptions::default() };
+        let device = NetworkDevice::new(network, 3, NetworkMethod::SteadyState, options, None).unwrap();
+        let message = device.gradient(&[0.3, -0.21, 0.12]).unwrap_err().to_string();
+        assert!(message.contains("more than 20 states"), "{message}");
+    }
 
     #[test]
     fn gradient_is_the_derivative_of_the_current() {

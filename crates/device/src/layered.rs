@@ -74,7 +74,9 @@ impl LayeredDevice {
                 let twice = layer.inputs.iter().enumerate().any(|(k, m)| layer.inputs[..k].contains(m));
                 if twice || layer.inputs.iter().any(|m| *m >= device.parameters()) {
                     let allowed = device.parameters();
-                    return bad(format!("inputs of layer {number} must be different ones from 1 to {allowed}"));
+                    return bad(format!(
+                        "inputs of layer {number}, counted from 0, must be different ones below {allowed}"
+                    ));
                 }
                 parameters += device.parameters() - layer.inputs.len();
             }
@@ -204,8 +206,8 @@ impl Device for LayeredDevice {
         Ok(())
     }
 
-    fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>> {
-        self.chained(parameters_volt).ok()?.map(|(_, slopes)| slopes)
+    fn gradient(&self, parameters_volt: &[f64]) -> Result<Option<Array2<f64>>, DeviceError> {
+        Ok(self.chained(parameters_volt)?.map(|(_, slopes)| slopes))
     }
 
     fn linearised(&self, parameters_volt: &[f64]) -> Result<(Vec<f64>, Option<Array2<f64>>), DeviceError> {
@@ -281,6 +283,6 @@ mod tests {
         let interface = Interface { gain_volt_per_na: 1.0, offset_na: 0.0, limit_volt: (-1.0, 1.0) };
         let stack = LayeredDevice::new(layers, vec![interface]).unwrap();
         assert!((currents_na(&stack, ndarray::array![[3.0, 0.0]].view()).unwrap()[0] - 1.0).abs() < 1e-12);
-        assert!(stack.gradient(&[3.0, 0.0]).unwrap().iter().all(|g| g.abs() < 1e-12));
+        assert!(stack.gradient(&[3.0, 0.0]).unwrap().unwrap().iter().all(|g| g.abs() < 1e-12));
     }
 }

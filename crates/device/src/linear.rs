@@ -46,8 +46,8 @@ impl Device for Linear {
         Ok(())
     }
 
-    fn gradient(&self, _parameters_volt: &[f64]) -> Option<Array2<f64>> {
-        Some(self.gradient_na_per_volt.clone().insert_axis(ndarray::Axis(0)))
+    fn gradient(&self, _parameters_volt: &[f64]) -> Result<Option<Array2<f64>>, DeviceError> {
+        Ok(Some(self.gradient_na_per_volt.clone().insert_axis(ndarray::Axis(0))))
     }
 
     fn is_affine(&self) -> bool {

@@ -82,7 +82,7 @@ impl Device for Polynomial {
         Ok(())
     }
 
-    fn gradient(&self, w: &[f64]) -> Option<Array2<f64>> {
+    fn gradient(&self, w: &[f64]) -> Result<Option<Array2<f64>>, DeviceError> {
         let mut out = Array2::zeros((1, w.len()));
         for (m, row) in self.coefficients.iter().enumerate() {
             out[[0, m]] = row.iter().enumerate().rev().fold(0.0, |acc, (k, c)| acc * w[m] + (k as f64 + 1.0) * c);
@@ -96,7 +96,7 @@ impl Device for Polynomial {
                 }
             }
         }
-        Some(out)
+        Ok(Some(out))
     }
 
     fn is_affine(&self) -> bool {

@@ -233,7 +233,7 @@ impl Device for NeuralSurrogate {
         Ok(())
     }
 
-    fn gradient(&self, parameters_volt: &[f64]) -> Option<Array2<f64>> {
+    fn gradient(&self, parameters_volt: &[f64]) -> Result<Option<Array2<f64>>, DeviceError> {
         let last = self.layers.len() - 1;
         let mut x = Array1::from(parameters_volt.to_vec());
         let mut slopes = Vec::with_capacity(last);
@@ -246,7 +246,7 @@ impl Device for NeuralSurrogate {
         for (layer, slope) in self.layers[..last].iter().zip(&slopes).rev() {
             back = (back * slope.view().insert_axis(Axis(0))).dot(&layer.weight);
         }
-        Some(back)
+        Ok(Some(back))
     }
 
     fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {

@@ -206,7 +206,7 @@ impl Experiment {
     ) -> Result<(Vec<f64>, Vec<f64>), crate::EstimatorError> {
         let (samples, blocks, parameters) = (measurement.samples, measurement.blocks.len(), measurement.parameters());
         let offset_na = self.currents_at(&[vec![0.0; parameters]])?[0];
-        let gradient = self.device.gradient(&self.operating_point_volt).expect("an affine device has a gradient");
+        let gradient = self.device.gradient(&self.operating_point_volt)?.expect("an affine device has a gradient");
         let inverse_square = measurement.distribution.mean_inverse_square();
         let totals: f64 = weights.chunks_exact(samples).map(|row| row.iter().sum::<f64>().powi(2)).sum();
         let mut coupling = vec![0.0; blocks * blocks];

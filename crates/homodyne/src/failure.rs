@@ -1,5 +1,6 @@
 //! What stops a command, and with which exit code.
 
+use device::DeviceError;
 use dopant_network::NetworkError;
 use estimators::EstimatorError;
 use figures::FigureError;
@@ -18,6 +19,8 @@ pub(crate) enum Failure {
     Figure(#[from] FigureError),
     #[error(transparent)]
     Estimator(#[from] EstimatorError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     #[error(transparent)]
     Network(#[from] NetworkError),
     #[error(transparent)]

@@ -65,6 +65,7 @@ pub(crate) fn from_device(error: DeviceError) -> KeyError {
             "device.operating_point_volt",
             format!("found {found} voltages: the device has {expected} parameters"),
         ),
+        DeviceError::Evaluation(what) => KeyError::new("device", what),
         other => KeyError::new("device.file", other.to_string()),
     }
 }
@@ -133,14 +134,16 @@ impl Point {
         build_device(&section, folder, library)
     }
 
-    /// True gradient \[nA/V\] of the first output; NaN where it is not known.
-    #[must_use]
-    pub fn true_gradient(&self) -> Vec<f64> {
-        let Some(device) = &self.device else { return Vec::new() };
-        match device.gradient(&self.operating_point_volt) {
+    /// True gradient \[nA/V\] of the first output; NaN where the device does not know it.
+    ///
+    /// # Errors
+    /// If the device cannot find it at the operating point.
+    pub fn true_gradient(&self) -> Result<Vec<f64>, DeviceError> {
+        let Some(device) = &self.device else { return Ok(Vec::new()) };
+        Ok(match device.gradient(&self.operating_point_volt)? {
             Some(gradient) => gradient.row(0).to_vec(),
             None => vec![f64::NAN; device.parameters()],
-        }
+        })
     }
 
     /// The route that trials take.
@@ -194,10 +197,12 @@ impl Point {
 
     /// Remarks of the frequency planner on parallel homodyne gradient extraction, with the crosstalk of the strongest
     /// response on the weakest held against 4 %; none for other estimators.
-    #[must_use]
-    pub fn findings(&self) -> Vec<Finding> {
-        let Some(hge) = self.hge.as_ref().filter(|hge| hge.mode == Mode::Parallel) else { return Vec::new() };
-        let gradient = self.true_gradient();
+    ///
+    /// # Errors
+    /// If the device cannot find its responses.
+    pub fn findings(&self) -> Result<Vec<Finding>, DeviceError> {
+        let Some(hge) = self.hge.as_ref().filter(|hge| hge.mode == Mode::Parallel) else { return Ok(Vec::new()) };
+        let gradient = self.true_gradient()?;
         let responses = gradient.iter().enumerate().map(|(m, g)| (g * hge.amplitude_of(m)).abs()).filter(|r| *r > 0.0);
         let (weakest, strongest) = responses.fold((f64::INFINITY, 0.0_f64), |(w, s), r| (w.min(r), s.max(r)));
         let requirements = Requirements {
@@ -207,7 +212,7 @@ impl Point {
             tolerated_crosstalk: 0.04,
             filter: hge.filter,
         };
-        requirements.check(&hge.frequencies_hz, &hge.phases_rad).unwrap_or_default()
+        Ok(requirements.check(&hge.frequencies_hz, &hge.phases_rad).unwrap_or_default())
     }
 
     /// Published mean squared error \[(nA/V)²\], B25 Eqs. (8) and (10); NaN where it is not defined.
@@ -264,14 +269,23 @@ fn linear_gradient(section: &LinearDevice) -> Result<Vec<f64>, KeyError> {
     }
 }
 
+/// Parameters as a program counts them, from 0; a scenario counts them from 1.
+pub(crate) fn from_zero(key: &str, from_one: &[usize], parameters: usize) -> Result<Vec<usize>, KeyError> {
+    let twice = from_one.iter().enumerate().any(|(i, k)| from_one[..i].contains(k));
+    if from_one.is_empty() || twice || from_one.iter().any(|k| *k == 0 || *k > parameters) {
+        let message = format!("found {from_one:?}: must be different parameters from 1 to {parameters}");
+        return Err(KeyError::new(key, message));
+    }
+    Ok(from_one.iter().map(|k| k - 1).collect())
+}
+
 fn build_layered(section: &LayeredSection, folder: &Path, library: &Library) -> Result<LayeredDevice, KeyError> {
     let (mut layers, mut interfaces) = (Vec::new(), Vec::new());
     for (l, layer) in section.layers.iter().enumerate() {
-        let devices = layer.devices.iter().map(|d| build_device(d, folder, library)).collect::<Result<_, _>>()?;
-        if layer.inputs.contains(&0) {
-            return Err(KeyError::new(format!("device.layers.{l}.inputs"), "found 0: inputs count from 1"));
-        }
-        layers.push(Layer { devices, inputs: layer.inputs.iter().map(|k| k - 1).collect() });
+        let devices = layer.devices.iter().map(|d| build_device(d, folder, library)).collect::<Result<Vec<_>, _>>()?;
+        let parameters = devices.iter().map(|d| d.parameters()).min().unwrap_or(usize::MAX);
+        let inputs = from_zero(&format!("device.layers.{l}.inputs"), &layer.inputs, parameters)?;
+        layers.push(Layer { devices, inputs });
         match (&layer.interface, l) {
             (None, 0) => {}
             (Some(i), 1..) => interfaces.push(Interface {
@@ -510,11 +524,7 @@ fn check_response(scenario: &Scenario, device: Option<&dyn Device>) -> Result<()
 fn check_logic(scenario: &Scenario, device: Option<&dyn Device>) -> Result<(), KeyError> {
     let (Some(logic), Some(device)) = (&scenario.logic, device) else { return Ok(()) };
     let parameters = device.parameters();
-    let [left, right] = logic.inputs;
-    if left == right || [left, right].iter().any(|&k| k == 0 || k > parameters) {
-        let message = format!("found [{left}, {right}]: must be two different parameters from 1 to {parameters}");
-        return Err(KeyError::new("logic.inputs", message));
-    }
+    from_zero("logic.inputs", &logic.inputs, parameters)?;
     if logic.low_volt >= logic.high_volt {
         let message = format!("found {}: must lie above low_volt ({})", logic.high_volt, logic.low_volt);
         return Err(KeyError::new("logic.high_volt", message));

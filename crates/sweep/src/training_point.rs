@@ -13,7 +13,7 @@ use training::simultaneous::Simultaneous;
 use training::{Answer, Limits, Loss, Meter, Optimiser, Patterns, Timing, TrainingError, Update, Wiring, task};
 
 use crate::document::KeyError;
-use crate::point::{build_hge, build_scheme, from_device, from_estimator};
+use crate::point::{build_hge, build_scheme, from_device, from_estimator, from_zero};
 use crate::scenario::{EstimatorSection, InstrumentSection, PerParameter, Scenario};
 use crate::seed::{self, Purpose};
 use crate::training_sections::{
@@ -69,11 +69,12 @@ impl TrainingPoint {
             TaskSection::Csv(t) => (&t.inputs, t.hold_s, t.ramp_s),
         };
         let parameters = device.parameters();
-        if inputs.is_empty() || inputs.iter().any(|k| *k == 0 || *k > parameters) {
-            let message = format!("found {inputs:?}: must be parameters from 1 to {parameters}");
+        let numbers = from_zero("task.inputs", inputs, parameters)?;
+        if inputs.len() == parameters {
+            let message = format!("found {inputs:?}: leaves none of {parameters} parameters to be trained");
             return Err(KeyError::new("task.inputs", message));
         }
-        let wiring = Wiring::new(inputs.iter().map(|k| k - 1).collect(), parameters).map_err(from_training)?;
+        let wiring = Wiring::new(numbers, parameters).map_err(from_training)?;
         let (training, test) = patterns(task, folder)?;
         let range_volt = ranges(section, &wiring, device.as_ref())?;
         let optimiser = optimiser(section)?;

@@ -31,17 +31,17 @@ pub struct Wiring {
 }
 
 impl Wiring {
-    /// Inputs as given, all other parameters as controls.
+    /// Inputs as given, counted from 0, all other parameters as controls.
     ///
     /// # Errors
     /// If an input is not a parameter, stands there twice, or nothing is left to be trained.
     pub fn new(inputs: Vec<usize>, parameters: usize) -> Result<Self, TrainingError> {
-        let shown = || format!("{:?}", inputs.iter().map(|k| k + 1).collect::<Vec<_>>());
+        let shown = || format!("{inputs:?}, counted from 0");
         if inputs.iter().any(|k| *k >= parameters) {
             return Err(TrainingError::setting(
                 "task.inputs",
                 shown(),
-                format!("must be parameters 1 to {parameters}"),
+                format!("must be parameters below {parameters}"),
             ));
         }
         if inputs.iter().enumerate().any(|(i, k)| inputs[..i].contains(k)) {
@@ -182,8 +182,9 @@ impl Meter {
         if let Some(scheme) = &scheme {
             assert_eq!(scheme.parameters(), wiring.controls.len(), "a scheme for the controls");
         }
+        // whether it is known, not whether it can be found at this point, which no pattern may need
         let middle = vec![0.0; device.parameters()];
-        if answer == Answer::LinearResponse && device.gradient(&middle).is_none() {
+        if answer == Answer::LinearResponse && matches!(device.gradient(&middle), Ok(None)) {
             return Err(TrainingError::NoGradient);
         }
         let (ramp_samples, hold_samples) = ((ramp_s * rate_hz).round() as usize, hold_samples as usize);
@@ -260,7 +261,7 @@ impl Meter {
     /// Exact derivatives with respect to the controls \[nA/V\], shape (patterns, controls).
     ///
     /// # Errors
-    /// If the device has none.
+    /// If the device has none, or cannot find it.
     pub fn true_gradient(
         &self,
         inputs_volt: ArrayView2<f64>,
@@ -268,7 +269,7 @@ impl Meter {
     ) -> Result<Array2<f64>, TrainingError> {
         let mut out = Array2::zeros((inputs_volt.nrows(), self.wiring.controls.len()));
         for (x, mut row) in inputs_volt.rows().into_iter().zip(out.rows_mut()) {
-            let all = self.device.gradient(&self.wiring.join(x, controls_volt)).ok_or(TrainingError::NoGradient)?;
+            let all = self.device.gradient(&self.wiring.join(x, controls_volt))?.ok_or(TrainingError::NoGradient)?;
             row.iter_mut().zip(&self.wiring.controls).for_each(|(g, &m)| *g = all[[0, m]]);
         }
         Ok(out)
@@ -549,5 +550,20 @@ impl<'s> NoiseSource<'s> {
         }
         self.used += 1;
         &self.buffers.record[(self.used - 1) * length..self.used * length]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_refused_as_the_program_counts_them() {
+        let refused = |inputs: Vec<usize>| Wiring::new(inputs, 7).unwrap_err().to_string();
+        let message = refused(vec![0, 7]);
+        assert!(message.contains("[0, 7], counted from 0") && message.contains("below 7"), "{message}");
+        let message = refused(vec![3, 3]);
+        assert!(message.contains("[3, 3], counted from 0") && message.contains("different"), "{message}");
+        assert_eq!(Wiring::new(vec![1, 6], 7).unwrap().controls, [0, 2, 3, 4, 5]);
     }
 }

@@ -208,7 +208,7 @@ impl Run {
         let seconds = estimated_cpu_s(study)? / threads as f64;
         let bound = if training.is_some() { "at most " } else { "" };
         say!("estimated time  {bound}{seconds:.1} s on {threads} threads (measured at up to {MOST_PROBED} points)");
-        let remarks = first.findings();
+        let remarks = first.findings()?;
         if !remarks.is_empty() {
             say!("frequencies     {} remarks at the first point:", remarks.len());
             for remark in remarks.iter().take(5) {

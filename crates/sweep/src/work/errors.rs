@@ -110,7 +110,7 @@ impl Work for Errors<'_> {
 
     fn prepare(&self, point: usize) -> Result<ReadyPoint, PointError> {
         let setup = self.0.point(point)?;
-        let true_gradient = setup.true_gradient();
+        let true_gradient = setup.true_gradient()?;
         let experiment = setup.experiment(self.0.library())?;
         Ok(ReadyPoint { setup, experiment, true_gradient })
     }

@@ -73,7 +73,9 @@ impl Work for Response<'_> {
             if m == varied { self.volt(stretch.start + k) } else { point.operating_point_volt[m] }
         });
         state.extend(device::currents_na(device.as_ref(), grid.view())?);
-        state.extend(stretch.map(|k| device.gradient(&at(k)).map_or(f64::NAN, |g| g[[0, varied]])));
+        for k in stretch {
+            state.push(device.gradient(&at(k))?.map_or(f64::NAN, |g| g[[0, varied]]));
+        }
         Ok(())
     }
 
