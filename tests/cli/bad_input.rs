@@ -99,6 +99,39 @@ fn changes_from_the_command_line_are_named_as_such() {
     assert_eq!(bench.run(&scenario, &["--set", "nonsense"]).status.code(), Some(2));
 }
 
+/// What is left over of the table that was replaced is not held against the user, and a sweep that no longer fits is named.
+#[test]
+fn a_table_given_whole_replaces_the_table() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    let walsh = r#"estimator={kind="walsh",duration_s=0.05,amplitude_volt=8e-3}"#;
+    let output = bench.run(&scenario, &["--set", walsh]);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("good.toml:24: ") && message.contains("estimator.frequencies_hz"), "{message}");
+    let sweep = r#"sweep={"estimator.amplitude_volt"=[4e-3,8e-3]}"#;
+    let output = bench.run(&scenario, &["--set", walsh, "--set", sweep]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = bench.run(&scenario, &["--set", "estimator={kind=\"walsh\""]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--set estimator="), "{}", text(&output.stderr));
+}
+
+/// Random operating points want to know the device, not the estimator; where there are no ranges, the message says why.
+#[test]
+fn random_operating_points_that_cannot_be_drawn() {
+    let refused = |to: &str, words: &[&str]| refused("\"estimator.mode\"", to, Some(25), words);
+    let point = "\"device.operating_point_volt\"";
+    refused(&format!("{point} = {{ random = 3 }}\n\"estimator.mode\""), &["no ranges of its own", "`from` and `to`"]);
+    let vectors = "\"device.gradient_na_per_volt\" = [[1.0], [1.0, 2.0]]";
+    let random = format!("{point} = {{ random = 3, from = 0.0, to = 1.0 }}\n{vectors}\n\"estimator.mode\"");
+    refused(&random, &["1 and 2 parameters"]);
+    let missing = "kind = \"neural-surrogate\"\nfile = \"missing.npz\"";
+    let sweep = format!("[sweep]\n{point} = {{ random = 3 }}");
+    let sound = SCENARIO.replacen("[sweep]", &sweep, 1);
+    refused_in(&sound, "kind = \"linear\"\ngradient_na_per_volt = [123, 60]", missing, Some(8), &["missing.npz"]);
+}
+
 #[test]
 fn device_files() {
     let surrogate = |file: &str| {

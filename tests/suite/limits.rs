@@ -62,6 +62,35 @@ fn zipped_and_vector_valued_axes_keep_their_values() {
     assert_eq!(points.values, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]);
 }
 
+/// Operating points are drawn from the ranges of the device, whatever else of the scenario only the sweep completes.
+#[test]
+fn random_operating_points_stand_beside_any_other_axis() {
+    let of = |sweep: &str| {
+        let text = format!(
+            "[study]\nname = \"t\"\nrepetitions = 2\n[device]\nkind = \"neural-surrogate\"\n\
+             file = \"devices/small_surrogate.npz\"\nactivation = \"tanh\"\n{sweep}"
+        );
+        let r = run_text(&text, &[]);
+        let points = variable(&r, "device.operating_point_volt.values");
+        (r.shape(variable(&r, "mse")), r.shape(points), points.values.clone())
+    };
+    let random = "\"device.operating_point_volt\" = { random = 3 }\n";
+    let estimators = "estimator = [{ kind = \"fd\", duration_s = 0.1, amplitude_volt = 8e-3 }, \
+        { kind = \"walsh\", duration_s = 0.1, amplitude_volt = 8e-3 }]\n";
+    let (mse, points, values) = of(&format!("[sweep]\n{random}{estimators}"));
+    assert_eq!((mse, points), (vec![3, 2, 7], vec![3, 7]));
+    // the same points as beside an estimator that is not swept, and others in an axis of another number
+    let fd = "[estimator]\nkind = \"fd\"\nduration_s = 0.1\namplitude_volt = 8e-3\n";
+    assert_eq!(of(&format!("{fd}[sweep]\n{random}")).2, values);
+    let (mse, _, later) = of(&format!("[sweep]\n{estimators}\"device.activation\" = [\"tanh\", \"relu\"]\n{random}"));
+    assert_eq!(mse, [2, 2, 3, 7]);
+    assert!(later.iter().zip(&values).all(|(a, b)| a.to_bits() != b.to_bits()));
+    let (mse, _, within) =
+        of(&format!("{fd}[sweep]\n\"device.operating_point_volt\" = {{ random = 5, from = 0.1, to = 0.2 }}"));
+    assert_eq!(mse, [5, 7]);
+    assert!(within.iter().all(|v| (0.1..0.2).contains(v)));
+}
+
 /// A spectrum measured from a power law, read from a file, gives that law's errors.
 #[test]
 fn a_tabulated_spectrum_is_read_from_csv() {

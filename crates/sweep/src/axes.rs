@@ -67,7 +67,8 @@ struct Range {
     scale: Scale,
 }
 
-/// Values drawn at random: between `from` and `to`, or within the device's ranges.
+/// Values drawn at random: between `from` and `to`, or within the device's ranges. A key that holds one number for each
+/// parameter of the device gets a whole list each time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Random {
@@ -118,35 +119,60 @@ pub struct SweepSchema {
 /// Lowest and highest value of each component of a parameter vector.
 pub type Bounds = (Vec<f64>, Vec<f64>);
 
-/// Reads `[sweep]`. `bounds_of` gives the ranges of keys that are vectors of parameters of the device, where it has them.
+/// What is drawn at random for a key that holds one number for each parameter of the device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Components {
+    /// Number of parameters.
+    pub count: usize,
+    /// Their ranges, or why there are none.
+    pub bounds: Result<Bounds, String>,
+}
+
+/// The key that holds one number for each parameter of the device.
+pub struct PerParameter<'c> {
+    /// Its dotted path.
+    pub path: &'c str,
+    /// What is drawn for it, given the other axes.
+    pub components: &'c dyn Fn(&[Axis]) -> Result<Components, KeyError>,
+}
+
+/// An axis key as it stands in the file.
+struct Entry<'t> {
+    path: &'t str,
+    value: &'t Value,
+    /// Of the stream that random values are drawn from.
+    number: u64,
+}
+
+/// Reads `[sweep]`.
 ///
 /// # Errors
 /// At the first axis that is empty, of unknown form, or zipped with one of another length.
-pub fn parse(
-    sweep: Option<&Value>,
-    seed: u64,
-    bounds_of: &mut dyn FnMut(&str) -> Option<Bounds>,
-) -> Result<Vec<Axis>, KeyError> {
+pub fn parse(sweep: Option<&Value>, seed: u64, per_parameter: &PerParameter<'_>) -> Result<Vec<Axis>, KeyError> {
     let Some(sweep) = sweep else { return Ok(Vec::new()) };
     let Value::Table(table) = sweep else {
         return Err(KeyError::new("sweep", "must be a table of dotted keys and their values"));
     };
-    let mut axes = Vec::new();
-    for (path, value) in table {
-        let mut key = |path: &str, value: &Value, number: usize| axis_key(path, value, seed, number as u64, bounds_of);
-        if path == "zip" {
-            let groups = value.as_array().map(|items| items.iter().map(Value::as_table).collect::<Option<Vec<_>>>());
-            let Some(Some(groups)) = groups else {
-                return Err(KeyError::new("sweep.zip", "must be a list of tables of axes"));
-            };
-            for group in groups {
-                let keys = zip_keys(group, axes.len(), &mut key)?;
-                axes.push(Axis { keys });
-            }
-        } else {
-            let number = axes.len();
-            axes.push(Axis { keys: vec![key(path, value, number)?] });
+    let groups = groups(table)?;
+    let is_other = |entry: &&Entry<'_>| entry.path != per_parameter.path;
+    let mut others = Vec::new();
+    for group in &groups {
+        let keys = group.iter().filter(is_other).map(|e| axis_key(e, seed, &mut || Ok(None)));
+        let keys = keys.collect::<Result<Vec<AxisKey>, KeyError>>()?;
+        if !keys.is_empty() {
+            others.push(Axis { keys });
         }
+    }
+    let components = || (per_parameter.components)(&others).map(Some);
+    let mut known = others.iter().flat_map(|axis| &axis.keys).cloned();
+    let mut key = |entry: &Entry<'_>| match is_other(&entry) {
+        true => Ok(known.next().expect("read above, in the same order")),
+        false => axis_key(entry, seed, &mut || components()),
+    };
+    let mut axes = Vec::with_capacity(groups.len());
+    for group in &groups {
+        let keys = group.iter().map(&mut key).collect::<Result<Vec<AxisKey>, KeyError>>()?;
+        axes.push(together(keys)?);
     }
     let points = axes.iter().try_fold(1_usize, |n, axis: &Axis| n.checked_mul(axis.len()));
     match points {
@@ -155,16 +181,31 @@ pub fn parse(
     }
 }
 
-fn zip_keys(
-    group: &Table,
-    number: usize,
-    key: &mut dyn FnMut(&str, &Value, usize) -> Result<AxisKey, KeyError>,
-) -> Result<Vec<AxisKey>, KeyError> {
-    let keys: Vec<AxisKey> = group
-        .iter()
-        .enumerate()
-        .map(|(k, (path, value))| key(path, value, number + (k << 32)))
-        .collect::<Result<_, _>>()?;
+/// The keys of each axis, in the order of the file.
+fn groups(table: &Table) -> Result<Vec<Vec<Entry<'_>>>, KeyError> {
+    let mut groups: Vec<Vec<Entry<'_>>> = Vec::new();
+    for (path, value) in table {
+        if path != "zip" {
+            let number = groups.len() as u64;
+            groups.push(vec![Entry { path, value, number }]);
+            continue;
+        }
+        let zipped = value.as_array().map(|items| items.iter().map(Value::as_table).collect::<Option<Vec<_>>>());
+        let Some(Some(zipped)) = zipped else {
+            return Err(KeyError::new("sweep.zip", "must be a list of tables of axes"));
+        };
+        for group in zipped {
+            let number = groups.len();
+            let numbers = (0..).map(|k| (number + (k << 32)) as u64);
+            groups
+                .push(group.iter().zip(numbers).map(|((path, value), number)| Entry { path, value, number }).collect());
+        }
+    }
+    Ok(groups)
+}
+
+/// Keys that advance together.
+fn together(keys: Vec<AxisKey>) -> Result<Axis, KeyError> {
     let Some(first) = keys.first() else {
         return Err(KeyError::new("sweep.zip", "a group is empty"));
     };
@@ -179,19 +220,17 @@ fn zip_keys(
                 first.values.len()
             ),
         )),
-        None => Ok(keys),
+        None => Ok(Axis { keys }),
     }
 }
 
-fn axis_key(
-    path: &str,
-    value: &Value,
-    seed: u64,
-    number: u64,
-    bounds_of: &mut dyn FnMut(&str) -> Option<Bounds>,
-) -> Result<AxisKey, KeyError> {
+/// Gives what is drawn at random for a key; none if that is a number.
+type ComponentsOf<'c> = &'c mut dyn FnMut() -> Result<Option<Components>, KeyError>;
+
+fn axis_key(entry: &Entry<'_>, seed: u64, components_of: ComponentsOf<'_>) -> Result<AxisKey, KeyError> {
+    let &Entry { path, value, number } = entry;
     let fail = |message: String| Err(KeyError::new(path, format!("sweep axis: {message}")));
-    if path.starts_with("study.") || path.starts_with("figure") || path.starts_with("sweep") {
+    if matches!(path.split('.').next(), Some("study" | "figure" | "sweep")) {
         return fail("keys of [study], [figure] and [sweep] cannot be swept".to_owned());
     }
     let (values, labels) = match value {
@@ -206,7 +245,7 @@ fn axis_key(
             (named.values, named.labels)
         }
         Value::Table(table) if table.contains_key("random") => {
-            (random_values(path, &understand(path, value)?, seed, number, bounds_of)?, None)
+            (random_values(path, &understand(path, value)?, seed, number, components_of)?, None)
         }
         Value::Table(_) => (range_values(path, &understand(path, value)?)?, None),
         other => {
@@ -276,7 +315,7 @@ fn random_values(
     random: &Random,
     seed: u64,
     number: u64,
-    bounds_of: &mut dyn FnMut(&str) -> Option<Bounds>,
+    components_of: ComponentsOf<'_>,
 ) -> Result<Vec<Value>, KeyError> {
     if random.random > MOST_POINTS {
         return Err(KeyError::new(path, format!("sweep axis: {} points, at most {MOST_POINTS}", random.random)));
@@ -289,23 +328,25 @@ fn random_values(
             Scale::Log => from * (t * (to / from).ln()).exp(),
         })
     };
-    match (random.from, random.to) {
-        (Some(from), Some(to)) => {
+    let (low, high) = match (random.from, random.to, components_of()?) {
+        (Some(from), Some(to), None) => {
             check_scale(path, from, to, random.scale)?;
-            Ok((0..random.random).map(|_| between(from, to)).collect())
+            return Ok((0..random.random).map(|_| between(from, to)).collect());
         }
-        (None, None) => {
-            let Some((low, high)) = bounds_of(path) else {
-                return Err(KeyError::new(
-                    path,
-                    "sweep axis: has no ranges of its own to draw from: add `from` and `to`",
-                ));
-            };
-            let mut point = || Value::Array(low.iter().zip(&high).map(|(&a, &b)| between(a, b)).collect());
-            Ok((0..random.random).map(|_| point()).collect())
+        (Some(from), Some(to), Some(of_each)) => (vec![from; of_each.count], vec![to; of_each.count]),
+        (None, None, Some(Components { bounds: Ok(bounds), .. })) => bounds,
+        (None, None, Some(Components { bounds: Err(reason), .. })) => {
+            return Err(KeyError::new(path, format!("sweep axis: {reason}: add `from` and `to`")));
         }
-        _ => Err(KeyError::new(path, "sweep axis: `from` and `to` go together")),
-    }
+        (None, None, None) => {
+            let message = "sweep axis: is a number, which has no range of its own: add `from` and `to`";
+            return Err(KeyError::new(path, message));
+        }
+        _ => return Err(KeyError::new(path, "sweep axis: `from` and `to` go together")),
+    };
+    low.iter().zip(&high).try_for_each(|(&from, &to)| check_scale(path, from, to, random.scale))?;
+    let mut point = || Value::Array(low.iter().zip(&high).map(|(&a, &b)| between(a, b)).collect());
+    Ok((0..random.random).map(|_| point()).collect())
 }
 
 /// Number of points of the grid.
@@ -332,7 +373,8 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<Axis>, KeyError> {
         let value: Value = Value::Table(toml::from_str(text).unwrap());
-        parse(Some(&value), 1, &mut |_| Some((vec![0.0, 1.0], vec![1.0, 2.0])))
+        let of_each = Components { count: 2, bounds: Ok((vec![0.0, 1.0], vec![1.0, 2.0])) };
+        parse(Some(&value), 1, &PerParameter { path: "e.f", components: &|_| Ok(of_each.clone()) })
     }
 
     #[test]
@@ -350,6 +392,22 @@ mod tests {
         assert_eq!(axes[3].keys.len(), 2);
         assert_eq!(indices(&axes, 47), [2, 1, 3, 1]);
         assert_eq!(points(&axes), 48);
+    }
+
+    #[test]
+    fn random_points_lie_in_the_ranges_of_their_components() {
+        let of = |text: &str| read(text).unwrap().remove(0).keys.remove(0).values;
+        let points = |text: &str| -> Vec<Vec<f64>> {
+            let numbers = |v: Value| v.as_array().unwrap().iter().map(|x| x.as_float().unwrap()).collect();
+            of(text).into_iter().map(numbers).collect()
+        };
+        for point in points("\"e.f\" = { random = 100 }") {
+            assert!((0.0..1.0).contains(&point[0]) && (1.0..2.0).contains(&point[1]), "{point:?}");
+        }
+        for point in points("\"e.f\" = { random = 100, from = -3.0, to = -2.0 }") {
+            assert!(point.len() == 2 && point.iter().all(|x| (-3.0..-2.0).contains(x)), "{point:?}");
+        }
+        assert!(of("\"a\" = { random = 3, from = -3.0, to = -2.0 }").iter().all(Value::is_float));
     }
 
     #[test]
@@ -371,8 +429,12 @@ mod tests {
             ("\"a\" = { from = 0.0, to = 1.0, points = 3, scale = \"log\" }", "positive ends"),
             ("\"a\" = { from = 0.0, too = 1.0, points = 3 }", "too"),
             ("\"a\" = { random = 3, from = 1.0 }", "go together"),
+            ("\"a\" = { random = 3 }", "has no range of its own"),
+            ("\"e.f\" = { random = 3, scale = \"log\" }", "positive ends"),
+            ("\"e.f\" = { random = 3, scale = \"log\", from = -1.0, to = 1.0 }", "positive ends"),
             ("zip = [ { \"a\" = [1], \"b\" = [1, 2] } ]", "equally many"),
             ("\"study.seed\" = [1]", "cannot be swept"),
+            ("study = [{ seed = 1 }]", "cannot be swept"),
         ] {
             let message = read(text).unwrap_err().message;
             assert!(message.contains(say), "{text}: {message}");

@@ -62,23 +62,25 @@ impl Document {
         Ok(Self { file: file.to_owned(), text, table, overridden: Vec::new() })
     }
 
-    /// Applies `key=value`, with the key and the value as TOML writes them; a bare word is taken as a string.
+    /// Applies `key=value`, with the key and the value as TOML writes them; a bare word is taken as a string. Whatever stood at
+    /// the key is replaced, a table as a whole; whole numbers in the key index lists.
     ///
     /// # Errors
-    /// If it is not an assignment.
+    /// If it is not an assignment, or the key runs through a value that is neither a table nor a list.
     pub fn set(&mut self, assignment: &str) -> Result<(), ScenarioError> {
-        let refuse = |message: String| ScenarioError { file: self.file.clone(), line: None, message };
-        let Some((key, value)) = assignment.split_once('=') else {
-            return Err(refuse(format!("--set {assignment}: must read key=value")));
+        let refuse = |message: String| ScenarioError {
+            file: self.file.clone(),
+            line: None,
+            message: format!("--set {assignment}: {message}"),
         };
-        let change = toml::from_str::<Table>(&format!("{key} = {value}"))
-            .or_else(|first| {
-                toml::from_str::<Table>(&format!("{key} = {}", Value::String(value.trim().to_owned())))
-                    .map_err(|_| first)
-            })
-            .map_err(|e| refuse(format!("--set {assignment}: {}", e.message())))?;
-        merge(&mut self.table, change);
-        self.overridden.push(key.trim().replace('"', ""));
+        let Some((key, value)) = assignment.split_once('=') else {
+            return Err(refuse("must read key=value".to_owned()));
+        };
+        let path = path_of(key).map_err(refuse)?;
+        let value = value_of(value).map_err(refuse)?;
+        let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+        set_in(&mut self.table, &parts, value).map_err(refuse)?;
+        self.overridden.push(path.join("."));
         Ok(())
     }
 
@@ -88,34 +90,64 @@ impl Document {
         self.file.parent().unwrap_or_else(|| Path::new("."))
     }
 
-    /// The error at its line in this file.
+    /// The error at its line in this file, or with a note that a change from the command line is at fault.
     #[must_use]
     pub fn locate(&self, error: KeyError) -> ScenarioError {
-        let from_command_line =
-            self.overridden.iter().any(|o| error.key == *o || error.key.starts_with(&format!("{o}.")));
         let message = match error.key.as_str() {
             "" => error.message,
             key => format!("`{key}`: {}", error.message),
         };
-        if from_command_line {
-            return ScenarioError {
-                file: self.file.clone(),
-                line: None,
-                message: format!("{message} (given by --set)"),
-            };
-        }
-        ScenarioError { file: self.file.clone(), line: self.line_of(&error.key), message }
+        let (line, message) = match self.origin_of(&error.key) {
+            Origin::CommandLine => (None, format!("{message} (given by --set)")),
+            Origin::File(line) => (line, message),
+        };
+        ScenarioError { file: self.file.clone(), line, message }
     }
 
-    /// Line of a dotted key: of the sweep axis that sets it, of the key itself, of its nearest ancestor that stands in
-    /// the file, or of a sweep axis that makes it up.
+    /// What gave a dotted key its value: the sweep axis that sets it, else the change from the command line that did, else the
+    /// key itself or its nearest ancestor in the file, else an axis that makes it up.
+    fn origin_of(&self, key: &str) -> Origin {
+        let axes = self.axes();
+        let above = axes.iter().filter(|(axis, _)| is_at_or_below(key, axis)).max_by_key(|(axis, _)| axis.len());
+        // an axis that adds keys to a table which does not hold them
+        let below = axes.iter().find(|(axis, _)| is_at_or_below(axis, key));
+        if let Some((_, origin)) = above.or(below.filter(|_| !holds(&self.table, key))) {
+            return *origin;
+        }
+        if self.overridden.iter().any(|o| is_at_or_below(key, o)) {
+            return Origin::CommandLine;
+        }
+        let line = self.line_of(key);
+        if line.is_none()
+            && let Some((_, origin)) = below
+        {
+            return *origin;
+        }
+        Origin::File(line)
+    }
+
+    /// Every swept key, zipped ones too, and what gave it.
+    fn axes(&self) -> Vec<(String, Origin)> {
+        let in_file = DeTable::parse(&self.text).map_or(Vec::new(), |tree| axis_offsets(tree.get_ref()));
+        let changed = |axis: &str| {
+            let stands_at = format!("sweep.{axis}");
+            self.overridden.iter().any(|o| is_at_or_below(&stands_at, o) || is_at_or_below(o, "sweep.zip"))
+        };
+        swept_keys(&self.table)
+            .into_iter()
+            .map(|axis| match in_file.iter().find(|(name, _)| *name == axis) {
+                Some((_, offset)) if !changed(&axis) => {
+                    let line = line_at(&self.text, *offset);
+                    (axis, Origin::File(Some(line)))
+                }
+                _ => (axis, Origin::CommandLine),
+            })
+            .collect()
+    }
+
+    /// Line of a dotted key in the file, or of its nearest ancestor there.
     fn line_of(&self, key: &str) -> Option<usize> {
         let tree = DeTable::parse(&self.text).ok()?;
-        let axes = axis_offsets(tree.get_ref());
-        let line = |offset: usize| line_at(&self.text, offset);
-        if let Some((_, offset)) = axes.iter().find(|(axis, _)| is_at_or_below(key, axis)) {
-            return Some(line(*offset));
-        }
         let mut table = tree.get_ref();
         let mut found = None;
         let mut rest = key;
@@ -123,20 +155,80 @@ impl Document {
             let hit =
                 table.iter().filter(|(k, _)| is_at_or_below(rest, k.get_ref())).max_by_key(|(k, _)| k.get_ref().len());
             let Some((k, v)) = hit else { break };
-            found = Some(line(k.span().start));
+            found = Some(line_at(&self.text, k.span().start));
             rest = rest[k.get_ref().len()..].trim_start_matches('.');
             match v.get_ref() {
                 DeValue::Table(inner) => table = inner,
                 _ => break,
             }
         }
-        found.or_else(|| axes.iter().find(|(axis, _)| is_at_or_below(axis, key)).map(|(_, offset)| line(*offset)))
+        found
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    CommandLine,
+    /// The file, at a line if the key stands there.
+    File(Option<usize>),
+}
+
+/// The parts of a key as TOML writes it.
+fn path_of(key: &str) -> Result<Vec<String>, String> {
+    const NOT_A_KEY: &str = "must read key=value, the key as in a.b or a.\"b.c\"";
+    let mut table: Table = toml::from_str(&format!("{key} = 0")).map_err(|_| NOT_A_KEY.to_owned())?;
+    let mut path = Vec::new();
+    loop {
+        let mut entries = std::mem::take(&mut table).into_iter();
+        match (entries.next(), entries.next()) {
+            (Some((part, Value::Table(below))), None) => {
+                path.push(part);
+                table = below;
+            }
+            (Some((part, Value::Integer(_))), None) => {
+                path.push(part);
+                return Ok(path);
+            }
+            _ => return Err(NOT_A_KEY.to_owned()),
+        }
+    }
+}
+
+/// A value as TOML writes it; what TOML does not understand is a word, unless it begins like a list, a table or a string.
+fn value_of(text: &str) -> Result<Value, String> {
+    match toml::from_str::<Table>(&format!("value = {text}")) {
+        Ok(mut table) if table.len() == 1 => table.remove("value").ok_or_else(|| "holds no value".to_owned()),
+        Ok(_) => Err("holds more than one value".to_owned()),
+        Err(e) if text.trim_start().starts_with(['{', '[', '"', '\'']) => Err(e.message().to_owned()),
+        Err(_) => Ok(Value::String(text.trim().to_owned())),
     }
 }
 
 /// Whether dotted path `key` is `ancestor` or lies below it.
 fn is_at_or_below(key: &str, ancestor: &str) -> bool {
     key.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Whether there is a value at a dotted path.
+fn holds(table: &Table, path: &str) -> bool {
+    let mut parts = path.split('.');
+    let first = parts.next().and_then(|first| table.get(first));
+    parts
+        .try_fold(first, |here, part| match here? {
+            Value::Array(items) => Some(part.parse::<usize>().ok().and_then(|n| items.get(n))),
+            other => Some(other.get(part)),
+        })
+        .flatten()
+        .is_some()
+}
+
+/// Every swept key, zipped ones too.
+fn swept_keys(table: &Table) -> Vec<String> {
+    let Some(sweep) = table.get("sweep").and_then(Value::as_table) else { return Vec::new() };
+    let groups = sweep.get("zip").and_then(Value::as_array).into_iter().flatten();
+    let zipped = groups.filter_map(Value::as_table);
+    std::iter::once(sweep).chain(zipped).flat_map(Table::keys).filter(|k| *k != "zip").cloned().collect()
 }
 
 /// Every swept key, zipped ones too, and where it stands.
@@ -156,47 +248,41 @@ fn line_at(text: &str, offset: usize) -> usize {
     text[..offset.min(text.len())].matches('\n').count() + 1
 }
 
-fn merge(into: &mut Table, change: Table) {
-    for (key, value) in change {
-        match (into.get_mut(&key), value) {
-            (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
-            (_, value) => {
-                into.insert(key, value);
-            }
-        }
-    }
-}
-
 /// Sets the value at a dotted path; missing tables are made, whole numbers in the path index lists.
 ///
 /// # Errors
 /// If the path runs through a value that is neither a table nor a list.
 pub fn set_path(table: &mut Table, path: &str, value: Value) -> Result<(), KeyError> {
-    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
-    let Some(rest) = rest else {
-        table.insert(first.to_owned(), value);
-        return Ok(());
-    };
-    let inner = table.entry(first.to_owned()).or_insert_with(|| Value::Table(Table::new()));
-    set_below(inner, rest, value).map_err(|message| KeyError::new(path, message))
+    let parts: Vec<&str> = path.split('.').collect();
+    set_in(table, &parts, value).map_err(|message| KeyError::new(path, message))
 }
 
-fn set_below(here: &mut Value, path: &str, value: Value) -> Result<(), String> {
-    match here {
-        Value::Table(table) => set_path(table, path, value).map_err(|e| e.message),
-        Value::Array(items) => {
-            let (index, rest) = path.split_once('.').map_or((path, None), |(index, rest)| (index, Some(rest)));
+fn set_in(table: &mut Table, path: &[&str], value: Value) -> Result<(), String> {
+    match path {
+        [] => Ok(()),
+        [last] => {
+            table.insert((*last).to_owned(), value);
+            Ok(())
+        }
+        [first, rest @ ..] => set_below(table.entry(*first).or_insert_with(|| Value::Table(Table::new())), rest, value),
+    }
+}
+
+fn set_below(here: &mut Value, path: &[&str], value: Value) -> Result<(), String> {
+    match (here, path) {
+        (here, []) => {
+            *here = value;
+            Ok(())
+        }
+        (Value::Table(table), path) => set_in(table, path, value),
+        (Value::Array(items), [index, rest @ ..]) => {
             let length = items.len();
-            match (index.parse::<usize>().ok().and_then(|n| items.get_mut(n)), rest) {
-                (Some(item), Some(rest)) => set_below(item, rest, value),
-                (Some(item), None) => {
-                    *item = value;
-                    Ok(())
-                }
-                (None, _) => Err(format!("`{index}` does not index a list of {length} entries")),
+            match index.parse::<usize>().ok().and_then(|n| items.get_mut(n)) {
+                Some(item) => set_below(item, rest, value),
+                None => Err(format!("`{index}` does not index a list of {length} entries")),
             }
         }
-        _ => Err(format!("there is nothing that holds `{path}`")),
+        (other, path) => Err(format!("`{}` goes into a {}, which holds no keys", path.join("."), other.type_str())),
     }
 }
 
@@ -254,5 +340,50 @@ mod tests {
         assert_eq!(document.table["estimator"]["mode"].as_str(), Some("parallel"));
         assert_eq!(document.table["estimator"]["amplitude_volt"].as_float(), Some(0.5));
         assert!(document.set("nonsense").is_err());
+    }
+
+    #[test]
+    fn a_table_given_whole_replaces_the_table() {
+        let mut document = document();
+        document.set("estimator={kind=\"walsh\",duration_s=0.1}").unwrap();
+        assert_eq!(document.table["estimator"].to_string(), "{ kind = \"walsh\", duration_s = 0.1 }");
+        document.set("estimator.filter.order=4").unwrap();
+        assert_eq!(document.table["estimator"]["filter"].to_string(), "{ order = 4 }");
+        document.set("sweep.\"estimator.filter.settled\"={from=0.8,to=0.9,points=2}").unwrap();
+        assert!(document.table["sweep"]["estimator.filter.settled"].is_table());
+        document.set("terms=[{a=1},{a=2}]").unwrap();
+        document.set("terms.1.a=3").unwrap();
+        assert_eq!(document.table["terms"].to_string(), "[{ a = 1 }, { a = 3 }]");
+    }
+
+    #[test]
+    fn changes_that_are_no_assignment_are_refused() {
+        for (change, say) in [
+            ("estimator.amplitude_volt.x=1", "goes into a float"),
+            ("estimator={kind=\"walsh\"", "--set estimator={kind"),
+            ("a=1\nb=2", "more than one value"),
+            ("a\nb=2", "must read key=value"),
+            ("=2", "must read key=value"),
+        ] {
+            let message = document().set(change).unwrap_err().message;
+            assert!(message.contains(say), "{change}: {message}");
+        }
+    }
+
+    #[test]
+    fn errors_point_at_what_gave_the_key() {
+        let mut changed = document();
+        changed.set("estimator={kind=\"walsh\"}").unwrap();
+        let place = |document: &Document, key: &str| {
+            let error = document.locate(KeyError::new(key, "is wrong"));
+            (error.line, error.message.contains("--set"))
+        };
+        assert_eq!(place(&changed, "estimator.kind"), (None, true));
+        // the axis goes into a table that has no such key any more
+        assert_eq!(place(&changed, "estimator.filter"), (Some(9), false));
+        changed.set("sweep.\"estimator.filter.settled\"=[0.5]").unwrap();
+        assert_eq!(place(&changed, "estimator.filter"), (None, true));
+        assert_eq!(place(&document(), "estimator.filter"), (Some(6), false));
+        assert_eq!(place(&document(), "estimator.filter.settled"), (Some(9), false));
     }
 }

@@ -127,11 +127,9 @@ impl Point {
         Ok(Self { scenario, device, operating_point_volt, noise, scheme, instrument, hge, training })
     }
 
-    /// The device of a scenario's tree, whatever else stands in it.
+    /// The device of a scenario's tree, whatever else stands in it or is missing.
     pub(crate) fn device_of(base: &Table, folder: &Path, library: &Library) -> Result<Arc<dyn Device>, KeyError> {
-        let scenario = Scenario::from_table(base)?;
-        let section = scenario.device.ok_or_else(|| KeyError::new("device", "is missing"))?;
-        build_device(&section, folder, library)
+        build_device(&Scenario::device_of(base)?, folder, library)
     }
 
     /// True gradient \[nA/V\] of the first output; NaN where the device does not know it.

@@ -1105,6 +1105,16 @@ fn check_target(study: &StudySection) -> Result<(), KeyError> {
 }
 
 impl Scenario {
+    /// The device of a tree of TOML, whatever else stands in it or is missing.
+    ///
+    /// # Errors
+    /// At the first key of the device that is unknown, missing, or of a wrong type.
+    pub fn device_of(table: &Table) -> Result<DeviceSection, KeyError> {
+        let device = table.get("device").ok_or_else(|| KeyError::new("", "the table `[device]` is missing"))?;
+        crate::document::refuse_not_finite(device, "device")?;
+        DeviceSection::parse(device.clone(), "device")
+    }
+
     /// Understands a tree of TOML in which every swept key has been set.
     ///
     /// # Errors

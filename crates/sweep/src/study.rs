@@ -10,7 +10,7 @@ use noise::{NoiseModel, RecordGenerator};
 use rayon::prelude::*;
 use toml::{Table, Value};
 
-use crate::axes::{self, Axis};
+use crate::axes::{self, Axis, Components, PerParameter};
 use crate::document::{Document, KeyError, set_path};
 use crate::error::ScenarioError;
 use crate::point::Point;
@@ -136,12 +136,9 @@ impl Study {
         let sweep = base.remove("sweep");
         let library = Library::default();
         let seed = base.get("study").and_then(|s| s.get("seed")).and_then(Value::as_integer).unwrap_or(0);
-        let mut bounds_of = |path: &str| {
-            (path == "device.operating_point_volt")
-                .then(|| Point::device_of(&base, document.folder(), &library).ok()?.range_volt())
-                .flatten()
-        };
-        let axes = axes::parse(sweep.as_ref(), seed.cast_unsigned(), &mut bounds_of)?;
+        let components = |others: &[Axis]| operating_components(&base, others, document.folder(), &library);
+        let per_parameter = PerParameter { path: OPERATING_POINT, components: &components };
+        let axes = axes::parse(sweep.as_ref(), seed.cast_unsigned(), &per_parameter)?;
         let first = Point::resolve(&base, &axes, 0, document.folder(), &library)?.scenario;
         check_common_coordinates(&first, &axes)?;
         let check = |point: usize| {
@@ -217,6 +214,43 @@ impl Study {
         }
         text
     }
+}
+
+/// The key of the device's operating point, which has one voltage for each parameter.
+const OPERATING_POINT: &str = "device.operating_point_volt";
+
+/// Parameters of the device and their ranges: those that all devices of the sweep share, as far as they are looked at.
+fn operating_components(
+    base: &Table,
+    others: &[Axis],
+    folder: &Path,
+    library: &Library,
+) -> Result<Components, KeyError> {
+    let makes_device = |axis: &&Axis| axis.keys.iter().any(|key| key.path.split('.').next() == Some("device"));
+    let axes: Vec<Axis> = others.iter().filter(makes_device).cloned().collect();
+    let mut common: Option<Components> = None;
+    for point in points_to_check(&axes) {
+        let at = |e: KeyError| if axes.is_empty() { e } else { at_point(e, &axes, point) };
+        let device = Point::device_of(&table_at(base, &axes, point)?, folder, library).map_err(at)?;
+        let count = device.parameters();
+        let bounds = device.range_volt().ok_or_else(|| "the device has no ranges of its own to draw from".to_owned());
+        match &mut common {
+            None => common = Some(Components { count, bounds }),
+            Some(known) if known.count != count => {
+                let message = format!(
+                    "sweep axis: the devices of this sweep have {} and {count} parameters: run a study for each",
+                    known.count
+                );
+                return Err(at(KeyError::new(OPERATING_POINT, message)));
+            }
+            Some(known) if known.bounds != bounds => {
+                let where_not = coordinates(&axes, point);
+                known.bounds = Err(format!("the devices of this sweep have different ranges (another at {where_not})"));
+            }
+            Some(_) => {}
+        }
+    }
+    common.ok_or_else(|| KeyError::new("device", "is missing"))
 }
 
 fn at_point(error: KeyError, axes: &[Axis], point: usize) -> KeyError {
