@@ -99,6 +99,57 @@ fn changes_from_the_command_line_are_named_as_such() {
     assert_eq!(bench.run(&scenario, &["--set", "nonsense"]).status.code(), Some(2));
 }
 
+/// A `[figure]` that could not be drawn is refused before anything is computed, in dry runs and submissions too.
+#[test]
+fn figures_that_cannot_be_drawn() {
+    let figure = |setting: &str| format!("[figure]\n{setting}\n\n[sweep]");
+    let refused = |setting: &str, words: &[&str]| refused("[sweep]", &figure(setting), Some(24), words);
+    refused("x = \"estimator.mode\"", &["figure.x", "estimator.mode", "numbers"]);
+    refused("x = \"nowhere\"", &["figure.x", "nowhere", "\"estimator.mode\"", "\"estimator.frequencies_hz.spacing\""]);
+    refused("band = \"nowhere\"", &["figure.band", "nowhere", "\"estimator.mode\""]);
+    refused("band = \"estimator.frequencies_hz.spacing\"", &["figure.band", "along x"]);
+    refused("parameter = 9", &["figure.parameter", "found 9", "1 to 2"]);
+    refused("parameter = 0", &["figure.parameter", "found 0", "1 to 2"]);
+    refused("markers_every = 0", &["figure.markers_every", "at least 1"]);
+    refused("kind = \"spectrum\"", &["figure.kind", "\"spectrum\"", "\"error\""]);
+    refused("kind = \"scatter\"", &["figure.kind", "store_estimates"]);
+    refused("kind = \"advantage\"", &["figure.kind", "two numbers"]);
+    let unheeded = figure("kind = \"advantage\"\nmarkers_every = 4");
+    refused_in(SCENARIO, "[sweep]", &unheeded, Some(25), &["figure.markers_every", "\"advantage\"", "`x_label`"]);
+    let both = "parameter = 1\nmean_over_parameters = true";
+    refused_in(SCENARIO, "[sweep]", &figure(both), Some(25), &["figure.mean_over_parameters", "parameter"]);
+    let only = figure("title = \"T\"").replace("[sweep]", "[sweep]\n\"estimator.readout\" = [\"x\", \"r\"]\n#");
+    let sound = SCENARIO.split("[sweep]").next().expect("text before it").to_owned() + "[sweep]";
+    refused_in(&sound, "[sweep]", &only, Some(23), &["figure.x", "no swept number"]);
+
+    let training = |setting: &str, line, words: &[&str]| refused_in(TRAINING, "[sweep]", &figure(setting), line, words);
+    training("kind = \"success\"", Some(41), &["figure.kind", "two axes", "here are 1"]);
+    training("kind = \"error\"", Some(41), &["figure.kind", "\"learning\""]);
+    training("kind = \"learning\"\nparameter = 1", Some(42), &["figure.parameter", "\"learning\""]);
+
+    let bench = Bench::new();
+    let scenario = bench.write("bad.toml", &SCENARIO.replacen("[sweep]", &figure("parameter = 9"), 1));
+    let path = scenario.display().to_string();
+    for arguments in [vec!["run", &path, "--dry-run"], vec!["submit", &path, "--tasks", "2", "--dry-run"]] {
+        let output = bench.homodyne(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains("figure.parameter"), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+/// A scenario without `[figure]` may sweep nothing that could be drawn: the dry run says so, and the run ends well.
+#[test]
+fn a_study_without_a_figure() {
+    let bench = Bench::new();
+    let sound = SCENARIO.split("[sweep]").next().expect("text before it");
+    let scenario = bench.write("plain.toml", sound);
+    let output = bench.run(&scenario, &["--dry-run"]);
+    assert!(text(&output.stdout).contains("figure          none"), "{}", text(&output.stdout));
+    let output = bench.run(&scenario, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(bench.files("out"), ["small.h5"]);
+}
+
 /// What is left over of the table that was replaced is not held against the user, and a sweep that no longer fits is named.
 #[test]
 fn a_table_given_whole_replaces_the_table() {
@@ -208,8 +259,11 @@ fn results_files_that_are_not() {
     }
     let leftovers = bench.files(".");
     assert!(!leftovers.iter().any(|f| f.ends_with(".svg") || f.ends_with(".npz")), "{leftovers:?}");
-    assert_eq!(bench.homodyne(&["plot", "out/small.h5", "--parameter", "9"]).status.code(), Some(2));
-    assert_eq!(bench.homodyne(&["plot", "out/small.h5", "--x", "nothing"]).status.code(), Some(2));
+    for (option, value) in [("--parameter", "9"), ("--x", "nothing"), ("--kind", "gates")] {
+        let output = bench.homodyne(&["plot", "out/small.h5", option, value]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(&format!("{option}: found")), "{}", text(&output.stderr));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use sweep::{Coordinate, Results};
 
 use crate::axis::Scale;
 use crate::error::FigureError;
-use crate::error_figure::{axis_label, scale_of, value_at};
+use crate::error_figure::{axis_label, axis_named, scale_of, value_at};
 use crate::plot::{Dash, Item, Plot, Series};
 use crate::render::spanning;
 use crate::variable;
@@ -15,17 +15,17 @@ use crate::variable;
 const MOST_DECADES: f64 = 3.0;
 
 pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
-    let missing = |what: &str| FigureError::Missing { what: what.to_owned() };
+    let unsuited = |what: &str| FigureError::setting("kind", format!("found \"advantage\", which needs {what}"));
     let exact = variable(results, "mse_exact")?;
     let parameter = exact.dimensions[exact.dimensions.len() - 1];
     let swept = &exact.dimensions[..exact.dimensions.len() - 1];
     let is_number = |d: &usize| matches!(results.dimensions[*d].coordinate, Coordinate::Numbers(_));
     let (numbers, names): (Vec<usize>, Vec<usize>) = swept.iter().copied().partition(is_number);
     let ([first, second], [estimator]) = (&numbers[..], &names[..]) else {
-        return Err(missing("a sweep of two numbers and of named estimators"));
+        return Err(unsuited("a sweep of two numbers and of named estimators"));
     };
     let (x, y) = match &figure.x {
-        Some(path) if results.dimensions[*second].name == *path => (*second, *first),
+        Some(path) if axis_named(results, &numbers, "x", path)? == *second => (*second, *first),
         _ => (*first, *second),
     };
     let coordinates = |d: usize| match &results.dimensions[d].coordinate {
@@ -34,10 +34,10 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     };
     let (xs, ys) = (coordinates(x), coordinates(y));
     let Coordinate::Labels(estimators) = &results.dimensions[*estimator].coordinate else {
-        return Err(missing("names of estimators"));
+        return Err(unsuited("names of estimators"));
     };
     if estimators.len() < 2 || xs.len() < 2 || ys.len() < 2 {
-        return Err(missing("two estimators, and two values of each number"));
+        return Err(unsuited("two estimators, and two values of each number"));
     }
     let mean = |i: usize, j: usize, e: usize| {
         let at = |p: usize| {

@@ -2,6 +2,14 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FigureError {
+    /// A setting of `[figure]` that does not fit what is to be drawn.
+    #[error("`figure.{key}`: {message}")]
+    Setting {
+        /// Its key within `[figure]`.
+        key: String,
+        /// What was found, what is allowed.
+        message: String,
+    },
     /// The results lack something.
     #[error("the results do not hold {what}")]
     Missing {
@@ -20,4 +28,11 @@ pub enum FigureError {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] sweep::StoreError),
+}
+
+impl FigureError {
+    /// A setting of `[figure]` that does not fit.
+    pub(crate) fn setting(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Setting { key: key.into(), message: message.into() }
+    }
 }

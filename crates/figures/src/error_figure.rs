@@ -67,34 +67,20 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let published = results.variable("mse_published").filter(|_| quantity != "bias");
     let swept: Vec<usize> = monte_carlo.dimensions[..monte_carlo.dimensions.len() - 1].to_vec();
     let parameter_dimension = monte_carlo.dimensions[monte_carlo.dimensions.len() - 1];
-    let dimension_named = |path: &str| {
-        swept
-            .iter()
-            .copied()
-            .find(|&d| results.dimensions[d].name == path)
-            .ok_or_else(|| FigureError::Missing { what: format!("the axis `{path}` that the figure asks for") })
-    };
-    let x_dimension = match &figure.x {
-        Some(path) => dimension_named(path)?,
-        None => swept
-            .iter()
-            .copied()
-            .find(|&d| matches!(results.dimensions[d].coordinate, Coordinate::Numbers(_)))
-            .ok_or_else(|| FigureError::Missing { what: "a swept number to draw along x".to_owned() })?,
-    };
-    let band = figure.band.as_deref().map(dimension_named).transpose()?;
+    let x_dimension = x_axis(results, &swept, figure.x.as_deref())?;
+    let band = figure.band.as_deref().map(|path| axis_named(results, &swept, "band", path)).transpose()?;
+    if band == Some(x_dimension) {
+        let message = "is the axis drawn along x: give another one, or `x` beside it";
+        return Err(FigureError::setting("band", message));
+    }
     let Coordinate::Numbers(xs) = &results.dimensions[x_dimension].coordinate else {
-        return Err(FigureError::Missing {
-            what: format!("numbers along `{}`, the x axis", results.dimensions[x_dimension].name),
-        });
+        unreachable!("an axis of numbers")
     };
+    if figure.markers_every == Some(0) {
+        return Err(FigureError::setting("markers_every", "found 0: must be at least 1"));
+    }
     let parameters = results.dimensions[parameter_dimension].coordinate.len();
-    let shown: Vec<usize> = match figure.parameter {
-        _ if figure.mean_over_parameters => (0..parameters).collect(),
-        Some(p) if (1..=parameters).contains(&p) => vec![p - 1],
-        Some(p) => return Err(FigureError::Missing { what: format!("parameter {p}") }),
-        None => vec![weakest(results, parameter_dimension)?],
-    };
+    let shown = shown_parameters(results, parameter_dimension, figure)?;
     let others: Vec<usize> = swept.iter().copied().filter(|&d| d != x_dimension && Some(d) != band).collect();
     let combinations: usize = others.iter().map(|&d| results.dimensions[d].coordinate.len()).product();
     let absolute = |v: f64| if quantity == "bias" { v.abs() } else { v };
@@ -174,7 +160,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         }
         let points: Vec<(f64, f64, f64)> = order
             .iter()
-            .step_by(figure.markers_every.unwrap_or(1).max(1))
+            .step_by(figure.markers_every.unwrap_or(1))
             .map(|&k| (xs[k], absolute(value(monte_carlo, k, middle)), uncertainty(k)))
             .collect();
         ys.extend(points.iter().map(|p| p.1));
@@ -223,6 +209,52 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         series,
         notes,
     }])
+}
+
+/// The swept dimension that `[figure]` names under `key`.
+pub(crate) fn axis_named(results: &Results, swept: &[usize], key: &str, path: &str) -> Result<usize, FigureError> {
+    let names: Vec<&str> = swept.iter().map(|&d| results.dimensions[d].name.as_str()).collect();
+    match names.iter().position(|name| *name == path) {
+        Some(position) => Ok(swept[position]),
+        None => {
+            let listed: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+            let allowed = if listed.is_empty() { "there are none".to_owned() } else { listed.join(", ") };
+            Err(FigureError::setting(key, format!("found \"{path}\", must be an axis of the sweep: {allowed}")))
+        }
+    }
+}
+
+/// The axis of numbers that is drawn along x.
+fn x_axis(results: &Results, swept: &[usize], asked: Option<&str>) -> Result<usize, FigureError> {
+    let is_number = |d: &usize| matches!(results.dimensions[*d].coordinate, Coordinate::Numbers(_));
+    match asked {
+        Some(path) => {
+            let named = axis_named(results, swept, "x", path)?;
+            if is_number(&named) {
+                Ok(named)
+            } else {
+                let message = format!("found \"{path}\", whose values are names: along x must be numbers");
+                Err(FigureError::setting("x", message))
+            }
+        }
+        None => swept.iter().copied().find(is_number).ok_or_else(|| {
+            FigureError::setting("x", "there is no swept number to draw along x: name another `kind`, or sweep one")
+        }),
+    }
+}
+
+/// The parameters of which the mean is drawn: usually one.
+fn shown_parameters(results: &Results, dimension: usize, figure: &FigureSection) -> Result<Vec<usize>, FigureError> {
+    let parameters = results.dimensions[dimension].coordinate.len();
+    match (figure.parameter, figure.mean_over_parameters) {
+        (Some(_), true) => {
+            Err(FigureError::setting("mean_over_parameters", "stands beside `parameter`: give one of the two"))
+        }
+        (Some(p), false) if (1..=parameters).contains(&p) => Ok(vec![p - 1]),
+        (Some(p), false) => Err(FigureError::setting("parameter", format!("found {p}: must be 1 to {parameters}"))),
+        (None, true) => Ok((0..parameters).collect()),
+        (None, false) => Ok(vec![weakest(results, dimension)?]),
+    }
 }
 
 /// The value of the band axis that is drawn as a line.

@@ -8,6 +8,7 @@ pub mod axis;
 mod error;
 mod error_figure;
 mod gates;
+mod kinds;
 pub mod network;
 pub mod plot;
 mod render;
@@ -18,9 +19,11 @@ mod training;
 
 use std::path::{Path, PathBuf};
 
-use sweep::scenario::{FigureKind, FigureSection};
-use sweep::{Results, Variable};
-use toml::Table;
+use sweep::scenario::FigureSection;
+use sweep::{Results, Study, Variable};
+use toml::{Table, Value};
+
+use kinds::Kind;
 
 pub use error::FigureError;
 pub use plot::Plot;
@@ -32,32 +35,38 @@ pub use plot::Plot;
 /// # Errors
 /// If the results do not hold what the figure shows.
 pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<Plot>, FigureError> {
-    let own = section_of(results)?;
-    let figure = figure.unwrap_or(&own);
-    let follows = if results.variable("mse").is_some() {
-        FigureKind::Error
-    } else if results.variable("psd_welch").is_some() {
-        FigureKind::Spectrum
-    } else if results.variable("abundance").is_some() {
-        FigureKind::Gates
-    } else if results.variable("solved").is_some() {
-        let traced = results.dimension("trace_time_s").is_some_and(|d| !results.dimensions[d].coordinate.is_empty());
-        if traced { FigureKind::Traces } else { FigureKind::Classification }
-    } else {
-        FigureKind::Response
+    let own = match figure {
+        Some(_) => FigureSection::default(),
+        None => section_of(results)?,
     };
-    match figure.kind.unwrap_or(follows) {
-        FigureKind::Error => error_figure::panels(results, figure),
-        FigureKind::Scatter => scatter::panels(results, figure),
-        FigureKind::Response => response::panels(results, figure),
-        FigureKind::Spectrum => spectrum::panels(results, figure),
-        FigureKind::Gates => gates::panels(results, figure),
-        FigureKind::Traces => training::traces(results, figure),
-        FigureKind::Classification => training::classification(results, figure),
-        FigureKind::Learning => training::learning(results, figure),
-        FigureKind::Comparison => training::comparison(results, figure),
-        FigureKind::Advantage => advantage::panels(results, figure),
-        FigureKind::Success => training::success(results, figure),
+    let figure = figure.unwrap_or(&own);
+    (Kind::of(results, figure)?.panels)(results, figure)
+}
+
+/// Whether the figure of a study can be drawn, before anything of it is computed: tries it on a stand-in for the results.
+///
+/// # Errors
+/// If it cannot, or `[figure]` holds a setting that the figure would not heed. A figure may still turn out empty, if
+/// nothing but zeros or NaN is found.
+pub fn check(study: &Study) -> Result<(), FigureError> {
+    let results = sweep::foreseen(study).map_err(|e| FigureError::Missing { what: e.to_string() })?;
+    let figure = study.figure.clone().unwrap_or_default();
+    let kind = Kind::of(&results, &figure)?;
+    let heeded = |key: &str| ["kind", "title"].contains(&key) || kind.heeds.contains(&key);
+    let given = study.document.table.get("figure").and_then(Value::as_table);
+    if let Some(key) = given.into_iter().flat_map(Table::keys).find(|key| !heeded(key)) {
+        let keys: Vec<String> = ["title"].iter().chain(kind.heeds).map(|k| format!("`{k}`")).collect();
+        let message = format!("a figure of kind \"{}\" does not heed it, only {}", kind.name, keys.join(", "));
+        return Err(FigureError::setting(key.as_str(), message));
+    }
+    match (kind.panels)(&results, &figure) {
+        Ok(_) => Ok(()),
+        Err(FigureError::Missing { what }) => {
+            let message =
+                format!("a figure of kind \"{}\" cannot be drawn, as the results will not hold {what}", kind.name);
+            Err(FigureError::setting("kind", message))
+        }
+        Err(e) => Err(e),
     }
 }
 
@@ -66,7 +75,11 @@ fn variable<'r>(results: &'r Results, name: &str) -> Result<&'r Variable, Figure
     results.variable(name).ok_or_else(|| FigureError::Missing { what: format!("the variable `{name}`") })
 }
 
-fn section_of(results: &Results) -> Result<FigureSection, FigureError> {
+/// The `[figure]` of the scenario that `results` came from.
+///
+/// # Errors
+/// If they do not hold it, as a damaged file may not.
+pub fn section_of(results: &Results) -> Result<FigureSection, FigureError> {
     let missing = |what: &str| FigureError::Missing { what: what.to_owned() };
     let text = results.attribute("scenario_resolved").ok_or_else(|| missing("attribute `scenario_resolved`"))?;
     let mut table: Table = toml::from_str(text).map_err(|_| missing("a readable scenario"))?;

@@ -6,9 +6,10 @@ use sweep::scenario::FigureSection;
 
 use crate::axis::Scale;
 use crate::error::FigureError;
-use crate::error_figure::name_of;
+use crate::error_figure::{axis_named, name_of};
 use crate::plot::{Dash, GREY, Item, Marker, PALETTE, Plot, Series};
 use crate::render::spanning;
+use crate::variable;
 
 /// Slope of the least-squares line through the origin, and root mean square of what it leaves.
 #[must_use]
@@ -19,26 +20,37 @@ pub(crate) fn fit_through_origin(points: &[(f64, f64)]) -> (f64, f64) {
     (slope, rest.sqrt())
 }
 
+/// Whether a dimension of the estimates is none of the sweep.
+fn is_within_point(name: &str) -> bool {
+    ["parameter", "repetition"].contains(&name)
+}
+
 pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
-    let missing = |what: &str| FigureError::Missing { what: what.to_owned() };
-    let estimate = results
-        .variable("estimate")
-        .ok_or_else(|| missing("the variable `estimate`: set study.store_estimates = true"))?;
-    let mode = results
-        .dimension("estimator.mode")
-        .ok_or_else(|| missing("the axis `estimator.mode` with \"parallel\" and \"sequential\""))?;
-    let Coordinate::Labels(modes) = &results.dimensions[mode].coordinate else {
-        return Err(missing("names along `estimator.mode`"));
+    let estimate = variable(results, "estimate")?;
+    let of_modes = || {
+        let mode = results.dimension("estimator.mode")?;
+        let Coordinate::Labels(modes) = &results.dimensions[mode].coordinate else { return None };
+        let index_of = |name: &str| modes.iter().position(|m| m == name);
+        Some((mode, index_of("parallel")?, index_of("sequential")?))
     };
-    let index_of =
-        |name: &str| modes.iter().position(|m| m == name).ok_or_else(|| missing(&format!("mode \"{name}\"")));
-    let (parallel, sequential) = (index_of("parallel")?, index_of("sequential")?);
+    let (mode, parallel, sequential) = of_modes().ok_or_else(|| {
+        let axis = "\"estimator.mode\" = [\"parallel\", \"sequential\"] in [sweep]";
+        FigureError::setting("kind", format!("found \"scatter\", which needs {axis}"))
+    })?;
+    let swept: Vec<usize> =
+        estimate.dimensions.iter().copied().filter(|&d| !is_within_point(&results.dimensions[d].name)).collect();
+    if let Some(path) = &figure.x {
+        let named = axis_named(results, &swept, "x", path)?;
+        if named == mode {
+            return Err(FigureError::setting("x", "found \"estimator.mode\", which is what the panels compare"));
+        }
+    }
     let panel_axis = estimate.dimensions.iter().copied().find(|&d| {
         let name = results.dimensions[d].name.as_str();
-        figure.x.as_deref().map_or_else(
-            || d != mode && !["parameter", "repetition", "device.operating_point_volt"].contains(&name),
-            |x| x == name,
-        )
+        figure
+            .x
+            .as_deref()
+            .map_or_else(|| d != mode && !is_within_point(name) && name != "device.operating_point_volt", |x| x == name)
     });
     let shape = results.shape(estimate);
     let strides: Vec<usize> = (0..shape.len()).map(|k| shape[k + 1..].iter().product()).collect();

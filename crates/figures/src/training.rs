@@ -103,7 +103,9 @@ pub(crate) fn traces(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         return Err(FigureError::Missing { what: "the times of `trace`".to_owned() });
     };
     if times.is_empty() {
-        return Err(FigureError::Empty { what: "no traces are kept of tasks of more than 16 patterns".to_owned() });
+        let message =
+            "found \"traces\": none are kept of tasks of more than 16 patterns, \"classification\" shows these";
+        return Err(FigureError::setting("kind", message));
     }
     let axes = axes_of(results)?;
     let mut panels = Vec::new();
@@ -200,7 +202,9 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
         }
     };
     if !(2..=3).contains(&dimensions) {
-        return Err(FigureError::Empty { what: format!("points of {dimensions} inputs cannot be drawn") });
+        let message =
+            format!("\"classification\" draws tasks of 2 or 3 inputs, not of {dimensions}: \"learning\" draws any");
+        return Err(FigureError::setting("kind", message));
     }
     let mut sorted: Vec<f64> = tested.currents.iter().copied().filter(|c| c.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
@@ -405,7 +409,8 @@ pub(crate) fn comparison(results: &Results, figure: &FigureSection) -> Result<Ve
 pub(crate) fn success(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
     let axes = axes_of(results)?;
     let [rows, columns] = axes[..] else {
-        return Err(FigureError::Empty { what: "a table of successes needs a sweep of two axes".to_owned() });
+        let message = format!("found \"success\", a table for a sweep of two axes: here are {}", axes.len());
+        return Err(FigureError::setting("kind", message));
     };
     let solved = variable(results, "solved")?;
     let (height, width) = (length(results, rows), length(results, columns));

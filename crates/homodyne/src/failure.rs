@@ -54,9 +54,12 @@ impl Failure {
             | Self::BadInput(_)
             | Self::Estimator(_)
             | Self::Network(NetworkError::Entry { .. } | NetworkError::File { .. })
-            | Self::Figure(FigureError::Missing { .. } | FigureError::Empty { .. } | FigureError::Write(_)) => {
-                BAD_INPUT
-            }
+            | Self::Figure(
+                FigureError::Setting { .. }
+                | FigureError::Missing { .. }
+                | FigureError::Empty { .. }
+                | FigureError::Write(_),
+            ) => BAD_INPUT,
             _ => 1,
         }
     }

@@ -38,6 +38,7 @@ pub mod document;
 mod engine;
 mod error;
 pub mod export;
+mod foreseen;
 pub mod identity;
 pub mod moments;
 mod plan;
@@ -59,6 +60,7 @@ mod work;
 
 pub use document::Document;
 pub use error::{PointError, ScenarioError, StoreError, SweepError};
+pub use foreseen::foreseen;
 pub use identity::Program;
 pub use plan::Shard;
 pub use results::{Coordinate, Dimension, Results, Variable};

@@ -15,6 +15,7 @@ use crate::document::{Document, KeyError, set_path};
 use crate::error::ScenarioError;
 use crate::point::Point;
 use crate::scenario::{ActivationChoice, FigureSection, Scenario, StudyKind, StudySection};
+use crate::work::training::Lengths;
 
 /// A validated scenario.
 #[derive(Debug)]
@@ -29,7 +30,29 @@ pub struct Study {
     pub axes: Vec<Axis>,
     base: Table,
     first: Scenario,
+    extent: Extent,
     library: Library,
+}
+
+/// The largest lengths that any checked point has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extent {
+    pub(crate) parameters: usize,
+    /// Of training studies.
+    pub(crate) lengths: Lengths,
+}
+
+impl Extent {
+    fn of(point: &Point) -> Self {
+        Self {
+            parameters: point.device.as_ref().map_or(0, |device| device.parameters()),
+            lengths: point.training.as_ref().map_or_else(Lengths::default, Lengths::of_point),
+        }
+    }
+
+    fn most(self, other: Self) -> Self {
+        Self { parameters: self.parameters.max(other.parameters), lengths: self.lengths.most(other.lengths) }
+    }
 }
 
 /// Files and noise generators that points share.
@@ -120,18 +143,13 @@ impl Study {
     /// # Errors
     /// At the first thing that is wrong, with its line.
     pub fn new(document: Document) -> Result<Self, ScenarioError> {
-        Self::understand(&document).map_err(|e| document.locate(e)).map(|(first, axes, base, library)| Self {
-            document,
-            section: first.study.clone(),
-            figure: first.figure.clone(),
-            axes,
-            base,
-            first,
-            library,
-        })
+        match Self::understand(&document) {
+            Ok(understood) => Ok(understood(document)),
+            Err(e) => Err(document.locate(e)),
+        }
     }
 
-    fn understand(document: &Document) -> Result<(Scenario, Vec<Axis>, Table, Library), KeyError> {
+    fn understand(document: &Document) -> Result<impl FnOnce(Document) -> Self + use<>, KeyError> {
         let mut base = document.table.clone();
         let sweep = base.remove("sweep");
         let library = Library::default();
@@ -143,12 +161,26 @@ impl Study {
         check_common_coordinates(&first, &axes)?;
         let check = |point: usize| {
             Point::resolve(&base, &axes, point, document.folder(), &library)
-                .map(|_| ())
+                .map(|point| Extent::of(&point))
                 .map_err(|e| at_point(e, &axes, point))
         };
-        let checked = points_to_check(&axes);
-        checked.into_par_iter().map(check).find_map_first(Result::err).map_or(Ok(()), Err)?;
-        Ok((first, axes, base, library))
+        let checked: Vec<Result<Extent, KeyError>> = points_to_check(&axes).into_par_iter().map(check).collect();
+        let extent = checked.into_iter().try_fold(Extent::default(), |most, own| own.map(|own| most.most(own)))?;
+        Ok(move |document| Self {
+            document,
+            section: first.study.clone(),
+            figure: first.figure.clone(),
+            axes,
+            base,
+            first,
+            extent,
+            library,
+        })
+    }
+
+    /// The largest lengths that any checked point has.
+    pub(crate) fn extent(&self) -> Extent {
+        self.extent
     }
 
     /// Number of points of the sweep.

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sweep::scenario::{ErrorVariable, FigureKind, FigureSection};
+use figures::FigureError;
+use sweep::scenario::{ErrorVariable, FigureKind};
 use sweep::store;
 
 use crate::failure::Failure;
@@ -81,29 +82,39 @@ pub(crate) struct PlotArguments {
 impl PlotArguments {
     pub(crate) fn execute(self) -> Result<(), Failure> {
         let results = store::read_small(&self.results)?;
-        let asked = self.kind.is_some()
-            || self.x.is_some()
-            || self.variable.is_some()
-            || self.parameter.is_some()
-            || self.title.is_some();
-        let figure = asked.then(|| FigureSection {
-            kind: self.kind.map(FigureKind::from),
-            x: self.x,
-            variable: match self.variable {
-                None | Some(Quantity::Mse) => ErrorVariable::Mse,
-                Some(Quantity::Variance) => ErrorVariable::Variance,
-                Some(Quantity::Bias) => ErrorVariable::Bias,
-            },
-            parameter: self.parameter,
-            title: self.title,
-            ..FigureSection::default()
-        });
+        let mut figure = figures::section_of(&results).unwrap_or_default();
+        let given: Vec<&str> = [
+            ("kind", self.kind.is_some()),
+            ("x", self.x.is_some()),
+            ("variable", self.variable.is_some()),
+            ("parameter", self.parameter.is_some()),
+            ("title", self.title.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(key, given)| given.then_some(key))
+        .collect();
+        figure.kind = self.kind.map(FigureKind::from).or(figure.kind);
+        figure.x = self.x.or(figure.x);
+        figure.variable = match self.variable {
+            None => figure.variable,
+            Some(Quantity::Mse) => ErrorVariable::Mse,
+            Some(Quantity::Variance) => ErrorVariable::Variance,
+            Some(Quantity::Bias) => ErrorVariable::Bias,
+        };
+        if self.parameter.is_some() {
+            (figure.parameter, figure.mean_over_parameters) = (self.parameter, false);
+        }
+        figure.title = self.title.or(figure.title);
         let stem = self.output.unwrap_or_else(|| self.results.with_extension(""));
         if let Some(folder) = stem.parent().filter(|f| !f.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)?;
         }
-        for path in figures::draw(&results, figure.as_ref(), &stem)? {
-            say!("{}", path.display());
+        match figures::draw(&results, Some(&figure), &stem) {
+            Ok(drawn) => drawn.iter().for_each(|path| say!("{}", path.display())),
+            Err(FigureError::Setting { key, message }) if given.contains(&key.as_str()) => {
+                return Err(Failure::BadInput(format!("--{key}: {message}")));
+            }
+            Err(e) => return Err(e.into()),
         }
         Ok(())
     }

@@ -2,7 +2,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use clap::Args;
+use figures::FigureError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sweep::document::KeyError;
 use sweep::identity::Identity;
 use sweep::run::{MOST_PROBED, Progress, Stage, estimated_cpu_s, stored_numbers, total_repetitions};
 use sweep::{Document, Job, Outcome, Program, Results, Shard, Study, SweepError, store};
@@ -30,6 +32,20 @@ impl StudyArguments {
             document.set(assignment)?;
         }
         Ok(Study::new(document)?)
+    }
+
+    /// Reads the study, and refuses a `[figure]` that could not be drawn: better before all the computing than after it.
+    pub(crate) fn read_with_figure(&self) -> Result<Study, Failure> {
+        let study = self.read()?;
+        match figures::check(&study) {
+            Ok(()) => Ok(study),
+            // without a [figure] of its own, a scenario may sweep nothing that could be drawn
+            Err(_) if study.figure.is_none() => Ok(study),
+            Err(FigureError::Setting { key, message }) => {
+                Err(study.document.locate(KeyError::new(format!("figure.{key}"), message)).into())
+            }
+            Err(e) => Err(e.into()),
+        }
     }
 }
 
@@ -115,7 +131,7 @@ impl Progress for Bar {
 
 impl Run {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        let study = self.study.read()?;
+        let study = self.study.read_with_figure()?;
         let folder = &self.study.output;
         let path = store::path_in(folder, &study.section.name);
         if self.dry_run {
@@ -217,6 +233,10 @@ impl Run {
         }
         let state = if path.exists() { "exists already" } else { "would be written" };
         say!("results         {} {state}", path.display());
+        match figures::check(study) {
+            Ok(()) => say!("figure          beside them, .svg and .png"),
+            Err(e) => say!("figure          none: {e}"),
+        }
         Ok(())
     }
 }
@@ -252,8 +272,8 @@ pub(crate) fn finish(study: &Study, folder: &Path, figure: bool) -> Result<(), F
     match figures::draw(&results, study.figure.as_ref(), &folder.join(&study.section.name)) {
         Ok(drawn) => drawn.iter().for_each(|p| say!("{}", p.display())),
         // without a [figure] of its own, a scenario may sweep nothing that could be drawn
-        Err(figures::FigureError::Missing { what }) if study.figure.is_none() => {
-            say!("no figure: the results do not hold {what}; see `homodyne show {}`", path.display());
+        Err(e @ (FigureError::Missing { .. } | FigureError::Setting { .. })) if study.figure.is_none() => {
+            say!("no figure: {e}; see `homodyne show {}`", path.display());
         }
         Err(e) => return Err(e.into()),
     }

@@ -75,7 +75,7 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 
 impl Submit {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        let study = self.study.read()?;
+        let study = self.study.read_with_figure()?;
         if Shard::new(1, self.tasks).is_none() {
             return Err(Failure::BadInput(format!("--tasks {}: must be 1 to 100000", self.tasks)));
         }

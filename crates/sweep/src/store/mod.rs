@@ -10,6 +10,7 @@ mod dimension_scales;
 mod read;
 mod write;
 
+pub(crate) use read::MOST_SINGLE;
 pub use read::{attribute, read, read_small};
 pub(crate) use write::Writer;
 

@@ -22,7 +22,7 @@ pub fn read(path: &Path) -> Result<Results, StoreError> {
 }
 
 /// Numbers of a variable over `repetition` that figures and summaries still read: 256 MB.
-pub(super) const MOST_SINGLE: usize = 1 << 25;
+pub(crate) const MOST_SINGLE: usize = 1 << 25;
 
 /// Reads a results file, but for what single repetitions gave where that is more than 2²⁵ numbers.
 ///

@@ -7,7 +7,7 @@ use crate::error::{PointError, SweepError};
 use crate::moments::{self, Estimated, Moments};
 use crate::plan::{Plan, Stage};
 use crate::point::Point;
-use crate::results::Sink;
+use crate::results::{Results, Sink};
 use crate::seed::{self, Purpose};
 use crate::source::Source;
 use crate::study::Study;
@@ -86,7 +86,65 @@ fn relative_error(moments: &[Moments], true_gradient: &[f64]) -> f64 {
     each.fold(0.0, f64::max)
 }
 
+/// Positions of variables that are appended to.
+pub(crate) struct Places {
+    /// The first of those over parameters.
+    first: usize,
+    time: usize,
+    /// `repetitions`, then `relative_error`, of studies with a target.
+    repetitions: usize,
+    estimate: usize,
+}
+
 impl Errors<'_> {
+    /// Dimensions and variables.
+    pub(crate) fn outline(&self, parameters: usize, stored_repetitions: usize) -> (Results, Places) {
+        let study = self.0;
+        let (mut dimensions, mut variables) = sweep_dimensions(study);
+        let swept: Vec<usize> = (0..study.axes.len()).collect();
+        let parameter = dimensions.len();
+        dimensions.push(counting("parameter", parameters, 1));
+        let over_parameters: Vec<usize> = swept.iter().copied().chain([parameter]).collect();
+        let (linear, square) = ("nA/V", "nA^2/V^2");
+        let first = variables.len();
+        let mut declare = |name: &str, units: &str, long_name: &str| {
+            variables.push(variable(name, over_parameters.clone(), Vec::new(), units, long_name));
+        };
+        declare("true_gradient", linear, "exact gradient of the device");
+        for (name, units, long_name) in [
+            ("bias", linear, "bias of the estimate"),
+            ("variance", square, "variance of the estimate"),
+            ("mse", square, "mean squared error of the estimate"),
+        ] {
+            declare(name, units, &format!("{long_name}, Monte Carlo"));
+            declare(&format!("{name}_standard_error"), units, &format!("standard error of the Monte Carlo {name}"));
+        }
+        declare("bias_exact", linear, "bias of the estimate, exact");
+        declare("variance_exact", square, "variance of the estimate, exact");
+        declare("mse_exact", square, "mean squared error of the estimate, exact");
+        declare("mse_published", square, "mean squared error as published, B25 Eqs. (8) and (10)");
+        let time = variables.len();
+        let long_name = "time that one estimate of the whole gradient takes";
+        variables.push(variable("measurement_time_s", swept.clone(), Vec::new(), "s", long_name));
+        let repetitions = variables.len();
+        let adaptive = study.section.target_relative_error.is_some();
+        if adaptive {
+            let long_name = "repetitions made";
+            variables.push(variable("repetitions", swept.clone(), Vec::new(), "1", long_name));
+            let long_name = "standard error of mse as a fraction of mse, of the parameter where it is largest";
+            variables.push(variable("relative_error", swept.clone(), Vec::new(), "1", long_name));
+        }
+        let estimate = variables.len();
+        if study.section.store_estimates {
+            let repetition = dimensions.len();
+            dimensions.push(counting("repetition", stored_repetitions, 0));
+            let over = swept.iter().copied().chain([repetition, parameter]).collect();
+            let long_name = "estimate of the gradient, each repetition";
+            variables.push(variable("estimate", over, Vec::new(), linear, long_name));
+        }
+        (outline(dimensions, variables, Vec::new()), Places { first, time, repetitions, estimate })
+    }
+
     /// Relative error after all units of a point.
     pub(crate) fn relative_error(&self, source: &Source, plan: &Plan, point: usize) -> Result<f64, SweepError> {
         let head = source.head(point)?;
@@ -169,53 +227,13 @@ impl Work for Errors<'_> {
                 gaps.insert(head.text);
             }
         }
-        let (mut dimensions, mut variables) = sweep_dimensions(study);
-        let swept: Vec<usize> = (0..study.axes.len()).collect();
-        let parameter = dimensions.len();
-        dimensions.push(counting("parameter", parameters, 1));
-        let over_parameters: Vec<usize> = swept.iter().copied().chain([parameter]).collect();
-        let (linear, square) = ("nA/V", "nA^2/V^2");
-        let first = variables.len();
-        let mut declare = |name: &str, units: &str, long_name: &str| {
-            variables.push(variable(name, over_parameters.clone(), Vec::new(), units, long_name));
-        };
-        declare("true_gradient", linear, "exact gradient of the device");
-        for (name, units, long_name) in [
-            ("bias", linear, "bias of the estimate"),
-            ("variance", square, "variance of the estimate"),
-            ("mse", square, "mean squared error of the estimate"),
-        ] {
-            declare(name, units, &format!("{long_name}, Monte Carlo"));
-            declare(&format!("{name}_standard_error"), units, &format!("standard error of the Monte Carlo {name}"));
-        }
-        declare("bias_exact", linear, "bias of the estimate, exact");
-        declare("variance_exact", square, "variance of the estimate, exact");
-        declare("mse_exact", square, "mean squared error of the estimate, exact");
-        declare("mse_published", square, "mean squared error as published, B25 Eqs. (8) and (10)");
-        let time = variables.len();
-        let long_name = "time that one estimate of the whole gradient takes";
-        variables.push(variable("measurement_time_s", swept.clone(), Vec::new(), "s", long_name));
-        let repetitions = variables.len();
+        let (mut begun, Places { first, time, repetitions, estimate }) =
+            self.outline(parameters, study.section.repetitions as usize);
         let adaptive = study.section.target_relative_error.is_some();
-        if adaptive {
-            let long_name = "repetitions made";
-            variables.push(variable("repetitions", swept.clone(), Vec::new(), "1", long_name));
-            let long_name = "standard error of mse as a fraction of mse, of the parameter where it is largest";
-            variables.push(variable("relative_error", swept.clone(), Vec::new(), "1", long_name));
-        }
-        let estimate = variables.len();
-        if study.section.store_estimates {
-            let repetition = dimensions.len();
-            dimensions.push(counting("repetition", study.section.repetitions as usize, 0));
-            let over = swept.iter().copied().chain([repetition, parameter]).collect();
-            let long_name = "estimate of the gradient, each repetition";
-            variables.push(variable("estimate", over, Vec::new(), linear, long_name));
-        }
-        let mut attributes = Vec::new();
         if !gaps.is_empty() {
-            attributes.push(("exact_gap".to_owned(), gaps.into_iter().collect::<Vec<_>>().join("; ")));
+            begun.attributes.push(("exact_gap".to_owned(), gaps.into_iter().collect::<Vec<_>>().join("; ")));
         }
-        sink.begin(outline(dimensions, variables, attributes))?;
+        sink.begin(begun)?;
 
         let pad = |row: &mut Vec<f64>| row.resize(parameters, f64::NAN);
         for point in 0..plan.points() {

@@ -13,7 +13,7 @@ use super::{Record, Step, Work, outline, sweep_dimensions, variable};
 use crate::error::{PointError, SweepError};
 use crate::plan::{Plan, Stage, Unit};
 use crate::point::Point;
-use crate::results::{Coordinate, Dimension, Sink, Variable};
+use crate::results::{Coordinate, Dimension, Results, Sink, Variable};
 use crate::source::Source;
 use crate::study::Study;
 
@@ -88,6 +88,14 @@ fn eigenvalues(mut a: [[f64; 4]; 4]) -> [f64; 4] {
 
 /// The logic study; a step is all four cases of a point.
 pub(crate) struct Logic<'s>(pub(crate) &'s Study);
+
+impl Logic<'_> {
+    /// Dimensions and variables; their values are those of one point.
+    pub(crate) fn outline(&self) -> Results {
+        let (dimensions, variables) = tables(self.0, &[([0.0; 4], 1.0)]);
+        outline(dimensions, variables, Vec::new())
+    }
+}
 
 impl Work for Logic<'_> {
     type Point = Point;

@@ -6,7 +6,7 @@ use super::{Record, Step, Work, outline, sweep_dimensions, variable};
 use crate::error::{PointError, SweepError};
 use crate::plan::{Plan, Stage, Unit};
 use crate::point::Point;
-use crate::results::{Coordinate, Dimension, Sink};
+use crate::results::{Coordinate, Dimension, Results, Sink};
 use crate::scenario::ResponseSection;
 use crate::source::Source;
 use crate::study::Study;
@@ -29,6 +29,22 @@ impl<'s> Response<'s> {
     fn volt(&self, k: usize) -> f64 {
         let step = (self.section.to_volt - self.section.from_volt) / (self.section.points - 1) as f64;
         self.section.from_volt + k as f64 * step
+    }
+
+    /// Dimensions and variables, and the position of the first variable that is appended to.
+    pub(crate) fn outline(&self) -> (Results, usize) {
+        let (mut dimensions, mut variables) = sweep_dimensions(self.study);
+        let over: Vec<usize> = (0..self.study.axes.len()).chain([dimensions.len()]).collect();
+        dimensions.push(Dimension {
+            name: "parameter_volt".to_owned(),
+            coordinate: Coordinate::Numbers((0..self.section.points).map(|k| self.volt(k)).collect()),
+            units: "V".to_owned(),
+        });
+        let first = variables.len();
+        variables.push(variable("current", over.clone(), Vec::new(), "nA", "output current"));
+        let long_name = "exact derivative of the output current";
+        variables.push(variable("gradient", over, Vec::new(), "nA/V", long_name));
+        (outline(dimensions, variables, Vec::new()), first)
     }
 
     fn stretch(&self, number: u64) -> Range<usize> {
@@ -84,18 +100,8 @@ impl Work for Response<'_> {
     }
 
     fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
-        let (mut dimensions, mut variables) = sweep_dimensions(self.study);
-        let over: Vec<usize> = (0..self.study.axes.len()).chain([dimensions.len()]).collect();
-        dimensions.push(Dimension {
-            name: "parameter_volt".to_owned(),
-            coordinate: Coordinate::Numbers((0..self.section.points).map(|k| self.volt(k)).collect()),
-            units: "V".to_owned(),
-        });
-        let first = variables.len();
-        variables.push(variable("current", over.clone(), Vec::new(), "nA", "output current"));
-        let long_name = "exact derivative of the output current";
-        variables.push(variable("gradient", over, Vec::new(), "nA/V", long_name));
-        sink.begin(outline(dimensions, variables, Vec::new()))?;
+        let (begun, first) = self.outline();
+        sink.begin(begun)?;
         for point in 0..plan.points() {
             for block in 0..plan.blocks(point) {
                 let record = source.unit(Unit { stage: Stage::Main, point, block })?;

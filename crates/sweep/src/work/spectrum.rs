@@ -9,7 +9,7 @@ use super::{Record, Step, Work, outline, sweep_dimensions, variable};
 use crate::error::{PointError, SweepError};
 use crate::plan::Plan;
 use crate::point::Point;
-use crate::results::{Coordinate, Dimension, Sink};
+use crate::results::{Coordinate, Dimension, Results, Sink};
 use crate::seed::{self, Purpose};
 use crate::source::Source;
 use crate::study::Study;
@@ -33,6 +33,29 @@ pub(crate) struct Periodograms {
 }
 
 impl NoiseSpectrum<'_> {
+    /// Dimensions and variables, and the position of the first variable that is appended to.
+    pub(crate) fn outline(&self) -> Result<(Results, usize), SweepError> {
+        let study = self.0;
+        let (rate_hz, _, segment) = Self::lengths(&study.point(0)?);
+        let (mut dimensions, mut variables) = sweep_dimensions(study);
+        let over: Vec<usize> = (0..study.axes.len()).chain([dimensions.len()]).collect();
+        dimensions.push(Dimension {
+            name: "frequency_hz".to_owned(),
+            coordinate: Coordinate::Numbers(Welch::new(rate_hz, segment).estimate().frequency_hz),
+            units: "Hz".to_owned(),
+        });
+        let first = variables.len();
+        for (name, long_name) in [
+            ("psd_welch", "Welch estimate of the one-sided density"),
+            ("psd_low", "lower end of the confidence band"),
+            ("psd_high", "upper end of the confidence band"),
+            ("psd_stated", "density that the generator states"),
+        ] {
+            variables.push(variable(name, over.clone(), Vec::new(), "nA^2/Hz", long_name));
+        }
+        Ok((outline(dimensions, variables, Vec::new()), first))
+    }
+
     fn lengths(point: &Point) -> (f64, usize, usize) {
         let spectrum = point.scenario.spectrum.as_ref().expect("checked with the study");
         let rate_hz = point.scenario.sampling.rate_hz;
@@ -85,23 +108,8 @@ impl Work for NoiseSpectrum<'_> {
     fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
         let study = self.0;
         let (rate_hz, _, segment) = Self::lengths(&study.point(0)?);
-        let (mut dimensions, mut variables) = sweep_dimensions(study);
-        let over: Vec<usize> = (0..study.axes.len()).chain([dimensions.len()]).collect();
-        dimensions.push(Dimension {
-            name: "frequency_hz".to_owned(),
-            coordinate: Coordinate::Numbers(Welch::new(rate_hz, segment).estimate().frequency_hz),
-            units: "Hz".to_owned(),
-        });
-        let first = variables.len();
-        for (name, long_name) in [
-            ("psd_welch", "Welch estimate of the one-sided density"),
-            ("psd_low", "lower end of the confidence band"),
-            ("psd_high", "upper end of the confidence band"),
-            ("psd_stated", "density that the generator states"),
-        ] {
-            variables.push(variable(name, over.clone(), Vec::new(), "nA^2/Hz", long_name));
-        }
-        sink.begin(outline(dimensions, variables, Vec::new()))?;
+        let (begun, first) = self.outline()?;
+        sink.begin(begun)?;
         for point in 0..plan.points() {
             let setup = study.point(point)?;
             let spectrum = setup.scenario.spectrum.as_ref().expect("checked with the study");

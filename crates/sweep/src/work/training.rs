@@ -5,7 +5,7 @@ use training::{Session, Threshold, TrainingError};
 use super::{Record, Step, Work, counting, outline, sweep_dimensions, variable};
 use crate::error::{PointError, SweepError};
 use crate::plan::Plan;
-use crate::results::{Coordinate, Dimension, Sink};
+use crate::results::{Coordinate, Dimension, Results, Sink};
 use crate::seed::{self, Purpose};
 use crate::source::Source;
 use crate::study::Study;
@@ -38,7 +38,7 @@ pub(crate) struct Training<'s>(pub(crate) &'s Study);
 
 /// Lengths of what varies from point to point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Lengths {
+pub(crate) struct Lengths {
     inputs: usize,
     controls: usize,
     training: usize,
@@ -47,7 +47,7 @@ struct Lengths {
 }
 
 impl Lengths {
-    fn of_point(point: &TrainingPoint) -> Self {
+    pub(crate) fn of_point(point: &TrainingPoint) -> Self {
         Self {
             inputs: point.training.inputs_volt.ncols(),
             controls: point.range_volt.len(),
@@ -63,7 +63,7 @@ impl Lengths {
         Some(Self { inputs, controls, training, test, trace })
     }
 
-    fn most(self, other: Self) -> Self {
+    pub(crate) fn most(self, other: Self) -> Self {
         Self {
             inputs: self.inputs.max(other.inputs),
             controls: self.controls.max(other.controls),
@@ -149,6 +149,63 @@ fn times_s(budget_s: f64) -> impl Iterator<Item = f64> {
     (1..=TIMES).map(move |k| budget_s * k as f64 / TIMES as f64)
 }
 
+impl Training<'_> {
+    /// Dimensions and variables, and the position of the first variable that is appended to.
+    pub(crate) fn outline(&self, most: Lengths, repetitions: usize) -> (Results, usize) {
+        let study = self.0;
+        let limits = study.first().training.as_ref().expect("checked with the study");
+        let (mut dimensions, mut variables) = sweep_dimensions(study);
+        let swept: Vec<usize> = (0..study.axes.len()).collect();
+        let mut dimension = |dimension: Dimension| {
+            dimensions.push(dimension);
+            dimensions.len() - 1
+        };
+        let repetition = dimension(counting("repetition", repetitions, 0));
+        let iteration = dimension(counting("iteration", limits.max_iterations, 1));
+        let time = dimension(Dimension {
+            name: "time_s".to_owned(),
+            coordinate: Coordinate::Numbers(times_s(limits.budget_s).collect()),
+            units: "s".to_owned(),
+        });
+        let input = dimension(counting("input", most.inputs, 1));
+        let control = dimension(counting("control", most.controls, 1));
+        let pattern = dimension(counting("pattern", most.training, 1));
+        let test_pattern = dimension(counting("test_pattern", most.test, 1));
+        let instant = dimension(Dimension {
+            name: "trace_time_s".to_owned(),
+            coordinate: Coordinate::Numbers(
+                (0..most.trace).map(|k| (k * TRACE_STRIDE) as f64 / study.first().sampling.rate_hz).collect(),
+            ),
+            units: "s".to_owned(),
+        });
+        let over = |more: &[usize]| swept.iter().chain(more).copied().collect::<Vec<usize>>();
+        let first = variables.len();
+        let mut declare = |name: &str, dimensions: Vec<usize>, units: &str, long_name: &str| {
+            variables.push(variable(name, dimensions, Vec::new(), units, long_name));
+        };
+        declare("input_voltage", over(&[pattern, input]), "V", "input voltages of the training patterns");
+        declare("target", over(&[pattern]), "1", "targets of the training patterns");
+        declare("test_input_voltage", over(&[test_pattern, input]), "V", "input voltages of the test patterns");
+        declare("test_target", over(&[test_pattern]), "1", "targets of the test patterns");
+        let long_name = "distance of the test patterns from the centre of the ball, whose surface lies at 1";
+        declare("test_radius", over(&[test_pattern]), "1", long_name);
+        for (name, units, long_name) in SCALARS {
+            declare(name, over(&[repetition]), units, long_name);
+        }
+        declare("loss", over(&[repetition, iteration]), "1", "measured loss over the iterations of the first attempt");
+        let long_name = "lowest measured loss up to a measurement time, over all attempts";
+        declare("lowest_loss", over(&[repetition, time]), "1", long_name);
+        declare("control_voltage", over(&[repetition, control]), "V", "kept controls");
+        let long_name = "measured currents of the training patterns at the kept controls";
+        declare("current", over(&[repetition, pattern]), "nA", long_name);
+        let long_name = "measured currents of the test patterns at the kept controls";
+        declare("test_current", over(&[repetition, test_pattern]), "nA", long_name);
+        let long_name = "current over time while the training patterns are applied one after the other";
+        declare("trace", over(&[repetition, instant]), "nA", long_name);
+        (outline(dimensions, variables, Vec::new()), first)
+    }
+}
+
 impl Work for Training<'_> {
     type Point = TrainingPoint;
     type State = Vec<f64>;
@@ -199,55 +256,8 @@ impl Work for Training<'_> {
             let own = Lengths::of(&source.head(point)?.numbers).ok_or_else(|| source.damaged(point))?;
             most = most.most(own);
         }
-        let (mut dimensions, mut variables) = sweep_dimensions(study);
-        let swept: Vec<usize> = (0..study.axes.len()).collect();
-        let mut dimension = |dimension: Dimension| {
-            dimensions.push(dimension);
-            dimensions.len() - 1
-        };
-        let repetition = dimension(counting("repetition", study.section.repetitions as usize, 0));
-        let iteration = dimension(counting("iteration", limits.max_iterations, 1));
-        let time = dimension(Dimension {
-            name: "time_s".to_owned(),
-            coordinate: Coordinate::Numbers(times_s(limits.budget_s).collect()),
-            units: "s".to_owned(),
-        });
-        let input = dimension(counting("input", most.inputs, 1));
-        let control = dimension(counting("control", most.controls, 1));
-        let pattern = dimension(counting("pattern", most.training, 1));
-        let test_pattern = dimension(counting("test_pattern", most.test, 1));
-        let instant = dimension(Dimension {
-            name: "trace_time_s".to_owned(),
-            coordinate: Coordinate::Numbers(
-                (0..most.trace).map(|k| (k * TRACE_STRIDE) as f64 / study.first().sampling.rate_hz).collect(),
-            ),
-            units: "s".to_owned(),
-        });
-        let over = |more: &[usize]| swept.iter().chain(more).copied().collect::<Vec<usize>>();
-        let first = variables.len();
-        let mut declare = |name: &str, dimensions: Vec<usize>, units: &str, long_name: &str| {
-            variables.push(variable(name, dimensions, Vec::new(), units, long_name));
-        };
-        declare("input_voltage", over(&[pattern, input]), "V", "input voltages of the training patterns");
-        declare("target", over(&[pattern]), "1", "targets of the training patterns");
-        declare("test_input_voltage", over(&[test_pattern, input]), "V", "input voltages of the test patterns");
-        declare("test_target", over(&[test_pattern]), "1", "targets of the test patterns");
-        let long_name = "distance of the test patterns from the centre of the ball, whose surface lies at 1";
-        declare("test_radius", over(&[test_pattern]), "1", long_name);
-        for (name, units, long_name) in SCALARS {
-            declare(name, over(&[repetition]), units, long_name);
-        }
-        declare("loss", over(&[repetition, iteration]), "1", "measured loss over the iterations of the first attempt");
-        let long_name = "lowest measured loss up to a measurement time, over all attempts";
-        declare("lowest_loss", over(&[repetition, time]), "1", long_name);
-        declare("control_voltage", over(&[repetition, control]), "V", "kept controls");
-        let long_name = "measured currents of the training patterns at the kept controls";
-        declare("current", over(&[repetition, pattern]), "nA", long_name);
-        let long_name = "measured currents of the test patterns at the kept controls";
-        declare("test_current", over(&[repetition, test_pattern]), "nA", long_name);
-        let long_name = "current over time while the training patterns are applied one after the other";
-        declare("trace", over(&[repetition, instant]), "nA", long_name);
-        sink.begin(outline(dimensions, variables, Vec::new()))?;
+        let (begun, first) = self.outline(most, study.section.repetitions as usize);
+        sink.begin(begun)?;
 
         for point in 0..plan.points() {
             let head = source.head(point)?;
