@@ -6,6 +6,7 @@ mod adaptive;
 mod agreement;
 mod claims;
 mod determinism;
+mod figures_shipped;
 mod generators;
 mod golden;
 mod limits;

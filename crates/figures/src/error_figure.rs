@@ -134,10 +134,18 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         order.sort_by(|&a, &b| xs[a].total_cmp(&xs[b]));
         if let Some(b) = band {
             let levels = results.dimensions[b].coordinate.len();
-            let edge = |k: usize, pick: fn(f64, f64) -> f64| {
-                (0..levels).map(|level| absolute(value(exact, k, level))).reduce(pick).unwrap_or(f64::NAN)
+            let edges = |of: &Variable| -> Vec<(f64, f64, f64)> {
+                let edge = |k: usize, pick: fn(f64, f64) -> f64| {
+                    (0..levels).map(|level| absolute(value(of, k, level))).reduce(pick).unwrap_or(f64::NAN)
+                };
+                order.iter().map(|&k| (xs[k], edge(k, f64::min), edge(k, f64::max))).collect()
             };
-            let points = order.iter().map(|&k| (xs[k], edge(k, f64::min), edge(k, f64::max))).collect();
+            let theirs = published.filter(|_| show_published).map(edges);
+            let (points, colour) = match theirs.filter(|band| band.iter().any(|p| p.1.is_finite())) {
+                Some(band) => (band, GREY),
+                None => (edges(exact), colour),
+            };
+            ys.extend(points.iter().flat_map(|p| [p.1, p.2]));
             series.push(Series { item: Item::Band(points), colour, legend: None });
         }
         let line = |v: &Variable| -> Vec<(f64, f64)> {
@@ -179,7 +187,8 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     if let Some(b) = band {
         let dimension = &results.dimensions[b];
         let ends = format!("{} to {}", name_of(dimension, 0), name_of(dimension, dimension.coordinate.len() - 1));
-        series.push(key(Item::Band(Vec::new()), &ends));
+        let whose = if any_published { "published" } else { "exact" };
+        series.push(key(Item::Band(Vec::new()), &format!("{whose}, {ends}")));
     }
     let x_scale = scale_of(xs);
     let positive: Vec<f64> = ys.iter().copied().filter(|y| *y > 0.0 && y.is_finite()).collect();

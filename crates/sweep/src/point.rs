@@ -99,6 +99,12 @@ impl Point {
             _ => Vec::new(),
         };
         let noise = build_noise(&scenario.noise, rate_hz, folder)?;
+        if let Some(published) = &scenario.published {
+            let psd = published.psd_na2_per_hz;
+            if psd < 0.0 {
+                return Err(KeyError::new("published.psd_na2_per_hz", format!("found {psd}: must be zero or more")));
+            }
+        }
         let (mut scheme, mut hge, mut instrument) = (None, None, Instrument::default());
         if let (StudyKind::Error, Some(estimator), Some(device)) = (scenario.study.kind, &scenario.estimator, &device) {
             instrument = build_instrument(estimator)?;
@@ -219,8 +225,10 @@ impl Point {
         let undefined = vec![f64::NAN; true_gradient.len()];
         let (Some(hge), Some(scheme)) = (&self.hge, &self.scheme) else { return undefined };
         let window_s = scheme.samples() as f64 / self.scenario.sampling.rate_hz;
+        let fixed = self.scenario.published.as_ref().map(|p| p.psd_na2_per_hz);
+        let density = |f: f64| fixed.unwrap_or_else(|| self.noise.density(f));
         match hge.filter.cutoff_for(window_s) {
-            Ok(cutoff_hz) => published::mean_squared_error(hge, cutoff_hz, true_gradient, |f| self.noise.density(f)),
+            Ok(cutoff_hz) => published::mean_squared_error(hge, cutoff_hz, true_gradient, density),
             Err(_) => undefined,
         }
     }

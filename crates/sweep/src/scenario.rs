@@ -773,6 +773,14 @@ pub enum EstimatorSection {
     RandomCode(RandomCodeEstimator),
 }
 
+/// `[published]`: what the published expressions, B25 Eqs. (8) and (10), take that the rest of the scenario does not give.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedSection {
+    /// Noise density S_N (nA²/Hz), the same at every frequency; that of the noise at the frequency that is read if not given.
+    pub psd_na2_per_hz: f64,
+}
+
 /// `[response]`: the I-V curve of a response study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -881,7 +889,8 @@ pub struct FigureSection {
     pub parameter: Option<usize>,
     /// Draw the mean over all parameters instead of one.
     pub mean_over_parameters: bool,
-    /// Axis whose extremes are drawn as a shaded band of the exact error, not as series.
+    /// Axis whose extremes are drawn as a shaded band, not as series: of the published error where that is drawn, else of the
+    /// exact one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub band: Option<String>,
     /// Draw the published expression where it is defined.
@@ -914,6 +923,9 @@ pub struct Scenario {
     /// The estimator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimator: Option<EstimatorSection>,
+    /// The published expressions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedSection>,
     /// I-V curve.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<ResponseSection>,
@@ -965,12 +977,13 @@ fn relax(tree: &mut serde_json::Value) {
 }
 
 /// Top-level tables of a scenario.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "study",
     "device",
     "noise",
     "sampling",
     "estimator",
+    "published",
     "response",
     "spectrum",
     "logic",
@@ -1143,6 +1156,7 @@ impl Scenario {
             noise: get("noise").map_or(Ok(NoiseSection::None {}), |v| NoiseSection::parse(v, "noise"))?,
             sampling: get("sampling").map_or(Ok(SamplingSection::default()), |v| section(v, "sampling"))?,
             estimator: get("estimator").map(|v| EstimatorSection::parse(v, "estimator")).transpose()?,
+            published: get("published").map(|v| section(v, "published")).transpose()?,
             response: get("response").map(|v| section(v, "response")).transpose()?,
             spectrum: get("spectrum").map(|v| section(v, "spectrum")).transpose()?,
             logic: get("logic").map(|v| section(v, "logic")).transpose()?,
