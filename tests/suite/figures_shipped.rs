@@ -31,8 +31,18 @@ fn holds(plot: &Plot, item: &Item) -> bool {
 /// No axis cuts a line, a point or a band.
 #[test]
 fn figures_hold_all_that_they_draw() {
-    for name in ["error_vs_spacing", "fig1c", "fig2b", "fig2d", "fig2d_flat", "fig2e", "fig3b", "suppl1", "estimators"]
-    {
+    for name in [
+        "error_vs_spacing",
+        "fig1c",
+        "fig2b",
+        "fig2d",
+        "fig2d_flat",
+        "fig2e",
+        "fig3b",
+        "suppl1",
+        "suppl2",
+        "estimators",
+    ] {
         let results = run_shipped(&format!("{name}.toml"), &["study.repetitions=4"], 0);
         for (k, plot) in figures::panels(&results, None).expect("a figure").iter().enumerate() {
             for series in &plot.series {

@@ -51,6 +51,20 @@ struct Line {
     frequency_hz: f64,
 }
 
+/// By how much each channel is weaker than the others: the mean of their |responses| over its own (B25, Fig. 3b and Suppl. 2,
+/// which find a median of 2.05). `responses` are g_m α_m; infinite where the own one is 0, NaN for a single channel.
+#[must_use]
+pub fn response_ratios(responses: &[f64]) -> Vec<f64> {
+    let sum: f64 = responses.iter().map(|r| r.abs()).sum();
+    let others = responses.len().saturating_sub(1) as f64;
+    // added up anew where the own one is nearly all of the sum, lest the rest be rounded away
+    let rest = |m: usize, own: f64| match sum - own {
+        rest if rest > 1e-3 * sum => rest,
+        _ => responses.iter().enumerate().filter(|(n, _)| *n != m).map(|(_, r)| r.abs()).sum(),
+    };
+    responses.iter().enumerate().map(|(m, r)| rest(m, r.abs()) / others / r.abs()).collect()
+}
+
 impl Requirements {
     /// Cut-off of the low-pass \[Hz\].
     ///
@@ -251,6 +265,16 @@ mod tests {
             tolerated_crosstalk: 0.04,
             filter: FilterSettings::default(),
         }
+    }
+
+    #[test]
+    fn a_channel_weaker_than_all_others_has_their_ratio() {
+        let ratios = response_ratios(&[123.0, -123.0, 123.0, 60.0, 123.0, 123.0, 123.0]);
+        assert!((ratios[3] - 2.05).abs() < 1e-12, "{ratios:?}");
+        assert!((ratios[0] - (5.0 * 123.0 + 60.0) / 6.0 / 123.0).abs() < 1e-12, "{ratios:?}");
+        let uneven = response_ratios(&[1e20, 1.0, -3.0, 0.0]);
+        assert!((uneven[0] / (4.0 / 3.0 * 1e-20) - 1.0).abs() < 1e-12 && uneven[3].is_infinite(), "{uneven:?}");
+        assert!(response_ratios(&[5.0])[0].is_nan());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use sweep::scenario::{FigureKind, FigureSection};
 
 use crate::error::FigureError;
 use crate::plot::Plot;
-use crate::{advantage, error_figure, gates, response, scatter, spectrum, training};
+use crate::{advantage, error_figure, gates, ratios, response, scatter, spectrum, training};
 
 /// A kind of figure.
 pub(crate) struct Kind {
@@ -22,7 +22,7 @@ pub(crate) struct Kind {
 const TRAINING: (&str, &str) = ("solved", "study.kind = \"training\"");
 
 /// All of them; of those that suit a study, the first one is drawn where the scenario names none.
-pub(crate) static KINDS: [Kind; 11] = [
+pub(crate) static KINDS: [Kind; 12] = [
     Kind {
         kind: FigureKind::Error,
         name: "error",
@@ -46,6 +46,13 @@ pub(crate) static KINDS: [Kind; 11] = [
         needs: ("mse_exact", "study.kind = \"error\""),
         heeds: &["x", "x_label"],
         panels: advantage::panels,
+    },
+    Kind {
+        kind: FigureKind::Ratios,
+        name: "ratios",
+        needs: ("response_ratio", "study.kind = \"error\""),
+        heeds: &["x_label"],
+        panels: ratios::panels,
     },
     Kind {
         kind: FigureKind::Response,

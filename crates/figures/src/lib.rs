@@ -11,6 +11,7 @@ mod gates;
 mod kinds;
 pub mod network;
 pub mod plot;
+mod ratios;
 mod render;
 mod response;
 mod scatter;

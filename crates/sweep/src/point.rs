@@ -150,6 +150,14 @@ impl Point {
         })
     }
 
+    /// By how much each parameter is moved \[V\]; 1 where the estimator has no amplitude.
+    #[must_use]
+    pub fn amplitude_volt(&self) -> Vec<f64> {
+        let amplitude = self.scenario.estimator.as_ref().map(|e| e.amplitude_volt());
+        let parameters = self.device.as_ref().map_or(0, |device| device.parameters());
+        (0..parameters).map(|m| amplitude.and_then(|a| a.of(m)).unwrap_or(1.0)).collect()
+    }
+
     /// The route that trials take.
     #[must_use]
     pub fn route(&self) -> Route {

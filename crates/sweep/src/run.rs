@@ -580,7 +580,7 @@ pub fn stored_numbers(study: &Study, first: &Point) -> usize {
         return points * training::stored_numbers(training, repetitions);
     }
     let parameters = first.device.as_ref().map_or(0, |d| d.parameters()).max(1);
-    let estimates = if study.section.store_estimates { repetitions } else { 0 };
+    let estimates = if study.section.store_estimates { 2 * repetitions } else { 0 };
     points * parameters * (errors::NUMBERS_OF_PARAMETER + estimates)
 }
 

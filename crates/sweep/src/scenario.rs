@@ -487,6 +487,15 @@ pub enum PerParameter {
 }
 
 impl PerParameter {
+    /// That of the parameter `m`, from 0.
+    #[must_use]
+    pub fn of(&self, m: usize) -> Option<f64> {
+        match self {
+            Self::All(x) => Some(*x),
+            Self::Each(xs) => xs.get(if xs.len() == 1 { 0 } else { m }).copied(),
+        }
+    }
+
     /// As a list of one or of all.
     #[must_use]
     pub fn to_vec(&self) -> Vec<f64> {
@@ -839,6 +848,8 @@ pub enum FigureKind {
     Error,
     /// Estimates in parallel mode against estimates in sequential mode.
     Scatter,
+    /// Histogram of response ratios: of each derivative, the mean response of the others over the own one.
+    Ratios,
     /// Current and gradient along one parameter.
     Response,
     /// Noise spectrum.
@@ -1071,6 +1082,18 @@ impl EstimatorSection {
             "walsh" => Self::Walsh(section(rest, at)?),
             _ => Self::RandomCode(section(rest, at)?),
         })
+    }
+
+    /// By how much it moves the parameters (V).
+    #[must_use]
+    pub fn amplitude_volt(&self) -> &PerParameter {
+        match self {
+            Self::Hge(e) => &e.amplitude_volt,
+            Self::Fd(e) => &e.amplitude_volt,
+            Self::Spsa(e) => &e.amplitude_volt,
+            Self::Walsh(e) => &e.amplitude_volt,
+            Self::RandomCode(e) => &e.amplitude_volt,
+        }
     }
 
     /// Its instrument.

@@ -18,6 +18,7 @@ enum Quantity {
 enum Kind {
     Error,
     Scatter,
+    Ratios,
     Response,
     Spectrum,
     Gates,
@@ -34,6 +35,7 @@ impl From<Kind> for FigureKind {
         match kind {
             Kind::Error => Self::Error,
             Kind::Scatter => Self::Scatter,
+            Kind::Ratios => Self::Ratios,
             Kind::Response => Self::Response,
             Kind::Spectrum => Self::Spectrum,
             Kind::Gates => Self::Gates,

@@ -13,7 +13,7 @@ use crate::source::Source;
 use crate::study::Study;
 
 /// Numbers in the results for each parameter of a point, without the estimates themselves.
-pub(crate) const NUMBERS_OF_PARAMETER: usize = 11;
+pub(crate) const NUMBERS_OF_PARAMETER: usize = 12;
 
 /// The error study.
 pub(crate) struct Errors<'s>(pub(crate) &'s Study);
@@ -41,12 +41,13 @@ struct Head<'r> {
     variance_exact: &'r [f64],
     mse_exact: &'r [f64],
     mse_published: &'r [f64],
+    amplitude_volt: &'r [f64],
 }
 
 impl<'r> Head<'r> {
     fn of(record: &'r Record) -> Self {
         let (time, rest) = record.numbers.split_first().map_or((f64::NAN, &[][..]), |(t, rest)| (*t, rest));
-        let parameters = rest.len() / 5;
+        let parameters = rest.len() / 6;
         let part = |k: usize| &rest[k * parameters..(k + 1) * parameters];
         Self {
             measurement_time_s: time,
@@ -55,7 +56,16 @@ impl<'r> Head<'r> {
             variance_exact: part(2),
             mse_exact: part(3),
             mse_published: part(4),
+            amplitude_volt: part(5),
         }
+    }
+}
+
+impl Head<'_> {
+    /// Response ratios of a gradient, measured or not.
+    fn response_ratios(&self, gradient: &[f64]) -> Vec<f64> {
+        let responses: Vec<f64> = gradient.iter().zip(self.amplitude_volt).map(|(g, a)| g * a).collect();
+        estimators::planner::response_ratios(&responses)
     }
 }
 
@@ -93,6 +103,7 @@ pub(crate) struct Places {
     time: usize,
     /// `repetitions`, then `relative_error`, of studies with a target.
     repetitions: usize,
+    /// `estimate`, then `measured_response_ratio`, where estimates are stored.
     estimate: usize,
 }
 
@@ -123,6 +134,7 @@ impl Errors<'_> {
         declare("variance_exact", square, "variance of the estimate, exact");
         declare("mse_exact", square, "mean squared error of the estimate, exact");
         declare("mse_published", square, "mean squared error as published, B25 Eqs. (8) and (10)");
+        declare("response_ratio", "1", "mean response of the other parameters over the own one, exact");
         let time = variables.len();
         let long_name = "time that one estimate of the whole gradient takes";
         variables.push(variable("measurement_time_s", swept.clone(), Vec::new(), "s", long_name));
@@ -138,9 +150,11 @@ impl Errors<'_> {
         if study.section.store_estimates {
             let repetition = dimensions.len();
             dimensions.push(counting("repetition", stored_repetitions, 0));
-            let over = swept.iter().copied().chain([repetition, parameter]).collect();
+            let over: Vec<usize> = swept.iter().copied().chain([repetition, parameter]).collect();
             let long_name = "estimate of the gradient, each repetition";
-            variables.push(variable("estimate", over, Vec::new(), linear, long_name));
+            variables.push(variable("estimate", Vec::clone(&over), Vec::new(), linear, long_name));
+            let long_name = "mean response of the other parameters over the own one, of each estimate";
+            variables.push(variable("measured_response_ratio", over, Vec::new(), "1", long_name));
         }
         (outline(dimensions, variables, Vec::new()), Places { first, time, repetitions, estimate })
     }
@@ -181,6 +195,7 @@ impl Work for Errors<'_> {
         numbers.extend(&exact.variance);
         numbers.extend(exact.mean_squared_error());
         numbers.extend(point.setup.published(&point.true_gradient));
+        numbers.extend(point.setup.amplitude_volt());
         Ok(Record { steps: 0, numbers, text: point.experiment.exact_gap().unwrap_or_default().to_owned() })
     }
 
@@ -244,14 +259,17 @@ impl Work for Errors<'_> {
             for unit in plan.units_at(point) {
                 let record = source.unit(unit)?;
                 let estimates = merge(&mut moments, &record);
-                if study.section.store_estimates && own == parameters {
-                    sink.append(estimate, estimates)?;
-                } else if study.section.store_estimates {
+                if study.section.store_estimates {
+                    let (mut padded, mut ratios) = (Vec::new(), Vec::new());
                     for row in estimates.chunks_exact(own.max(1)) {
-                        let mut row = row.to_vec();
-                        pad(&mut row);
-                        sink.append(estimate, &row)?;
+                        let mut own_ratios = head.response_ratios(row);
+                        pad(&mut own_ratios);
+                        ratios.extend(own_ratios);
+                        padded.extend_from_slice(row);
+                        padded.resize(ratios.len(), f64::NAN);
                     }
+                    sink.append(estimate, &padded)?;
+                    sink.append(estimate + 1, &ratios)?;
                 }
             }
             let found = |estimate: fn(&Moments, f64) -> Estimated| -> Vec<Estimated> {
@@ -273,6 +291,7 @@ impl Work for Errors<'_> {
                 head.variance_exact.to_vec(),
                 head.mse_exact.to_vec(),
                 head.mse_published.to_vec(),
+                head.response_ratios(head.true_gradient),
             ];
             for (k, mut row) in rows.into_iter().enumerate() {
                 pad(&mut row);
