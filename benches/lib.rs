@@ -63,7 +63,7 @@ pub fn parallel_hge(route: Route) -> Experiment {
         Arc::new(Linear::new(gradient(), 0.0).expect("allowed numbers")),
         vec![0.0; PARAMETERS],
         Instrument::default(),
-        Arc::new(RecordGenerator::new(&noise_model(), RATE_HZ, SAMPLES)),
+        Arc::new(RecordGenerator::new(&noise_model(), RATE_HZ, SAMPLES).expect("an allowed spectrum")),
         true,
         route,
     )

@@ -14,4 +14,5 @@ mod network;
 mod network_reference;
 mod routes;
 mod surrogate;
+mod tables;
 mod training;

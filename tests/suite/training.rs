@@ -59,7 +59,7 @@ fn errors_of_a_plane(gradient_na_per_volt: &[f64], current_na: f64, amplitude_vo
         Arc::new(device::Linear::new(gradient_na_per_volt.to_vec(), current_na).expect("a device")),
         vec![0.0; 5],
         Instrument::default(),
-        Arc::new(RecordGenerator::new(&pink(), RATE_HZ, 1000)),
+        Arc::new(RecordGenerator::new(&pink(), RATE_HZ, 1000).unwrap()),
         true,
         Route::Weights,
     );

@@ -44,7 +44,7 @@
 //!     Arc::new(Linear::new(vec![60.0], 0.0)?),
 //!     vec![0.0],
 //!     Instrument::default(),
-//!     Arc::new(RecordGenerator::new(&noise, 10_000.0, 1000)),
+//!     Arc::new(RecordGenerator::new(&noise, 10_000.0, 1000)?),
 //!     true,
 //!     Route::Folded,
 //! )?;

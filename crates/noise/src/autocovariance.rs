@@ -1,13 +1,14 @@
-//! Autocovariance of sampled noise from its one-sided spectrum, in closed form.
+//! Autocovariance of sampled noise from its one-sided spectrum.
 //!
-//! `r_k = ∫₀^{fs/2} S(f) cos(2π f k / fs) df`. Every spectrum here is made of power-law pieces `c f^−β`, for which
-//! the integral is a power series (small argument) and a generalised exponential integral (large argument,
-//! continued fraction; Abramowitz & Stegun 5.1.22). The structure function `D_k = r_0 − r_k` is computed without
-//! subtracting, so that the variance of a readout that rejects low frequencies keeps its digits even where the noise
-//! power at low frequencies is larger by many orders.
+//! `r_k = ∫₀^{fs/2} S(f) cos(2π f k / fs) df`. For a power law `c f^−β` with β between 0 and 2 the integral is a power
+//! series (small argument) and a generalised exponential integral (large argument, continued fraction; Abramowitz &
+//! Stegun 5.1.22); measured tables, whose pieces have any slope, are integrated by quadrature (`lines`). The structure
+//! function `D_k = r_0 − r_k` is computed without subtracting, so that the variance of a readout that rejects low
+//! frequencies keeps its digits even where the noise power at low frequencies is larger by many orders.
 
 use num_complex::Complex64;
 
+use crate::lines::Lines;
 use crate::spectrum::{PowerLawSegment, Spectrum};
 
 /// Where the power series hands over to the continued fraction: the argument `2π f k / fs`.
@@ -46,8 +47,12 @@ impl Autocovariance {
                 }
                 total
             }
-            Spectrum::PowerLaw(_) | Spectrum::Tabulated(_) => {
-                let segments = spectrum.segments(0.5 * rate_hz);
+            Spectrum::Tabulated(table) => {
+                let lines = Lines::new(&table.stretches(0.5 * rate_hz), rate_hz, lags);
+                Self { variance: lines.variance(), structure: lines.structure(lags) }
+            }
+            Spectrum::PowerLaw(law) => {
+                let segments = law.segments(0.5 * rate_hz);
                 let variance = segments.iter().map(PowerLawSegment::power).sum();
                 let structure = (0..lags)
                     .map(|k| {
@@ -73,6 +78,11 @@ impl Autocovariance {
     #[must_use]
     pub fn at(&self, lag: usize) -> f64 {
         self.variance - self.structure[lag]
+    }
+
+    /// Largest difference of the covariances at any lag \[nA²\].
+    pub(crate) fn largest_difference(&self, other: &Self) -> f64 {
+        (0..self.lags().min(other.lags())).map(|k| (self.at(k) - other.at(k)).abs()).fold(0.0, f64::max)
     }
 
     /// Number of lags.

@@ -14,6 +14,9 @@ use crate::transform;
 /// How often the embedding may be lengthened in search of a covariance without negative eigenvalues.
 const LENGTHENINGS: usize = 4;
 
+/// How far the covariance that is made may lie from the one that was asked for, as a part of the variance.
+const LARGEST_DEVIATION: f64 = 1e-9;
+
 /// Makes independent records of stationary Gaussian noise.
 ///
 /// The covariance of the record is embedded in that of a periodic one of at least twice the length, which a Fourier
@@ -21,7 +24,9 @@ const LENGTHENINGS: usize = 4;
 /// should be. The shortest embedding continues the covariance itself; where that has negative eigenvalues (exponents near
 /// 2), longer ones continue it by a parabola that ends level, as in the cut-off embedding of Stein (2002): what lies
 /// beyond the record is free. If an eigenvalue stays negative all the same it is set to zero, and
-/// [`CirculantGenerator::autocovariance`] states what is made then.
+/// [`CirculantGenerator::autocovariance`] states what is made then. Where that is not what was asked for (a strong line
+/// that is much narrower than the inverse of a record), there is no such generator; [`crate::RecordGenerator`] sums
+/// lines instead.
 pub struct CirculantGenerator {
     samples: usize,
     amplitude: Vec<f64>,
@@ -44,9 +49,10 @@ pub struct CirculantScratch {
 }
 
 impl CirculantGenerator {
-    /// For records of `samples` samples at `rate_hz`.
+    /// For records of `samples` samples at `rate_hz`; none if no embedding gives the covariance of `spectrum` to
+    /// 1e-9 of its variance.
     #[must_use]
-    pub fn new(spectrum: &Spectrum, rate_hz: f64, samples: usize) -> Self {
+    pub fn new(spectrum: &Spectrum, rate_hz: f64, samples: usize) -> Option<Self> {
         let mut period = fast_length(2 * samples.max(2));
         let mut lengthenings = 0;
         let r = Autocovariance::of(spectrum, rate_hz, period / 2 + 1);
@@ -75,7 +81,11 @@ impl CirculantGenerator {
             *e = e.max(0.0);
         }
         if negative {
+            let asked = autocovariance;
             autocovariance = of_eigenvalues(&eigenvalues, period, samples);
+            if autocovariance.largest_difference(&asked) > LARGEST_DEVIATION * asked.variance {
+                return None;
+            }
         }
         let amplitude = eigenvalues
             .iter()
@@ -85,7 +95,7 @@ impl CirculantGenerator {
                 (e / period as f64 * if real_line { 1.0 } else { 0.5 }).sqrt()
             })
             .collect();
-        Self { samples, amplitude, autocovariance, transform: transform::inverse(period) }
+        Some(Self { samples, amplitude, autocovariance, transform: transform::inverse(period) })
     }
 
     fn period(&self) -> usize {
@@ -175,7 +185,7 @@ mod tests {
     #[test]
     fn sample_covariances_are_the_stated_ones() {
         let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1000.0, exponent: 1.5, corner_hz: 5.0 };
-        let generator = CirculantGenerator::new(&Spectrum::PowerLaw(law), 10_000.0, 200);
+        let generator = CirculantGenerator::new(&Spectrum::PowerLaw(law), 10_000.0, 200).unwrap();
         let r = generator.autocovariance();
         let mut rng = Pcg64::new(7, 1);
         let mut scratch = CirculantScratch::default();
@@ -204,7 +214,7 @@ mod tests {
         for exponent in [0.0, 0.7, 1.0, 1.5, 2.0] {
             let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1000.0, exponent, corner_hz: 0.1 };
             let spectrum = Spectrum::PowerLaw(law);
-            let made = CirculantGenerator::new(&spectrum, 10_000.0, 1000);
+            let made = CirculantGenerator::new(&spectrum, 10_000.0, 1000).unwrap();
             let ideal = Autocovariance::of(&spectrum, 10_000.0, 1000);
             for lag in 0..1000 {
                 let error = (made.autocovariance().at(lag) - ideal.at(lag)).abs();

@@ -28,6 +28,19 @@ pub enum NoiseError {
         /// Why, in the reader's words.
         reason: String,
     },
+    /// No generator makes noise of this spectrum.
+    #[error(
+        "noise of this spectrum cannot be made in records of {samples} samples: power {made_na2:e} nA² instead of \
+         {asked_na2:e} nA²"
+    )]
+    NotRepresentable {
+        /// Samples in a record.
+        samples: usize,
+        /// The integral of the spectrum up to half the sampling rate.
+        asked_na2: f64,
+        /// The variance of what would be made.
+        made_na2: f64,
+    },
     /// The autocovariance is not positive definite to working precision.
     #[error(
         "the noise's covariance matrix of {samples} samples is not positive definite to working precision \

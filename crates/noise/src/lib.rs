@@ -26,6 +26,8 @@ mod circulant;
 pub mod dot;
 mod error;
 pub mod folding;
+mod line_generator;
+mod lines;
 pub mod model;
 pub mod relaxation;
 pub mod spectrum;

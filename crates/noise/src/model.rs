@@ -3,8 +3,9 @@
 use rand::Rng;
 
 use crate::circulant::CirculantScratch;
+use crate::line_generator::LineGenerator;
 use crate::stream::{NoiseStream, ReplayStream, TelegraphStream};
-use crate::{Autocovariance, CirculantGenerator, RelaxationEnsemble, Spectrum, Trace};
+use crate::{Autocovariance, CirculantGenerator, NoiseError, RelaxationEnsemble, Spectrum, Trace};
 
 /// A stationary noise source.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +59,8 @@ impl NoiseModel {
 #[derive(Debug)]
 pub struct RecordGenerator {
     samples: usize,
-    gaussian: Option<CirculantGenerator>,
+    circulant: Option<CirculantGenerator>,
+    lines: Vec<LineGenerator>,
     telegraph: Vec<RelaxationEnsemble>,
     replay: Vec<Trace>,
     autocovariance: Autocovariance,
@@ -66,17 +68,18 @@ pub struct RecordGenerator {
 
 impl RecordGenerator {
     /// For records of `samples` samples at `rate_hz`.
-    #[must_use]
-    pub fn new(model: &NoiseModel, rate_hz: f64, samples: usize) -> Self {
+    ///
+    /// # Errors
+    /// If a spectrum cannot be made: what the generators state differs from its integral.
+    pub fn new(model: &NoiseModel, rate_hz: f64, samples: usize) -> Result<Self, NoiseError> {
         let (mut spectra, mut other) = (Vec::new(), Vec::new());
         model.collect(&mut spectra, &mut other);
-        let gaussian = match spectra.len() {
-            0 => None,
-            1 => Some(CirculantGenerator::new(&spectra[0], rate_hz, samples)),
-            _ => Some(CirculantGenerator::new(&Spectrum::Sum(spectra), rate_hz, samples)),
-        };
+        let (circulant, lines) = gaussian(spectra, rate_hz, samples)?;
         let mut autocovariance =
-            gaussian.as_ref().map_or_else(|| Autocovariance::zero(samples), |g| g.autocovariance().clone());
+            circulant.as_ref().map_or_else(|| Autocovariance::zero(samples), |g| g.autocovariance().clone());
+        for generator in &lines {
+            autocovariance.add(generator.autocovariance());
+        }
         let (mut telegraph, mut replay) = (Vec::new(), Vec::new());
         for model in other {
             match model {
@@ -93,7 +96,7 @@ impl RecordGenerator {
                 }
             }
         }
-        Self { samples, gaussian, telegraph, replay, autocovariance }
+        Ok(Self { samples, circulant, lines, telegraph, replay, autocovariance })
     }
 
     /// Samples in a record.
@@ -110,8 +113,11 @@ impl RecordGenerator {
 
     /// Adds one new record \[nA\] to `record`, which must have the generator's length.
     pub fn add_to<R: Rng + ?Sized>(&self, rng: &mut R, scratch: &mut CirculantScratch, record: &mut [f64]) {
-        if let Some(generator) = &self.gaussian {
+        if let Some(generator) = &self.circulant {
             generator.add_to(rng, scratch, record);
+        }
+        for generator in &self.lines {
+            generator.add_to(rng, record);
         }
         for ensemble in &self.telegraph {
             TelegraphStream::new(ensemble, rng).add_next(rng, record);
@@ -119,5 +125,41 @@ impl RecordGenerator {
         for trace in &self.replay {
             ReplayStream::new(trace, rng).add_next(rng, record);
         }
+    }
+}
+
+/// Generators of Gaussian noise: one circulant one for all spectra together, or, where their sum cannot be embedded, line
+/// generators for those that are at fault.
+fn gaussian(
+    spectra: Vec<Spectrum>,
+    rate_hz: f64,
+    samples: usize,
+) -> Result<(Option<CirculantGenerator>, Vec<LineGenerator>), NoiseError> {
+    let together = |spectra: &[Spectrum]| match spectra {
+        [] => None,
+        [one] => CirculantGenerator::new(one, rate_hz, samples),
+        several => CirculantGenerator::new(&Spectrum::Sum(several.to_vec()), rate_hz, samples),
+    };
+    let whole = together(&spectra);
+    if whole.is_some() || spectra.is_empty() {
+        return Ok((whole, Vec::new()));
+    }
+    let mut terms = Vec::new();
+    spectra.into_iter().for_each(|spectrum| flatten(spectrum, &mut terms));
+    let (embedded, rest): (Vec<Spectrum>, Vec<Spectrum>) =
+        terms.into_iter().partition(|term| CirculantGenerator::new(term, rate_hz, samples).is_some());
+    let lines = rest.iter().map(|term| LineGenerator::new(term, rate_hz, samples)).collect::<Result<_, _>>()?;
+    let circulant = together(&embedded);
+    if circulant.is_none() && !embedded.is_empty() {
+        let made = Autocovariance::of(&Spectrum::Sum(embedded), rate_hz, 1).variance;
+        return Err(NoiseError::NotRepresentable { samples, asked_na2: made, made_na2: f64::NAN });
+    }
+    Ok((circulant, lines))
+}
+
+fn flatten(spectrum: Spectrum, terms: &mut Vec<Spectrum>) {
+    match spectrum {
+        Spectrum::Sum(parts) => parts.into_iter().for_each(|part| flatten(part, terms)),
+        other => terms.push(other),
     }
 }

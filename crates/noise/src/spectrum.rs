@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::lines::Stretch;
 use crate::relaxation::RelaxationEnsemble;
 use crate::{NoiseError, trace};
 
@@ -61,6 +62,33 @@ impl PowerLaw {
             return self.psd_na2_per_hz;
         }
         self.psd_na2_per_hz * (self.at_hz / frequency_hz.max(self.corner_hz)).powf(self.exponent)
+    }
+
+    fn stretches(&self, top_hz: f64) -> Vec<Stretch> {
+        let corner_hz = if self.exponent > 0.0 { self.corner_hz.min(top_hz) } else { top_hz };
+        let at_corner = self.density(corner_hz);
+        vec![
+            Stretch { from_hz: 0.0, to_hz: corner_hz, at_from: at_corner, exponent: 0.0 },
+            Stretch { from_hz: corner_hz, to_hz: top_hz, at_from: at_corner, exponent: self.exponent },
+        ]
+    }
+
+    /// Its pieces up to `top_hz`: flat below the corner, falling above.
+    pub(crate) fn segments(&self, top_hz: f64) -> Vec<PowerLawSegment> {
+        let corner = if self.exponent > 0.0 { self.corner_hz.min(top_hz) } else { 0.0 };
+        let mut out = Vec::with_capacity(2);
+        if corner > 0.0 {
+            out.push(PowerLawSegment { from_hz: 0.0, to_hz: corner, factor: self.density(0.0), exponent: 0.0 });
+        }
+        if corner < top_hz {
+            out.push(PowerLawSegment {
+                from_hz: corner,
+                to_hz: top_hz,
+                factor: self.psd_na2_per_hz * self.at_hz.powf(self.exponent),
+                exponent: self.exponent,
+            });
+        }
+        out
     }
 }
 
@@ -125,21 +153,17 @@ impl TabulatedSpectrum {
         }
     }
 
-    fn segments(&self, top_hz: f64) -> Vec<PowerLawSegment> {
+    /// Its pieces up to `top_hz`.
+    pub(crate) fn stretches(&self, top_hz: f64) -> Vec<Stretch> {
         let (fs, s) = (&self.frequency_hz, &self.psd_na2_per_hz);
-        let flat = |from, to, density| PowerLawSegment { from_hz: from, to_hz: to, factor: density, exponent: 0.0 };
+        let flat = |from_hz, to_hz, at_from| Stretch { from_hz, to_hz, at_from, exponent: 0.0 };
         let mut out = vec![flat(0.0, fs[0].min(top_hz), s[0])];
         for n in 1..fs.len() {
             if fs[n - 1] >= top_hz {
                 break;
             }
             let exponent = -(s[n] / s[n - 1]).ln() / (fs[n] / fs[n - 1]).ln();
-            out.push(PowerLawSegment {
-                from_hz: fs[n - 1],
-                to_hz: fs[n].min(top_hz),
-                factor: s[n - 1] * fs[n - 1].powf(exponent),
-                exponent,
-            });
+            out.push(Stretch { from_hz: fs[n - 1], to_hz: fs[n].min(top_hz), at_from: s[n - 1], exponent });
         }
         if fs[fs.len() - 1] < top_hz {
             out.push(flat(fs[fs.len() - 1], top_hz, s[s.len() - 1]));
@@ -186,28 +210,12 @@ impl Spectrum {
         }
     }
 
-    /// The power-law pieces of a spectrum up to `top_hz`; none for white and relaxation spectra, whose autocovariance
-    /// is elementary.
-    pub(crate) fn segments(&self, top_hz: f64) -> Vec<PowerLawSegment> {
+    /// Its pieces up to `top_hz` as [`Stretch`]es, where it is made of such.
+    pub(crate) fn stretches(&self, top_hz: f64) -> Option<Vec<Stretch>> {
         match self {
-            Self::White(_) | Self::Relaxation(_) | Self::Sum(_) => Vec::new(),
-            Self::Tabulated(table) => table.segments(top_hz),
-            Self::PowerLaw(law) => {
-                let corner = if law.exponent > 0.0 { law.corner_hz.min(top_hz) } else { 0.0 };
-                let mut out = Vec::with_capacity(2);
-                if corner > 0.0 {
-                    out.push(PowerLawSegment { from_hz: 0.0, to_hz: corner, factor: law.density(0.0), exponent: 0.0 });
-                }
-                if corner < top_hz {
-                    out.push(PowerLawSegment {
-                        from_hz: corner,
-                        to_hz: top_hz,
-                        factor: law.psd_na2_per_hz * law.at_hz.powf(law.exponent),
-                        exponent: law.exponent,
-                    });
-                }
-                out
-            }
+            Self::Tabulated(table) => Some(table.stretches(top_hz)),
+            Self::PowerLaw(law) if law.corner_hz > 0.0 || law.exponent <= 0.0 => Some(law.stretches(top_hz)),
+            Self::White(_) | Self::PowerLaw(_) | Self::Relaxation(_) | Self::Sum(_) => None,
         }
     }
 }

@@ -10,23 +10,36 @@ use statrs::distribution::{ChiSquared, ContinuousCDF};
 pub struct WelchEstimate {
     /// Frequencies \[Hz\], from 0 to half the sampling rate.
     pub frequency_hz: Vec<f64>,
-    /// Estimated density \[nA²/Hz\].
+    /// Estimated density \[nA²/Hz\], one-sided at 0 Hz and at half the sampling rate too, where SciPy's estimate is half
+    /// of it.
     pub psd: Vec<f64>,
-    /// Degrees of freedom of the chi-squared law of each estimate (half as many at the two ends).
+    /// Degrees of freedom of the chi-squared law of the estimates between the two ends.
     pub degrees_of_freedom: f64,
+    /// Samples in a segment.
+    segment: usize,
 }
 
 impl WelchEstimate {
-    /// Factors (low, high) on the estimate between which the true density lies with probability `confidence`.
+    /// Whether the line at position `line` is real: at 0 Hz, and at half the sampling rate if the segment is even.
+    fn is_real(&self, line: usize) -> bool {
+        line == 0 || 2 * line == self.segment
+    }
+
+    /// Factors (low, high) on each estimate between which the true density lies with probability `confidence`. The lines
+    /// at the two ends are real, and have half the degrees of freedom.
     ///
     /// # Panics
     /// If `confidence` does not lie between 0 and 1.
     #[must_use]
-    pub fn confidence_factors(&self, confidence: f64) -> (f64, f64) {
+    pub fn confidence_factors(&self, confidence: f64) -> Vec<(f64, f64)> {
         assert!(confidence > 0.0 && confidence < 1.0, "a confidence lies between 0 and 1");
-        let law = ChiSquared::new(self.degrees_of_freedom).expect("degrees of freedom are positive");
         let tail = 0.5 * (1.0 - confidence);
-        (self.degrees_of_freedom / law.inverse_cdf(1.0 - tail), self.degrees_of_freedom / law.inverse_cdf(tail))
+        let factors = |degrees: f64| {
+            let law = ChiSquared::new(degrees).expect("degrees of freedom are positive");
+            (degrees / law.inverse_cdf(1.0 - tail), degrees / law.inverse_cdf(tail))
+        };
+        let (complex, real) = (factors(self.degrees_of_freedom), factors(0.5 * self.degrees_of_freedom));
+        (0..self.psd.len()).map(|line| if self.is_real(line) { real } else { complex }).collect()
     }
 }
 
@@ -112,16 +125,12 @@ impl Welch {
         let rho = (overlap / energy).powi(2);
         let count = self.segments.max(1) as f64;
         let scale = 2.0 / (self.rate_hz * energy * count);
-        let psd = self
-            .power
-            .iter()
-            .enumerate()
-            .map(|(k, p)| p * scale * if k == 0 || 2 * k == segment { 0.5 } else { 1.0 })
-            .collect();
+        let psd = self.power.iter().map(|p| p * scale).collect();
         WelchEstimate {
             frequency_hz: (0..self.power.len()).map(|k| k as f64 * self.rate_hz / segment as f64).collect(),
             psd,
             degrees_of_freedom: 2.0 * count / (1.0 + 2.0 * rho * self.joints as f64 / count),
+            segment,
         }
     }
 }
@@ -132,4 +141,39 @@ pub fn estimate(record: &[f64], rate_hz: f64, segment: usize) -> WelchEstimate {
     let mut welch = Welch::new(rate_hz, segment);
     welch.add(record);
     welch.estimate()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_distr::{Distribution, StandardNormal};
+    use rand_pcg::Pcg64;
+
+    /// White noise, 20 000 records of one segment: at every line the mean is the density, and 90 % bands of single records
+    /// hold it in 90 % of them. A mean has a standard error of 1 % at the ends and 0.7 % between, a coverage one of
+    /// 0.21 %; five of these are exceeded for less than one in 10⁴ choices of the seed (36 comparisons).
+    #[test]
+    fn the_lines_at_the_ends_hold_the_one_sided_density_and_its_wider_band() {
+        let (segment, rate_hz, records) = (32, 1000.0, 20_000);
+        let density = 2.0 / rate_hz;
+        let mut rng = Pcg64::seed_from_u64(8);
+        let (mut means, mut covered) = (vec![0.0; segment / 2 + 1], vec![0.0; segment / 2 + 1]);
+        for _ in 0..records {
+            let record: Vec<f64> = (0..segment).map(|_| StandardNormal.sample(&mut rng)).collect();
+            let one = estimate(&record, rate_hz, segment);
+            for (line, (s, (low, high))) in one.psd.iter().zip(one.confidence_factors(0.9)).enumerate() {
+                means[line] += s / density / f64::from(records);
+                covered[line] += f64::from(u8::from((s * low..s * high).contains(&density))) / f64::from(records);
+            }
+        }
+        // a Hann window mixes the real line with its complex neighbours: 1 and 15 lie between one and two degrees
+        for line in [0, 2, 5, 8, 11, 14, 16] {
+            let end = line == 0 || line == segment / 2;
+            let standard_error = if end { 2.0_f64.sqrt() } else { 1.0 } / f64::from(records).sqrt();
+            assert!((means[line] - 1.0).abs() < 5.0 * standard_error, "line {line}: mean {}", means[line]);
+            let standard_error = (0.9 * 0.1 / f64::from(records)).sqrt();
+            assert!((covered[line] - 0.9).abs() < 5.0 * standard_error, "line {line}: coverage {}", covered[line]);
+        }
+    }
 }

@@ -185,7 +185,7 @@ impl Point {
     pub fn experiment(&self, library: &Library) -> Result<Experiment, EstimatorError> {
         let scheme = self.scheme.clone().expect("an error study has a scheme");
         let device = Arc::clone(self.device.as_ref().expect("an error study has a device"));
-        let generator = library.generator(&self.noise, self.scenario.sampling.rate_hz, scheme.samples());
+        let generator = library.generator(&self.noise, self.scenario.sampling.rate_hz, scheme.samples())?;
         let build = |route: Route| {
             Experiment::new(
                 scheme.clone(),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use device::{Activation, NeuralSurrogate};
 use dopant_network::{DopantNetwork, Generate, NetworkError};
-use noise::{NoiseModel, RecordGenerator};
+use noise::{NoiseError, NoiseModel, RecordGenerator};
 use rayon::prelude::*;
 use toml::{Table, Value};
 
@@ -115,18 +115,23 @@ impl Library {
         Ok(loaded)
     }
 
-    pub(crate) fn generator(&self, model: &NoiseModel, rate_hz: f64, samples: usize) -> Arc<RecordGenerator> {
+    pub(crate) fn generator(
+        &self,
+        model: &NoiseModel,
+        rate_hz: f64,
+        samples: usize,
+    ) -> Result<Arc<RecordGenerator>, NoiseError> {
         let key = format!("{model:?} {rate_hz} {samples}");
         if let Some(known) = self.generators.lock().expect("no thread panics here").get(&key) {
-            return Arc::clone(known);
+            return Ok(Arc::clone(known));
         }
-        let made = Arc::new(RecordGenerator::new(model, rate_hz, samples));
+        let made = Arc::new(RecordGenerator::new(model, rate_hz, samples)?);
         let mut generators = self.generators.lock().expect("no thread panics here");
         if generators.len() >= MOST_GENERATORS {
             generators.clear();
         }
         generators.insert(key, Arc::clone(&made));
-        made
+        Ok(made)
     }
 }
 

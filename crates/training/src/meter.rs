@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use device::Device;
 use estimators::plan::Combination;
-use estimators::{Measurement, Scheme};
+use estimators::{EstimatorError, Measurement, Scheme};
 use ndarray::{Array2, ArrayView1, ArrayView2};
-use noise::{CirculantScratch, NoiseModel, RecordGenerator, dot};
+use noise::{CirculantScratch, NoiseError, NoiseModel, RecordGenerator, dot};
 use rand::Rng;
 
 use crate::error::TrainingError;
@@ -129,10 +129,15 @@ struct Stretch {
 }
 
 impl Stretch {
-    fn new(noise: &NoiseModel, rate_hz: f64, samples_of_pattern: usize, most_patterns: usize) -> Self {
+    fn new(
+        noise: &NoiseModel,
+        rate_hz: f64,
+        samples_of_pattern: usize,
+        most_patterns: usize,
+    ) -> Result<Self, NoiseError> {
         let patterns = (MOST_SAMPLES / samples_of_pattern).clamp(1, most_patterns.max(1));
-        let generator = RecordGenerator::new(noise, rate_hz, patterns * samples_of_pattern);
-        Self { patterns, samples_of_pattern, generator, spare: Mutex::default() }
+        let generator = RecordGenerator::new(noise, rate_hz, patterns * samples_of_pattern)?;
+        Ok(Self { patterns, samples_of_pattern, generator, spare: Mutex::default() })
     }
 
     fn spare(&self) -> MutexGuard<'_, Vec<Buffers>> {
@@ -196,9 +201,11 @@ impl Meter {
             Some(Scheme::Random(m)) => m.weights(),
             _ => Vec::new(),
         };
-        let gradient_noise =
-            scheme.as_ref().map(|s| Stretch::new(noise, rate_hz, ramp_samples + s.records() * s.samples(), patterns));
-        let current_noise = Stretch::new(noise, rate_hz, ramp_samples + hold_samples, patterns);
+        let stretch = |samples_of_pattern| {
+            Stretch::new(noise, rate_hz, samples_of_pattern, patterns).map_err(EstimatorError::from)
+        };
+        let gradient_noise = scheme.as_ref().map(|s| stretch(ramp_samples + s.records() * s.samples())).transpose()?;
+        let current_noise = stretch(ramp_samples + hold_samples)?;
         Ok(Self {
             device,
             wiring,

@@ -5,7 +5,7 @@ use device::{Device, Linear};
 use estimators::filter::FilterSettings;
 use estimators::hge::{Hge, LockInReadout, Mode};
 use estimators::planner::{Requirements, Severity};
-use estimators::{Experiment, Instrument, Route, Scheme, published};
+use estimators::{EstimatorError, Experiment, Instrument, Route, Scheme, published};
 use noise::{NoiseModel, PowerLaw, RecordGenerator, Spectrum};
 use serde_json::json;
 
@@ -148,7 +148,8 @@ impl Plan {
             filter: requirements.filter,
         };
         let measurement = hge.build(parameters)?;
-        let generator = Arc::new(RecordGenerator::new(&model, self.rate, measurement.samples));
+        let generator =
+            Arc::new(RecordGenerator::new(&model, self.rate, measurement.samples).map_err(EstimatorError::from)?);
         let cutoff_hz = requirements.cutoff_hz()?;
         (0..parameters)
             .map(|weak| {

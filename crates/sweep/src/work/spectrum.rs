@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use estimators::EstimatorError;
 use noise::welch::Welch;
 use noise::{CirculantScratch, RecordGenerator};
 
@@ -76,7 +77,7 @@ impl Work for NoiseSpectrum<'_> {
     fn prepare(&self, point: usize) -> Result<Recorder, PointError> {
         let setup = self.0.point(point)?;
         let (rate_hz, samples, segment) = Self::lengths(&setup);
-        let generator = self.0.library().generator(&setup.noise, rate_hz, samples);
+        let generator = self.0.library().generator(&setup.noise, rate_hz, samples).map_err(EstimatorError::from)?;
         Ok(Recorder { generator, rate_hz, samples, segment })
     }
 
@@ -118,11 +119,12 @@ impl Work for NoiseSpectrum<'_> {
                 welch.merge(&source.unit(unit)?.numbers);
             }
             let estimate = welch.estimate();
-            let (low, high) = estimate.confidence_factors(spectrum.confidence);
-            let scaled = |factor: f64| estimate.psd.iter().map(|s| s * factor).collect::<Vec<f64>>();
+            let factors = estimate.confidence_factors(spectrum.confidence);
+            let bounds = estimate.psd.iter().zip(&factors).map(|(s, (low, high))| (s * low, s * high));
+            let (low, high): (Vec<f64>, Vec<f64>) = bounds.unzip();
             sink.append(first, &estimate.psd)?;
-            sink.append(first + 1, &scaled(low))?;
-            sink.append(first + 2, &scaled(high))?;
+            sink.append(first + 1, &low)?;
+            sink.append(first + 2, &high)?;
             let stated: Vec<f64> = estimate.frequency_hz.iter().map(|&f| setup.noise.density(f)).collect();
             sink.append(first + 3, &stated)?;
         }
