@@ -216,6 +216,20 @@ mod tests {
         }
     }
 
+    /// A corner above half the sampling rate leaves white noise, and so do relaxation processes that are faster than it.
+    #[test]
+    fn what_lies_above_half_the_sampling_rate_is_white() {
+        let law = PowerLaw { psd_na2_per_hz: 2e-5, at_hz: 1000.0, exponent: 1.5, corner_hz: 8000.0 };
+        let white = 2e-5 * (1000.0_f64 / 8000.0).powf(1.5) * 5000.0;
+        let r = Autocovariance::of(&Spectrum::PowerLaw(law.clone()), 10_000.0, 200);
+        assert!((r.variance / white - 1.0).abs() < 1e-12);
+        assert!((1..200).all(|lag| r.at(lag).abs() < 1e-13 * white));
+        let fast = crate::RelaxationEnsemble::power_law(&PowerLaw { corner_hz: 1e6, ..law }, 10_000.0, 3);
+        let r = fast.autocovariance(200);
+        assert!((fast.density(1000.0) / 2e-5 - 1.0).abs() < 1e-12 && (r.variance / (2e-5 * 5000.0) - 1.0).abs() < 1e-9);
+        assert!((1..200).all(|lag| r.at(lag).abs() < 1e-9 * r.variance));
+    }
+
     #[test]
     fn a_table_gives_the_same_as_the_law_it_was_made_from() {
         let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1000.0, exponent: 1.2, corner_hz: 1.0 };
