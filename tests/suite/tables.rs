@@ -125,8 +125,9 @@ fn a_mains_line_of_three_rows_has_the_error_of_its_integral() {
             let expected = by_quadrature(w, &table);
             assert!((v / expected - 1.0).abs() < 1e-6, "{v} {expected}");
         }
-        // almost all of it is the floor: 2 S ENBW/α², to the 0.4 % by which the filter has not settled
-        let floor = 2.0 * 1e-3 * 1.0472 * (6.637_448 / std::f64::consts::TAU / duration_s) / 8e-3_f64.powi(2);
+        // almost all of it is the floor: 2 S ENBW/α² with ENBW = π/3 of the cut-off, to the 0.4 % by which the filter has not settled
+        let floor = 2.0 * 1e-3 * std::f64::consts::FRAC_PI_3 * (6.637_448 / std::f64::consts::TAU / duration_s)
+            / 8e-3_f64.powi(2);
         assert!((variance[0] / floor - 1.0).abs() < 5e-3, "{variance:?} {floor}");
     }
 }
