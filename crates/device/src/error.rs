@@ -12,6 +12,12 @@ pub enum DeviceError {
         /// Values that were given.
         found: usize,
     },
+    /// More than one output, or none.
+    #[error("the device has {found} outputs: one current is read, and none is left out unsaid")]
+    Outputs {
+        /// Outputs of the device.
+        found: usize,
+    },
     /// The description of a device does not fit together.
     #[error("`{name}`: {what}")]
     Description {

@@ -68,8 +68,8 @@ impl LayeredDevice {
                 return bad(format!("layer {number} needs a device and an input"));
             }
             for device in &layer.devices {
-                if device.outputs() != 1 {
-                    return bad(format!("layer {number} has a device with {} outputs: 1 is needed", device.outputs()));
+                if let Err(e) = crate::check_single_output(device.as_ref()) {
+                    return bad(format!("layer {number}: {e}"));
                 }
                 let twice = layer.inputs.iter().enumerate().any(|(k, m)| layer.inputs[..k].contains(m));
                 if twice || layer.inputs.iter().any(|m| *m >= device.parameters()) {

@@ -80,15 +80,27 @@ pub trait Device: Send + Sync + std::fmt::Debug {
     }
 }
 
+/// Refuses a device of other than one output: what reads one must not leave the others out unsaid.
+///
+/// # Errors
+/// If it has several outputs, or none.
+pub fn check_single_output(device: &dyn Device) -> Result<(), DeviceError> {
+    match device.outputs() {
+        1 => Ok(()),
+        found => Err(DeviceError::Outputs { found }),
+    }
+}
+
 /// Currents of a device with one output at parameter vectors, shape (points, M): a convenience over
 /// [`Device::evaluate`].
 ///
 /// # Errors
-/// As [`Device::evaluate`].
+/// As [`Device::evaluate`], and if it has other than one output.
 pub fn currents_na(device: &dyn Device, parameters_volt: ArrayView2<f64>) -> Result<Vec<f64>, DeviceError> {
-    let mut out = Array2::zeros((parameters_volt.nrows(), device.outputs()));
+    check_single_output(device)?;
+    let mut out = Array2::zeros((parameters_volt.nrows(), 1));
     device.evaluate(parameters_volt, out.view_mut())?;
-    Ok(out.column(0).to_vec())
+    Ok(out.into_raw_vec_and_offset().0)
 }
 
 #[cfg(test)]

@@ -86,14 +86,14 @@ impl NeuralSurrogate {
     /// every layer but the last.
     ///
     /// # Errors
-    /// If there is no layer, or shapes do not fit together.
+    /// If there is no layer, one has no inputs or no outputs, or shapes do not fit together.
     pub fn new(
         layers: Vec<(Array2<f64>, Array1<f64>)>,
         activation: Activation,
         output_scale_na: f64,
     ) -> Result<Self, DeviceError> {
         let layers: Vec<Layer> = layers.into_iter().map(|(weight, bias)| Layer { weight, bias }).collect();
-        let fits = layers.iter().all(|l| l.weight.nrows() == l.bias.len())
+        let fits = layers.iter().all(|l| l.weight.nrows() == l.bias.len() && !l.weight.is_empty())
             && layers.windows(2).all(|pair| pair[0].weight.nrows() == pair[1].weight.ncols());
         let Some(first) = layers.first().filter(|_| fits) else {
             let what = "needs layers of weights (out, in) and biases (out) that fit together".to_owned();
@@ -109,7 +109,8 @@ impl NeuralSurrogate {
     /// layer but the last.
     ///
     /// # Errors
-    /// If the file cannot be read, an array is missing, misshapen, or holds a number that is not finite.
+    /// If the file cannot be read, an array is missing, misshapen, not one of these, or holds a number that is not finite, or
+    /// layers do not fit together or do not follow one another without a gap.
     pub fn from_npz(path: &Path, activation: Activation) -> Result<Self, DeviceError> {
         let fail = |what: String| DeviceError::File { path: path.to_owned(), what };
         let file = File::open(path).map_err(|e| fail(e.to_string()))?;
@@ -132,6 +133,7 @@ impl NeuralSurrogate {
                 None => Ok(read),
             }
         };
+        let mut used = Vec::new();
         let mut layers: Vec<Layer> = Vec::new();
         while names.iter().any(|n| *n == format!("layer{}_weight", layers.len())) {
             let (w_name, b_name) = (format!("layer{}_weight", layers.len()), format!("layer{}_bias", layers.len()));
@@ -144,6 +146,9 @@ impl NeuralSurrogate {
             let bias = bias
                 .into_dimensionality::<Ix1>()
                 .map_err(|_| fail(format!("array `{b_name}` has shape {b_shape:?}, (out) is needed")))?;
+            if weight.is_empty() {
+                return Err(fail(format!("array `{w_name}` has shape {w_shape:?}: a layer has inputs and outputs")));
+            }
             if bias.len() != weight.nrows() {
                 return Err(fail(format!(
                     "array `{b_name}` has {} numbers, but `{w_name}` has {} rows",
@@ -161,6 +166,7 @@ impl NeuralSurrogate {
                 )));
             }
             layers.push(Layer { weight, bias });
+            used.extend([w_name, b_name]);
         }
         let Some(first) = layers.first() else {
             return Err(fail(format!("array `layer0_weight` is missing; found: {}", names.join(", "))));
@@ -170,6 +176,7 @@ impl NeuralSurrogate {
             if !names.iter().any(|n| n == name) {
                 return Ok(vec![default; length]);
             }
+            used.push(name.to_owned());
             let values: Vec<f64> = array(name)?.into_iter().collect();
             if values.len() == length {
                 Ok(values)
@@ -182,6 +189,23 @@ impl NeuralSurrogate {
             optional("input_min_volt", inputs, DEFAULT_RANGE_VOLT.0)?,
             optional("input_max_volt", inputs, DEFAULT_RANGE_VOLT.1)?,
         );
+        if let Some(k) = (0..inputs).find(|&k| range_volt.0[k] >= range_volt.1[k]) {
+            return Err(fail(format!(
+                "entry {} of `input_min_volt` is {} V: it must lie below that of `input_max_volt`, {} V",
+                k + 1,
+                range_volt.0[k],
+                range_volt.1[k]
+            )));
+        }
+        // what is left over would have been part of another device
+        if let Some(unused) = names.iter().find(|name| !used.contains(name)) {
+            return Err(fail(format!(
+                "array `{unused}` is none that a surrogate of {} layers has: {}, each with `_weight` and `_bias`, \
+                 `output_scale_na`, `input_min_volt` and `input_max_volt`",
+                layers.len(),
+                (0..layers.len()).map(|k| format!("`layer{k}`")).collect::<Vec<_>>().join(", "),
+            )));
+        }
         Ok(Self { layers, activation, output_scale_na, range_volt })
     }
 }
@@ -305,6 +329,51 @@ mod tests {
             }
         }
         std::fs::remove_file(&path).unwrap();
+    }
+
+    /// Writes layers of ones, shape (out, in) each, under the numbers given, and one more array.
+    fn ones(path: &Path, layers: &[(usize, usize, usize)], more: Option<&str>) -> Result<NeuralSurrogate, String> {
+        let mut npz = NpzWriter::new(File::create(path).unwrap());
+        for &(number, outputs, inputs) in layers {
+            npz.add_array(format!("layer{number}_weight"), &Array2::<f64>::ones((outputs, inputs))).unwrap();
+            npz.add_array(format!("layer{number}_bias"), &Array1::<f64>::ones(outputs)).unwrap();
+        }
+        if let Some(name) = more {
+            npz.add_array(name, &Array1::<f64>::ones(2)).unwrap();
+        }
+        npz.finish().unwrap();
+        NeuralSurrogate::from_npz(path, Activation::Relu).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn arrays_that_would_not_be_used_are_refused() {
+        let path = temporary("unused");
+        for (layers, more, words) in [
+            (&[(0, 4, 2), (2, 1, 4)][..], None, ["`layer2_weight`", "surrogate of 1 layers", "`layer0`"]),
+            (&[(0, 4, 2), (1, 1, 4)], Some("layer2_bias"), ["`layer2_bias`", "surrogate of 2 layers", "`layer1`"]),
+            (&[(0, 4, 2), (1, 1, 4)], Some("offset_na"), ["`offset_na`", "surrogate of 2 layers", "output_scale_na"]),
+            (&[(1, 1, 4)], None, ["`layer0_weight` is missing", "found: ", "layer1_weight"]),
+            (&[(0, 0, 2)], None, ["`layer0_weight`", "[0, 2]", "inputs and outputs"]),
+            (&[(0, 1, 0)], None, ["`layer0_weight`", "[1, 0]", "inputs and outputs"]),
+            (&[(0, 0, 2), (1, 1, 0)], None, ["`layer0_weight`", "[0, 2]", "inputs and outputs"]),
+            (&[(0, 1, 2)], Some("input_min_volt"), ["entry 1 of `input_min_volt` is 1 V", "must lie below", "1 V"]),
+        ] {
+            let message = ones(&path, layers, more).unwrap_err();
+            assert!(words.iter().all(|word| message.contains(word)), "{message}");
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_second_output_is_not_left_out_unsaid() {
+        let path = temporary("outputs");
+        let two = ones(&path, &[(0, 4, 3), (1, 2, 4)], None).unwrap();
+        assert_eq!(two.outputs(), 2);
+        let message = crate::currents_na(&two, ndarray::array![[0.0, 0.1, 0.2]].view()).unwrap_err().to_string();
+        assert!(message.contains("2 outputs"), "{message}");
+        std::fs::remove_file(&path).unwrap();
+        let none = NeuralSurrogate::new(vec![(Array2::zeros((0, 3)), Array1::zeros(0))], Activation::Relu, 1.0);
+        assert!(none.is_err());
     }
 
     #[test]
