@@ -16,3 +16,4 @@ mod routes;
 mod surrogate;
 mod tables;
 mod training;
+mod training_limits;

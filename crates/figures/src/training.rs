@@ -118,18 +118,25 @@ pub(crate) fn traces(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         let points: Vec<(f64, f64)> = times.iter().copied().zip(currents).filter(|p| p.1.is_finite()).collect();
         let end = points.last().map_or(1.0, |p| p.0);
         let mut values: Vec<f64> = points.iter().map(|p| p.1).collect();
-        values.push(level);
+        values.extend(Some(level).filter(|level| level.is_finite()));
         let mut y = spanning("current [nA]", Scale::Linear, values)?;
         y.high += 0.14 * (y.high - y.low);
         let top = y.high - 0.06 * (y.high - y.low);
         let x = spanning("time [s]", Scale::Linear, vec![0.0, end])?;
         let width = end / targets.len().max(1) as f64;
-        let mut series = vec![
-            line(points, Dash::Solid, 2, PALETTE[0]),
-            line(vec![(x.low, level), (x.high, level)], Dash::Dashed, 1, PALETTE[1]),
-        ];
+        let mut series = vec![line(points, Dash::Solid, 2, PALETTE[0])];
+        // targets that are currents have no threshold
+        if level.is_finite() {
+            series.push(line(vec![(x.low, level), (x.high, level)], Dash::Dashed, 1, PALETTE[1]));
+        }
         for (p, t) in targets.iter().enumerate() {
-            let text = if *t > 0.5 { "1" } else { "0" }.to_owned();
+            let text = if !level.is_finite() {
+                format!("{t} nA").replace('-', "−")
+            } else if *t > 0.5 {
+                "1".to_owned()
+            } else {
+                "0".to_owned()
+            };
             let at = ((p as f64 + 0.5) * width, top);
             series.push(Series { item: Item::Label { at, text }, colour: [0, 0, 0], legend: None });
         }
@@ -232,9 +239,11 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
     if dimensions == 3 {
         order.sort_by(|a, b| tested.inputs[*b][1].total_cmp(&tested.inputs[*a][1]));
     }
+    // targets that are currents have no classes, and no threshold
+    let classes = tested.threshold.is_finite();
     for p in order {
         let (x, y) = project(&tested.inputs[p]);
-        let marker = if tested.targets[p] > 0.5 { Marker::Disc } else { Marker::Diamond };
+        let marker = if !classes || tested.targets[p] > 0.5 { Marker::Disc } else { Marker::Diamond };
         let item = Item::Points { points: vec![(x, y, f64::NAN)], marker };
         series.push(Series { item, colour: MAP[step(tested.currents[p])], legend: None });
     }
@@ -244,7 +253,8 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
         let item = Item::Cells { x_edges: Vec::new(), y_edges: Vec::new(), colours: Vec::new() };
         series.push(Series { item, colour, legend: Some(format!("{from:.2} to {to:.2} nA").replace('-', "−")) });
     }
-    for (marker, name) in [(Marker::Disc, "class 1"), (Marker::Diamond, "class 0")] {
+    let names: &[_] = if classes { &[(Marker::Disc, "class 1"), (Marker::Diamond, "class 0")] } else { &[] };
+    for &(marker, name) in names {
         let item = Item::Points { points: Vec::new(), marker };
         series.push(Series { item, colour: GREY, legend: Some(name.to_owned()) });
     }
@@ -256,7 +266,11 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
         (y.label, y.named) = ("input 3".to_owned(), Some(Vec::new()));
     }
     let y = below_notes(y);
-    let notes = vec![format!("run of the lowest noise-free loss; test accuracy {:.1} %", 100.0 * tested.accuracy)];
+    let mut note = "run of the lowest noise-free loss".to_owned();
+    if classes {
+        note.push_str(&format!("; test accuracy {:.1} %", 100.0 * tested.accuracy));
+    }
+    let notes = vec![note];
     Ok(Plot { title: title.to_owned(), x, y, series, notes })
 }
 
@@ -401,8 +415,11 @@ pub(crate) fn comparison(results: &Results, figure: &FigureSection) -> Result<Ve
         })
     };
     let second = panel("fraction of runs solved", vec![0.0, 1.0], fractions)?;
-    let third = panel("test accuracy at the end of each run", accuracy.values.clone(), accuracies)?;
-    Ok(vec![first, second, third])
+    let mut panels = vec![first.clone(), second];
+    if accuracy.values.iter().any(|a| a.is_finite()) {
+        panels.push(panel("test accuracy at the end of each run", accuracy.values.clone(), accuracies)?);
+    }
+    Ok(panels)
 }
 
 /// Fraction of solved runs for each pair of values of the first two axes, as a table.

@@ -243,7 +243,7 @@ impl Point {
 }
 
 fn build_device(section: &DeviceSection, folder: &Path, library: &Library) -> Result<Arc<dyn Device>, KeyError> {
-    Ok(match section {
+    let device: Arc<dyn Device> = match section {
         DeviceSection::Linear(d) => Arc::new(Linear::new(linear_gradient(d)?, d.offset_na).map_err(from_device)?),
         DeviceSection::Polynomial(d) => Arc::new(
             Polynomial::new(d.offset_na, d.coefficients.clone(), d.mixing_na_per_volt2.clone()).map_err(from_device)?,
@@ -253,7 +253,9 @@ fn build_device(section: &DeviceSection, folder: &Path, library: &Library) -> Re
         }
         DeviceSection::DopantNetwork(d) => Arc::new(build_network(d, folder, library)?),
         DeviceSection::Layered(d) => Arc::new(build_layered(d, folder, library)?),
-    })
+    };
+    device::check_single_output(device.as_ref()).map_err(from_device)?;
+    Ok(device)
 }
 
 /// Most parameters of a random linear device.

@@ -10,6 +10,7 @@ use training::descent::{Descent, GradientSource};
 use training::fitted::Fitted;
 use training::genetic::Genetic;
 use training::simultaneous::Simultaneous;
+use training::table::{self, MOST_PATTERNS};
 use training::{Answer, Limits, Loss, Meter, Optimiser, Patterns, Timing, TrainingError, Update, Wiring, task};
 
 use crate::document::KeyError;
@@ -29,19 +30,18 @@ pub(crate) struct TrainingPoint {
     pub(crate) test: Patterns,
     pub(crate) loss: Loss,
     pub(crate) limits: Limits,
+    /// Least distance of every training current without noise from the threshold of a run that counts as solved \[nA\].
+    pub(crate) margin_na: f64,
     pub(crate) range_volt: Vec<(f64, f64)>,
     pub(crate) optimiser: Optimiser,
 }
 
 /// Longest measurement of a run \[s\]: four months.
 const LONGEST_S: f64 = 1e7;
-/// Most patterns of a task.
-const MOST_PATTERNS: usize = 100_000;
 
 fn from_training(error: TrainingError) -> KeyError {
     match error {
         TrainingError::Setting { key, found, allowed } => KeyError::new(key, format!("found {found}: {allowed}")),
-        TrainingError::File { .. } => KeyError::new("task.file", error.to_string()),
         TrainingError::Device(e) => from_device(e),
         TrainingError::Estimator(e) => from_estimator(e),
         other => KeyError::new("training", other.to_string()),
@@ -59,10 +59,6 @@ impl TrainingPoint {
         let (Some(task), Some(section)) = (&scenario.task, &scenario.training) else {
             return Err(KeyError::new("", "the tables `[task]` and `[training]` are needed"));
         };
-        if device.outputs() != 1 {
-            let message = format!("has {} outputs: training reads one", device.outputs());
-            return Err(KeyError::new("device", message));
-        }
         let (inputs, hold_s, ramp_s) = match task {
             TaskSection::TruthTable(t) => (&t.inputs, t.hold_s, t.ramp_s),
             TaskSection::Ball(t) => (&t.inputs, t.hold_s, t.ramp_s),
@@ -75,7 +71,9 @@ impl TrainingPoint {
             return Err(KeyError::new("task.inputs", message));
         }
         let wiring = Wiring::new(numbers, parameters).map_err(from_training)?;
-        let (training, test) = patterns(task, folder)?;
+        let loss = loss(&section.loss)?;
+        let (training, test) = patterns(task, folder, loss)?;
+        loss.check_targets(&training.targets).map_err(from_training)?;
         let range_volt = ranges(section, &wiring, device.as_ref())?;
         let optimiser = optimiser(section)?;
         let rate_hz = scenario.sampling.rate_hz;
@@ -106,12 +104,12 @@ impl TrainingPoint {
         let most = training.targets.len().max(test.targets.len());
         let meter =
             Meter::new(Arc::clone(device), wiring, scheme, answer, noise, timing, most).map_err(from_training)?;
-        let loss = loss(&section.loss, &training)?;
-        Ok(Self { meter, training, test, loss, limits: limits(section)?, range_volt, optimiser })
+        let margin_na = margin_na(section)?;
+        Ok(Self { meter, training, test, loss, limits: limits(section)?, margin_na, range_volt, optimiser })
     }
 }
 
-fn patterns(task: &TaskSection, folder: &Path) -> Result<(Patterns, Patterns), KeyError> {
+fn patterns(task: &TaskSection, folder: &Path, loss: Loss) -> Result<(Patterns, Patterns), KeyError> {
     match task {
         TaskSection::TruthTable(t) => {
             if t.inputs.len() != 2 {
@@ -133,17 +131,15 @@ fn patterns(task: &TaskSection, folder: &Path) -> Result<(Patterns, Patterns), K
             Ok((draw(t.training_points)?, draw(t.test_points)?))
         }
         TaskSection::Csv(t) => {
-            let read = |file: &Path| {
-                let read = task::from_csv(&folder.join(file), t.inputs.len()).map_err(from_training)?;
-                match read.targets.len() {
-                    n if n > MOST_PATTERNS => {
-                        Err(KeyError::new("task.file", format!("holds {n} patterns: {MOST_PATTERNS} are allowed")))
-                    }
-                    _ => Ok(read),
-                }
+            let read = |key: &str, file: &Path| {
+                table::from_csv(&folder.join(file), t.inputs.len(), loss.needs_classes())
+                    .map_err(|e| KeyError::new(key, e.to_string()))
             };
-            let training = read(&t.file)?;
-            let test = t.test_file.as_deref().map_or_else(|| Ok(training.clone()), read)?;
+            let training = read("task.file", &t.file)?;
+            let test = match &t.test_file {
+                Some(file) => read("task.test_file", file)?,
+                None => training.clone(),
+            };
             Ok((training, test))
         }
     }
@@ -168,7 +164,7 @@ fn ball(t: &BallTask, points: usize, rng: &mut rand_pcg::Pcg64) -> Result<Patter
     let range_volt = input_ranges(t.inputs.len(), &t.low_volt, &t.high_volt)?;
     let mut made = task::ball(points, t.inner_radius, t.gap, &range_volt, rng).map_err(from_training)?;
     if t.outer_is_one {
-        made.targets.iter_mut().for_each(|target| *target = 1.0 - *target);
+        made.targets = made.targets.exchanged().expect("a ball has classes");
     }
     Ok(made)
 }
@@ -186,7 +182,7 @@ fn ranges(section: &TrainingSection, wiring: &Wiring, device: &dyn Device) -> Re
         (None, Some((low, high))) => wiring.controls.iter().map(|&m| (low[m], high[m])).collect(),
         (None, None) => return Err(KeyError::new(key, "is missing: this device has no ranges of its own")),
     };
-    match ranges.iter().find(|(low, high)| low >= high) {
+    match ranges.iter().find(|(low, high)| low >= high || !(high - low).is_finite()) {
         Some((low, high)) => {
             Err(KeyError::new(key, format!("found [{low}, {high}]: must be two voltages, the lower one first")))
         }
@@ -216,7 +212,14 @@ fn limits(section: &TrainingSection) -> Result<Limits, KeyError> {
     Ok(Limits { stop_below, confirmations, budget_s, max_iterations })
 }
 
-fn loss(section: &LossSection, training: &Patterns) -> Result<Loss, KeyError> {
+fn margin_na(section: &TrainingSection) -> Result<f64, KeyError> {
+    match section.margin_na {
+        margin if margin >= 0.0 => Ok(margin),
+        margin => Err(KeyError::new("training.margin_na", format!("found {margin}: must be 0 or more"))),
+    }
+}
+
+fn loss(section: &LossSection) -> Result<Loss, KeyError> {
     let loss = match section {
         LossSection::Correlation(l) => Loss::CorrelationOverSeparation {
             scale_na: l.scale_na,
@@ -227,12 +230,7 @@ fn loss(section: &LossSection, training: &Patterns) -> Result<Loss, KeyError> {
         LossSection::Fisher {} => Loss::Fisher,
         LossSection::CrossEntropy(l) => Loss::CrossEntropy { penalty: l.penalty },
     };
-    let loss = loss.checked().map_err(from_training)?;
-    if matches!(loss, Loss::Fisher | Loss::CrossEntropy { .. }) && training.is_of_one_class() {
-        let message = "found a task of a single class: this loss compares two, take \"correlation\" or \"mean-square\"";
-        return Err(KeyError::new("training.loss.kind", message));
-    }
-    Ok(loss)
+    loss.checked().map_err(from_training)
 }
 
 fn optimiser(section: &TrainingSection) -> Result<Optimiser, KeyError> {

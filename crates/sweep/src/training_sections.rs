@@ -68,8 +68,8 @@ pub struct BallTask {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CsvTask {
-    /// CSV with a header: input voltages (V), and in the last column the target, a class 0 or 1 or a current (nA); a
-    /// relative path starts at the scenario's folder.
+    /// Text file of rows of input voltages (V), with the target in the last column: a class, 0 or 1 (or −1 or 1), or for the
+    /// loss "mean-square" any current (nA). A relative path starts at the scenario's folder.
     pub file: PathBuf,
     /// The same to test with; the training file if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -346,6 +346,8 @@ pub struct TrainingSection {
     pub stop_below: f64,
     /// Further passes whose mean currents must give such a loss again before it counts; none as published.
     pub confirmations: usize,
+    /// How far, without noise, every training current must lie from one threshold for a run to count as solved (nA).
+    pub margin_na: f64,
     /// Measurement time after which no new measurement is begun (s).
     pub budget_s: f64,
     /// Lowest and highest voltage of all controls, or of each (V); the device's own ranges if not given.
@@ -378,6 +380,8 @@ struct Plain {
     stop_below: f64,
     #[serde(default)]
     confirmations: usize,
+    #[serde(default)]
+    margin_na: f64,
     budget_s: f64,
     range_volt: Option<RangeChoice>,
     #[serde(default)]
@@ -399,8 +403,8 @@ impl TrainingSection {
         };
         let optimiser = table.remove("optimiser").ok_or_else(|| KeyError::new(at, "`optimiser` is missing"))?;
         let optimiser = OptimiserSection::parse(optimiser, &format!("{at}.optimiser"))?;
-        let Plain { max_iterations, stop_below, confirmations, budget_s, range_volt, answer } =
+        let Plain { max_iterations, stop_below, confirmations, margin_na, budget_s, range_volt, answer } =
             section(Value::Table(table), at)?;
-        Ok(Self { max_iterations, stop_below, confirmations, budget_s, range_volt, answer, loss, optimiser })
+        Ok(Self { max_iterations, stop_below, confirmations, margin_na, budget_s, range_volt, answer, loss, optimiser })
     }
 }

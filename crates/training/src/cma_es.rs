@@ -9,6 +9,8 @@ use crate::update::clip;
 
 /// Weight of the squared distance from the range \[1/V²\], in units of the typical loss: pulls the distribution back.
 const OUTSIDE_PER_VOLT2: f64 = 1.0;
+/// Largest such distance that counts \[V²\].
+const FARTHEST_VOLT2: f64 = 1e30;
 
 /// CMA-ES.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +53,7 @@ impl CmaEs {
                         *lowest = f64::INFINITY;
                     }
                     let outside: f64 = asked.iter().zip(&controls).map(|(a, c)| (a - c).powi(2)).sum();
-                    loss + OUTSIDE_PER_VOLT2 * outside
+                    loss + OUTSIDE_PER_VOLT2 * outside.min(FARTHEST_VOLT2)
                 };
                 let options = CMAESOptions::new(start, self.sigma_volt).seed(seed).max_generations(generations);
                 options.parallel_update(false).fun_target(f64::NEG_INFINITY).build(measure)

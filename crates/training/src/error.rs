@@ -34,6 +34,19 @@ pub enum TrainingError {
     /// The fit of a network to the device.
     #[error("the fit failed: {0}")]
     Fit(#[from] candle_core::Error),
+    /// A fit that ended with weights that are no numbers.
+    #[error("the fit did not converge: its weights are not finite; lower training.optimiser.learning_rate")]
+    Diverged,
+    /// A number that is not finite, and so nothing can be learned from.
+    #[error("{what} is {found} at the voltages {volt:?}: training goes by finite numbers")]
+    NotFinite {
+        /// Which number.
+        what: String,
+        /// What it is.
+        found: f64,
+        /// Voltages of the controls, or of all parameters \[V\].
+        volt: Vec<f64>,
+    },
     /// The exact gradient was asked of a device that has none.
     #[error("this device has no exact gradient: measure it")]
     NoGradient,

@@ -17,6 +17,7 @@ use crate::descent::{Descent, GradientSource};
 use crate::error::TrainingError;
 use crate::meter::{Answer, Meter, Timing};
 use crate::session::{Limits, Session};
+use crate::threshold::RESOLUTION;
 use crate::update::Update;
 
 /// Points of a mini-batch of the fit.
@@ -50,7 +51,7 @@ impl Fitted {
     /// Samples, fits, trains, and tests until the loss is low enough, the candidates are used up, or the time is spent.
     ///
     /// # Errors
-    /// If the device cannot be evaluated, or the fit fails.
+    /// If the device cannot be evaluated, or the fit fails or does not converge.
     pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
         let first = session.begin_attempt(rng);
         let (points_volt, currents_na) = self.sample(session, rng)?;
@@ -83,10 +84,8 @@ impl Fitted {
             found.push((loss, controls.to_vec()));
         }
         found.sort_by(|a, b| a.0.total_cmp(&b.0));
-        if found.is_empty() {
-            found.push((f64::NAN, first));
-        }
-        for (_, controls) in found {
+        let none_found = found.is_empty().then_some(first);
+        for controls in found.into_iter().map(|(_, controls)| controls).chain(none_found) {
             let loss = session.measure_loss(&controls, rng)?;
             session.note(loss);
             if session.is_over() {
@@ -179,6 +178,9 @@ impl Fitted {
             let weight = Array2::from_shape_vec((rows, columns), weight).expect("rows of the layer");
             plain.push((weight, Array1::from(bias)));
         }
+        if plain.iter().any(|(weight, bias)| weight.iter().chain(bias).any(|x| !x.is_finite())) {
+            return Err(TrainingError::Diverged);
+        }
         let (weight, bias) = &mut plain[0];
         for (mut column, (mean, spread)) in weight.columns_mut().into_iter().zip(&columns) {
             column /= *spread;
@@ -190,12 +192,13 @@ impl Fitted {
     }
 }
 
-/// Mean and standard deviation, at least the smallest number.
+/// Mean and standard deviation; 1 for that of equal values, which nothing has to be divided by.
 fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.clone().count().max(1) as f64;
     let mean = values.clone().sum::<f64>() / count;
-    let variance = values.map(|v| (v - mean).powi(2)).sum::<f64>() / count;
-    (mean, variance.sqrt().max(f64::MIN_POSITIVE.sqrt()))
+    let deviation = (values.clone().map(|v| (v - mean).powi(2)).sum::<f64>() / count).sqrt();
+    let largest = values.fold(f64::MIN_POSITIVE.sqrt(), |most, v| most.max(v.abs()));
+    (mean, if deviation > RESOLUTION * largest { deviation } else { 1.0 })
 }
 
 #[cfg(test)]

@@ -15,20 +15,26 @@
 pub mod cma_es;
 pub mod descent;
 mod error;
+mod finite;
 pub mod fitted;
 pub mod genetic;
 pub mod loss;
 pub mod meter;
 pub mod session;
 pub mod simultaneous;
+pub mod table;
+pub mod targets;
 pub mod task;
+pub mod threshold;
 pub mod update;
 
 pub use error::TrainingError;
 pub use loss::{Loss, LossValue};
 pub use meter::{Answer, Meter, Timing, Wiring};
 pub use session::{Limits, Session};
-pub use task::{Patterns, Threshold};
+pub use targets::Targets;
+pub use task::Patterns;
+pub use threshold::Threshold;
 pub use update::Update;
 
 use rand::Rng;

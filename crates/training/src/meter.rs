@@ -17,6 +17,7 @@ use noise::{CirculantScratch, NoiseError, NoiseModel, RecordGenerator, dot};
 use rand::Rng;
 
 use crate::error::TrainingError;
+use crate::finite;
 
 /// Samples over which noise is continuous, at most; a longer pass is put together from stretches.
 pub const MOST_SAMPLES: usize = 1 << 18;
@@ -256,19 +257,21 @@ impl Meter {
     /// Currents without noise \[nA\], one for each pattern.
     ///
     /// # Errors
-    /// If the device cannot be evaluated.
+    /// If the device cannot be evaluated, or a number is not finite.
     pub fn true_currents_na(
         &self,
         inputs_volt: ArrayView2<f64>,
         controls_volt: &[f64],
     ) -> Result<Vec<f64>, TrainingError> {
-        Ok(device::currents_na(self.device.as_ref(), self.rows(inputs_volt, controls_volt).view())?)
+        let currents = device::currents_na(self.device.as_ref(), self.rows(inputs_volt, controls_volt).view())?;
+        finite::check_currents(&currents, controls_volt)?;
+        Ok(currents)
     }
 
     /// Exact derivatives with respect to the controls \[nA/V\], shape (patterns, controls).
     ///
     /// # Errors
-    /// If the device has none, or cannot find it.
+    /// If the device has none, or cannot find it, or a number is not finite.
     pub fn true_gradient(
         &self,
         inputs_volt: ArrayView2<f64>,
@@ -279,13 +282,14 @@ impl Meter {
             let all = self.device.gradient(&self.wiring.join(x, controls_volt))?.ok_or(TrainingError::NoGradient)?;
             row.iter_mut().zip(&self.wiring.controls).for_each(|(g, &m)| *g = all[[0, m]]);
         }
+        finite::check_derivatives(&out, controls_volt)?;
         Ok(out)
     }
 
     /// A pass that measures currents alone.
     ///
     /// # Errors
-    /// If the device cannot be evaluated.
+    /// If the device cannot be evaluated, or a number is not finite.
     pub fn currents<R: Rng + ?Sized>(
         &self,
         inputs_volt: ArrayView2<f64>,
@@ -298,7 +302,7 @@ impl Meter {
     /// A pass over rows of all parameters \[V\] that measures currents alone.
     ///
     /// # Errors
-    /// If the device cannot be evaluated.
+    /// If the device cannot be evaluated, or a number is not finite.
     pub fn currents_at<R: Rng + ?Sized>(
         &self,
         parameters_volt: ArrayView2<f64>,
@@ -310,13 +314,15 @@ impl Meter {
             let record = noise.next(rng);
             *current += mean(&record[self.ramp_samples..]);
         }
+        let name = |p: usize| format!("the current of point {}", p + 1);
+        finite::check(&currents_na, name, |p| parameters_volt.row(p).to_vec())?;
         Ok(self.reading(currents_na, Array2::zeros((0, 0)), &self.current_noise))
     }
 
     /// A pass that measures currents, and the derivatives with respect to all controls.
     ///
     /// # Errors
-    /// If the device cannot be evaluated.
+    /// If the device cannot be evaluated, or a number is not finite.
     ///
     /// # Panics
     /// If the meter was made without a scheme.
@@ -369,6 +375,8 @@ impl Meter {
             }
             currents_na.push(current);
         }
+        finite::check_currents(&currents_na, controls_volt)?;
+        finite::check_derivatives(&gradient, controls_volt)?;
         Ok(self.reading(currents_na, gradient, stretch))
     }
 
@@ -420,7 +428,7 @@ impl Meter {
     /// oscilloscope shows it; time starts with the ramp to the first pattern, from the last.
     ///
     /// # Errors
-    /// If the device cannot be evaluated.
+    /// If the device cannot be evaluated, or a number is not finite.
     pub fn waveform<R: Rng + ?Sized>(
         &self,
         inputs_volt: ArrayView2<f64>,
@@ -450,6 +458,8 @@ impl Meter {
         for record in output.chunks_exact_mut(ramp + hold) {
             record.iter_mut().zip(noise.next(rng)).for_each(|(y, n)| *y += n);
         }
+        let name = |n: usize| format!("the current of pattern {}", n / (ramp + hold) + 1);
+        finite::check(&output, name, |_| controls_volt.to_vec())?;
         Ok(output)
     }
 

@@ -3,6 +3,7 @@
 use rand::{Rng, RngExt};
 
 use crate::error::TrainingError;
+use crate::finite;
 use crate::loss::{Loss, LossValue};
 use crate::meter::{Meter, Reading};
 use crate::task::Patterns;
@@ -131,6 +132,7 @@ impl<'m> Session<'m> {
     ) -> Result<LossValue, TrainingError> {
         self.count(reading);
         let loss = self.loss.of(&reading.currents_na, &self.patterns.targets);
+        finite::check([&loss.value], |_| "the loss".to_owned(), |_| controls_volt.to_vec())?;
         let mut worth = loss.value;
         if worth < self.limits.stop_below && self.limits.confirmations > 0 {
             worth = worth.max(self.confirmed_loss(controls_volt, rng)?);
@@ -157,7 +159,7 @@ impl<'m> Session<'m> {
     /// Measures the current at each row of all parameters.
     ///
     /// # Errors
-    /// If the device cannot be evaluated.
+    /// If the device cannot be evaluated, or a number is not finite.
     pub fn measure_points<R: Rng + ?Sized>(
         &mut self,
         parameters_volt: &ndarray::Array2<f64>,
@@ -171,8 +173,9 @@ impl<'m> Session<'m> {
     /// Measures the loss by a pass over all patterns.
     ///
     /// # Errors
-    /// If the device cannot be evaluated.
+    /// If the device cannot be evaluated, or a number is not finite.
     pub fn measure_loss<R: Rng + ?Sized>(&mut self, controls_volt: &[f64], rng: &mut R) -> Result<f64, TrainingError> {
+        check_controls(controls_volt)?;
         let reading = self.meter.currents(self.patterns.inputs_volt.view(), controls_volt, rng)?;
         Ok(self.account(&reading, controls_volt, rng)?.value)
     }
@@ -180,36 +183,49 @@ impl<'m> Session<'m> {
     /// Measures the loss and its gradient \[1/V\] by a pass over all patterns.
     ///
     /// # Errors
-    /// If the device cannot be evaluated.
+    /// If the device cannot be evaluated, or a number is not finite.
     pub fn measure_gradient<R: Rng + ?Sized>(
         &mut self,
         controls_volt: &[f64],
         rng: &mut R,
     ) -> Result<(f64, Vec<f64>), TrainingError> {
+        check_controls(controls_volt)?;
         let reading = self.meter.gradient(self.patterns.inputs_volt.view(), controls_volt, rng)?;
         let loss = self.account(&reading, controls_volt, rng)?;
-        Ok((loss.value, chain(&loss.derivative_per_na, &reading.gradient_na_per_volt)))
+        Ok((loss.value, chain(&loss.derivative_per_na, &reading.gradient_na_per_volt, controls_volt)?))
     }
 
     /// Measures the loss by a pass over all patterns, and takes the device's exact derivatives, for which no time is
     /// counted: what no instrument can do, the bound for all that measure them.
     ///
     /// # Errors
-    /// If the device cannot be evaluated, or has no exact gradient.
+    /// If the device cannot be evaluated, or has no exact gradient, or a number is not finite.
     pub fn exact_gradient<R: Rng + ?Sized>(
         &mut self,
         controls_volt: &[f64],
         rng: &mut R,
     ) -> Result<(f64, Vec<f64>), TrainingError> {
+        check_controls(controls_volt)?;
         let inputs = self.patterns.inputs_volt.view();
         let reading = self.meter.currents(inputs, controls_volt, rng)?;
         let loss = self.account(&reading, controls_volt, rng)?;
         let gradient = self.meter.true_gradient(inputs, controls_volt)?;
-        Ok((loss.value, chain(&loss.derivative_per_na, &gradient)))
+        Ok((loss.value, chain(&loss.derivative_per_na, &gradient, controls_volt)?))
     }
 }
 
+fn check_controls(controls_volt: &[f64]) -> Result<(), TrainingError> {
+    finite::check(controls_volt, |m| format!("the voltage of control {}", m + 1), |_| controls_volt.to_vec())
+}
+
 /// ∂E/∂w = Σ_p ∂E/∂I_p ∂I_p/∂w.
-fn chain(derivative_per_na: &[f64], gradient_na_per_volt: &ndarray::Array2<f64>) -> Vec<f64> {
-    ndarray::aview1(derivative_per_na).dot(gradient_na_per_volt).to_vec()
+fn chain(
+    derivative_per_na: &[f64],
+    gradient_na_per_volt: &ndarray::Array2<f64>,
+    controls_volt: &[f64],
+) -> Result<Vec<f64>, TrainingError> {
+    let gradient = ndarray::aview1(derivative_per_na).dot(gradient_na_per_volt).to_vec();
+    let name = |m: usize| format!("the derivative of the loss by control {}", m + 1);
+    finite::check(&gradient, name, |_| controls_volt.to_vec())?;
+    Ok(gradient)
 }

@@ -55,7 +55,9 @@ impl Simultaneous {
                         let (_, gradient) = estimate(session, &controls, c, rng)?;
                         size += gradient.iter().map(|g| g.abs()).sum::<f64>() / (gradient.len() * TUNING) as f64;
                     }
-                    FIRST_MOVE * width * (stability + 1.0).powf(GAIN_EXPONENT) / size.max(f64::MIN_POSITIVE)
+                    // a loss that is the same everywhere says nothing of where to go
+                    let first = FIRST_MOVE * width * (stability + 1.0).powf(GAIN_EXPONENT);
+                    if size > 0.0 { (first / size).min(f64::MAX) } else { 0.0 }
                 }
             };
             for k in 0..iterations {

@@ -43,9 +43,14 @@ fn fitness(currents: &[f64; 4], gate: &[bool; 4], offset_weight: f64) -> f64 {
     let pairs = || gate.iter().zip(currents).map(|(&g, y)| (level(g) - mean_x, y - mean_y));
     let slope = pairs().map(|(x, y)| x * y).sum::<f64>() / pairs().map(|(x, _)| x * x).sum::<f64>();
     let offset = mean_y - slope * mean_x;
+    let largest = currents.iter().fold(0.0, |most: f64, y| most.max(y.abs()));
+    if slope <= training::threshold::RESOLUTION * largest {
+        // equal currents, to rounding, are no gate however small their residuals are
+        return 0.0;
+    }
     let residual: f64 = pairs().map(|(x, y)| (y - slope * x).powi(2)).sum();
     let denominator = residual.sqrt() + offset_weight * offset.abs();
-    if slope <= 0.0 { 0.0 } else { slope / denominator.max(1e-12 * slope) }
+    slope / denominator.max(1e-12 * slope)
 }
 
 /// Mean, left, right and cross term.
@@ -219,6 +224,19 @@ mod tests {
         // I = 3 + 2 s_l − s_r
         for (found, exact) in components(&[2.0, 6.0, 0.0, 4.0]).into_iter().zip([3.0, 2.0, -1.0, 0.0]) {
             assert!((found - exact).abs() < 1e-14);
+        }
+    }
+
+    #[test]
+    fn a_dead_device_is_no_gate() {
+        for level in [0.0, 20.0, -3e-12] {
+            for (name, gate) in &GATES {
+                let rounded: Vec<f64> = (0..4).map(|k| level * (1.0 + 1e-14 * f64::from(u8::from(gate[k])))).collect();
+                for offset_weight in [0.0, 0.01] {
+                    let found = fitness(&[rounded[0], rounded[1], rounded[2], rounded[3]], gate, offset_weight);
+                    assert!(found.abs() < 1e-12, "{name} at {level} nA: {found}");
+                }
+            }
         }
     }
 

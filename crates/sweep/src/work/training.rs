@@ -1,6 +1,6 @@
 //! Training runs: one for each repetition, from its own random controls and with its own noise.
 
-use training::{Session, Threshold, TrainingError};
+use training::{Session, Targets, Threshold, TrainingError};
 
 use super::{Record, Step, Work, counting, outline, sweep_dimensions, variable};
 use crate::error::{PointError, SweepError};
@@ -19,12 +19,22 @@ const MOST_TRACED: usize = 16;
 const TRACE_STRIDE: usize = 10;
 
 /// Single numbers of a run: name, unit, what it is.
-const SCALARS: [(&str, &str, &str); 11] = [
-    ("solved", "1", "1 where it succeeded and every training pattern, without noise, is on its side of one threshold"),
+const SCALARS: [(&str, &str, &str); 13] = [
+    (
+        "solved",
+        "1",
+        "1 where it succeeded, and without noise every training current lies beyond the margin on its side of one threshold; of targets that are currents, where the loss without noise is below the limit too",
+    ),
     ("succeeded", "1", "1 where the measured loss came below the limit within the budget"),
     ("final_loss", "1", "lowest measured loss, that of the controls that were kept"),
     ("noiseless_loss", "1", "loss of the kept controls without noise"),
-    ("training_accuracy", "1", "part of the training patterns on the right side of the threshold"),
+    ("noiseless_accuracy", "1", "part of the training patterns on the right side of the best threshold, without noise"),
+    (
+        "margin",
+        "nA",
+        "distance of the nearest training current, without noise, from the best threshold; negative on the wrong side",
+    ),
+    ("training_accuracy", "1", "part of the training patterns on the right side of the threshold, measured"),
     ("test_accuracy", "1", "part of the test patterns on the right side of the threshold, measured"),
     ("iterations", "1", "iterations or generations of all attempts"),
     ("attempts", "1", "attempts, each from new random controls"),
@@ -86,6 +96,16 @@ fn trace_length(point: &TrainingPoint) -> usize {
     }
 }
 
+/// What divides the classes of the training patterns; nothing where their targets are currents.
+fn threshold(point: &TrainingPoint, currents_na: &[f64]) -> Option<Threshold> {
+    let targets: &Targets = &point.training.targets;
+    let classes = targets.classes()?;
+    Some(match point.loss.single_class_threshold_na(targets) {
+        Some(current_na) => Threshold::at(current_na, currents_na, classes),
+        None => Threshold::best(currents_na, classes),
+    })
+}
+
 /// Trains once: the numbers of [`SCALARS`], then losses over iterations and times, controls, currents and trace.
 fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, TrainingError> {
     let mut session = Session::new(&point.meter, &point.training, point.loss, point.limits, &point.range_volt);
@@ -93,11 +113,12 @@ fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, T
     let (best_loss, controls) = session.best();
     let noiseless = point.meter.true_currents_na(point.training.inputs_volt.view(), controls)?;
     let noiseless_loss = point.loss.of(&noiseless, &point.training.targets).value;
-    let split = |currents: &[f64]| match point.loss.single_class_threshold_na(&point.training.targets) {
-        Some(current_na) => Threshold::at(current_na, currents, &point.training.targets),
-        None => Threshold::best(currents, &point.training.targets),
-    };
-    let solved = session.has_succeeded() && split(&noiseless).accuracy >= 1.0;
+    let clean = threshold(point, &noiseless);
+    let solved = session.has_succeeded()
+        && match &clean {
+            Some(threshold) => threshold.divides(point.margin_na),
+            None => noiseless_loss < point.limits.stop_below,
+        };
     // the threshold is that of the pass which a figure shows: slow noise moves all currents from pass to pass
     let inputs = point.training.inputs_volt.view();
     let (currents, trace) = if traced(point) {
@@ -107,19 +128,23 @@ fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, T
         (point.meter.currents(inputs, controls, rng)?.currents_na, Vec::new())
     };
     let tested = point.meter.currents(point.test.inputs_volt.view(), controls, rng)?.currents_na;
-    let threshold = split(&currents);
+    let measured = threshold(point, &currents);
+    let test_accuracy = measured.zip(point.test.targets.classes()).map(|(t, classes)| t.accuracy_on(&tested, classes));
+    let known = |number: Option<f64>| number.unwrap_or(f64::NAN);
     let mut numbers = vec![
         f64::from(u8::from(solved)),
         f64::from(u8::from(session.has_succeeded())),
         best_loss,
         noiseless_loss,
-        threshold.accuracy,
-        threshold.accuracy_on(&tested, &point.test.targets),
+        known(clean.map(|t| t.accuracy)),
+        known(clean.map(|t| t.margin_na)),
+        known(measured.map(|t| t.accuracy)),
+        known(test_accuracy),
         session.history.len() as f64,
         session.attempts as f64,
         session.seconds,
         session.samples as f64,
-        threshold.current_na,
+        known(measured.map(|t| t.current_na)),
     ];
     let first_attempt = session.history.iter().take_while(|e| e.attempt == 0).map(|e| e.loss);
     let iterations = point.limits.max_iterations;
@@ -184,9 +209,9 @@ impl Training<'_> {
             variables.push(variable(name, dimensions, Vec::new(), units, long_name));
         };
         declare("input_voltage", over(&[pattern, input]), "V", "input voltages of the training patterns");
-        declare("target", over(&[pattern]), "1", "targets of the training patterns");
+        declare("target", over(&[pattern]), "1", "targets of the training patterns: a class, or a current [nA]");
         declare("test_input_voltage", over(&[test_pattern, input]), "V", "input voltages of the test patterns");
-        declare("test_target", over(&[test_pattern]), "1", "targets of the test patterns");
+        declare("test_target", over(&[test_pattern]), "1", "targets of the test patterns: a class, or a current [nA]");
         let long_name = "distance of the test patterns from the centre of the ball, whose surface lies at 1";
         declare("test_radius", over(&[test_pattern]), "1", long_name);
         for (name, units, long_name) in SCALARS {
@@ -226,7 +251,7 @@ impl Work for Training<'_> {
         let mut numbers = [inputs, controls, training, test, trace].map(|n| n as f64).to_vec();
         for patterns in [&point.training, &point.test] {
             numbers.extend(&patterns.inputs_volt);
-            numbers.extend(&patterns.targets);
+            numbers.extend(patterns.targets.numbers());
         }
         let radii = point.test.radii.iter().copied();
         numbers.extend(radii.chain(std::iter::repeat(f64::NAN)).take(test));

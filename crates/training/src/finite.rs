@@ -1,0 +1,30 @@
+//! Numbers that are none stop a run where they first appear: what an optimiser would make of them means nothing.
+
+use crate::error::TrainingError;
+
+/// Refuses the first of `numbers` that is not finite: `name` and `volt` say of its index what it is, and at which voltages.
+pub(crate) fn check<'a>(
+    numbers: impl IntoIterator<Item = &'a f64>,
+    name: impl Fn(usize) -> String,
+    volt: impl Fn(usize) -> Vec<f64>,
+) -> Result<(), TrainingError> {
+    match numbers.into_iter().enumerate().find(|(_, x)| !x.is_finite()) {
+        Some((k, found)) => Err(TrainingError::NotFinite { what: name(k), found: *found, volt: volt(k) }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses currents of patterns at the same controls.
+pub(crate) fn check_currents(currents_na: &[f64], controls_volt: &[f64]) -> Result<(), TrainingError> {
+    check(currents_na, |p| format!("the current of pattern {}", p + 1), |_| controls_volt.to_vec())
+}
+
+/// Refuses derivatives, shape (patterns, controls).
+pub(crate) fn check_derivatives(
+    gradient_na_per_volt: &ndarray::Array2<f64>,
+    controls_volt: &[f64],
+) -> Result<(), TrainingError> {
+    let controls = controls_volt.len();
+    let name = |k: usize| format!("the derivative of pattern {} by control {}", k / controls + 1, k % controls + 1);
+    check(gradient_na_per_volt, name, |_| controls_volt.to_vec())
+}

@@ -1,0 +1,162 @@
+//! Losses of measured currents, with their exact derivatives with respect to each current.
+//!
+//! A loss and its derivatives are finite for all currents that a device can give: where the published expression grows
+//! without bound or is 0/0, the type says what stands in its place. Equal currents are the worst, never the best, to each.
+
+mod correlation;
+mod cross_entropy;
+mod fisher;
+
+use crate::error::TrainingError;
+use crate::targets::Targets;
+
+pub use correlation::STEEPEST;
+pub use fisher::LARGEST_FISHER;
+
+/// What training makes small.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Loss {
+    /// E = (1 − ρ)/σ((y_sep − offset)/scale): ρ is Pearson's correlation of currents and classes, y_sep the lowest current
+    /// of class 1 minus the highest of class 0, σ the logistic function (B25, Methods, with a scale of 1 nA and no offset;
+    /// brains-py's `corrsig` has 3 and 5, and 1.1 in place of 1).
+    ///
+    /// 1/σ(s) = 1 + e⁻ˢ is followed down to s = −[`STEEPEST`], and along its tangent below, so that classes which lie far on
+    /// the wrong sides still have a loss and a slope. Equal currents are not correlated with anything: there ρ counts as
+    /// −1, and its slope as 0.
+    ///
+    /// Where all patterns are of one class, ρ is undefined. Then E = ln(1 + exp(−d)), d the distance \[scale\] of the worst
+    /// pattern from `threshold_na`, to the right side: above for class 1, below for class 0.
+    CorrelationOverSeparation {
+        /// Scale of the separation \[nA\].
+        scale_na: f64,
+        /// Separation at which the logistic function is one half \[nA\].
+        offset_na: f64,
+        /// On which side of this current a single class has to be \[nA\].
+        threshold_na: f64,
+    },
+    /// Mean of (I − target)², targets in nA \[nA²\].
+    MeanSquare,
+    /// (s₀² + s₁²)/(μ₁ − μ₀)²: variances within the classes over the squared distance of their means, the inverse of
+    /// Fisher's criterion; at most [`LARGEST_FISHER`], which equal currents have. It does not tell which class lies above.
+    Fisher,
+    /// Mean cross-entropy of p = σ(a (I − m)/s + b), m and s mean and standard deviation of the currents, with the a ≥ 0 and
+    /// b that make it smallest; `penalty` · (a² + b²)/2 keeps a finite for separable classes. Equal currents have a = 0.
+    CrossEntropy {
+        /// Weight of (a² + b²)/2.
+        penalty: f64,
+    },
+}
+
+/// A loss and its derivative with respect to each current.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LossValue {
+    /// The loss.
+    pub value: f64,
+    /// ∂E/∂I \[1/nA\], one for each pattern.
+    pub derivative_per_na: Vec<f64>,
+}
+
+/// Lowest and highest scale of a separation \[nA\], and how far its offset and a threshold may lie from zero \[nA\].
+const SCALES_NA: (f64, f64) = (1e-12, 1e9);
+/// Least and largest penalty of the cross-entropy.
+const PENALTIES: (f64, f64) = (1e-12, 1e6);
+
+fn logistic(x: f64) -> f64 {
+    if x >= 0.0 { 1.0 / (1.0 + (-x).exp()) } else { x.exp() / (1.0 + x.exp()) }
+}
+
+/// ln(1 + eˣ).
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+impl Loss {
+    /// Refuses scales and penalties that make no sense.
+    ///
+    /// # Errors
+    /// If one is out of its range.
+    pub fn checked(self) -> Result<Self, TrainingError> {
+        let within = |key, found: f64, low: f64, high: f64| {
+            if (low..=high).contains(&found) {
+                return Ok(());
+            }
+            Err(TrainingError::setting(key, found, format!("must be a number from {low:e} to {high:e}")))
+        };
+        let (least, most) = SCALES_NA;
+        match self {
+            Self::CorrelationOverSeparation { scale_na, offset_na, threshold_na } => {
+                within("training.loss.scale_na", scale_na, least, most)?;
+                within("training.loss.offset_na", offset_na, -most, most)?;
+                within("training.loss.threshold_na", threshold_na, -most, most)?;
+            }
+            Self::CrossEntropy { penalty } => within("training.loss.penalty", penalty, PENALTIES.0, PENALTIES.1)?,
+            Self::MeanSquare | Self::Fisher => {}
+        }
+        Ok(self)
+    }
+
+    /// Whether it compares classes, and not currents with targets in nA.
+    #[must_use]
+    pub fn needs_classes(&self) -> bool {
+        !matches!(self, Self::MeanSquare)
+    }
+
+    /// Refuses targets that it cannot be taken of.
+    ///
+    /// # Errors
+    /// If it compares classes and there are none, or it compares two and there is one.
+    pub fn check_targets(&self, targets: &Targets) -> Result<(), TrainingError> {
+        let refuse =
+            |found: &str, allowed: &str| Err(TrainingError::setting("training.loss.kind", found, allowed.to_owned()));
+        if self.needs_classes() && targets.classes().is_none() {
+            return refuse("targets that are not classes", "this loss compares two classes, take \"mean-square\"");
+        }
+        if matches!(self, Self::Fisher | Self::CrossEntropy { .. }) && targets.single_class().is_some() {
+            return refuse(
+                "a task of a single class",
+                "this loss compares two, take \"correlation\" or \"mean-square\"",
+            );
+        }
+        Ok(())
+    }
+
+    /// Where all `targets` are of one class: the current on whose right side they shall be \[nA\].
+    #[must_use]
+    pub fn single_class_threshold_na(&self, targets: &Targets) -> Option<f64> {
+        match *self {
+            Self::CorrelationOverSeparation { threshold_na, .. } => targets.single_class().map(|_| threshold_na),
+            _ => None,
+        }
+    }
+
+    /// The loss of `currents_na`, one for each pattern.
+    ///
+    /// # Panics
+    /// If there are not as many targets as currents, or they are not such as [`Loss::check_targets`] allows.
+    #[must_use]
+    pub fn of(&self, currents_na: &[f64], targets: &Targets) -> LossValue {
+        assert_eq!(currents_na.len(), targets.len(), "a target for each current");
+        let classes = || targets.classes().expect("targets that were checked");
+        match *self {
+            Self::CorrelationOverSeparation { scale_na, offset_na, threshold_na } => match targets.single_class() {
+                Some(class) => correlation::of_one_class(currents_na, class, threshold_na, scale_na),
+                None => correlation::over_separation(currents_na, classes(), scale_na, offset_na),
+            },
+            Self::MeanSquare => mean_square(currents_na, targets.numbers()),
+            Self::Fisher => fisher::loss(currents_na, classes()),
+            Self::CrossEntropy { penalty } => cross_entropy::loss(currents_na, classes(), penalty),
+        }
+    }
+}
+
+fn mean_square(currents: &[f64], targets: &[f64]) -> LossValue {
+    let n = currents.len() as f64;
+    let error = || currents.iter().zip(targets).map(|(y, t)| y - t);
+    LossValue {
+        value: error().map(|e| e * e).sum::<f64>() / n,
+        derivative_per_na: error().map(|e| 2.0 * e / n).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
