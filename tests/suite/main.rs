@@ -9,6 +9,7 @@ mod determinism;
 mod figures_shipped;
 mod generators;
 mod golden;
+mod identity;
 mod limits;
 mod network;
 mod network_reference;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
-use toml::{Table, Value};
+use toml::de::{DeArray, DeTable, DeValue};
+use toml::{Spanned, Table, Value};
 
 use crate::ScenarioError;
 
@@ -20,6 +20,14 @@ impl KeyError {
     /// A problem with `key`.
     pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self { key: key.into(), message: message.into() }
+    }
+
+    /// The same problem where what is built at `from` elsewhere stands at `to`.
+    pub(crate) fn moved(self, from: &str, to: &str) -> Self {
+        match self.key.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with('.')) {
+            Some(rest) => Self { key: format!("{to}{rest}"), ..self },
+            None => self,
+        }
     }
 }
 
@@ -148,22 +156,33 @@ impl Document {
     /// Line of a dotted key in the file, or of its nearest ancestor there.
     fn line_of(&self, key: &str) -> Option<usize> {
         let tree = DeTable::parse(&self.text).ok()?;
-        let mut table = tree.get_ref();
-        let mut found = None;
-        let mut rest = key;
-        while !rest.is_empty() {
-            let hit =
-                table.iter().filter(|(k, _)| is_at_or_below(rest, k.get_ref())).max_by_key(|(k, _)| k.get_ref().len());
-            let Some((k, v)) = hit else { break };
-            found = Some(line_at(&self.text, k.span().start));
-            rest = rest[k.get_ref().len()..].trim_start_matches('.');
-            match v.get_ref() {
-                DeValue::Table(inner) => table = inner,
-                _ => break,
-            }
+        let (mut offset, mut here) = in_table(tree.get_ref(), key)?;
+        while let Some((at, below)) = match here.0.get_ref() {
+            DeValue::Table(table) => in_table(table, here.1),
+            DeValue::Array(items) => in_array(items, here.1),
+            _ => None,
+        } {
+            (offset, here) = (at, below);
         }
-        found
+        Some(line_at(&self.text, offset))
     }
+}
+
+/// A value and the part of a dotted key that goes on below it.
+type Below<'t, 'k> = (&'t Spanned<DeValue<'t>>, &'k str);
+
+/// Where the first part of a dotted key stands in a table, and what stands there.
+fn in_table<'t, 'k>(table: &'t DeTable<'t>, key: &'k str) -> Option<(usize, Below<'t, 'k>)> {
+    let hits = table.iter().filter(|(k, _)| is_at_or_below(key, k.get_ref()));
+    let (k, value) = hits.max_by_key(|(k, _)| k.get_ref().len())?;
+    Some((k.span().start, (value, key[k.get_ref().len()..].trim_start_matches('.'))))
+}
+
+/// The same in a list, whose entries are counted from 0.
+fn in_array<'t, 'k>(items: &'t DeArray<'t>, key: &'k str) -> Option<(usize, Below<'t, 'k>)> {
+    let (index, rest) = key.split_once('.').unwrap_or((key, ""));
+    let item = index.parse::<usize>().ok().and_then(|n| items.get(n))?;
+    Some((item.span().start, (item, rest)))
 }
 
 /// Where a value comes from.
@@ -320,6 +339,28 @@ mod tests {
         assert_eq!(line("estimator.duration_s"), Some(4));
         assert_eq!(line("estimator.filter.settled"), Some(9));
         assert_eq!(line("noise.kind"), None);
+    }
+
+    #[test]
+    fn keys_within_lists_are_found_at_their_lines() {
+        let text = "[device]\nkind = \"layered\"\n[[device.layers]]\ninputs = [1]\ndevices = [\n  { kind = \"linear\" },\n  \
+                    { kind = \"odd\" },\n]\n[[device.layers]]\ninputs = [2]\n";
+        let document = Document::parse(Path::new("a.toml"), text.to_owned()).unwrap();
+        let line = |key: &str| document.locate(KeyError::new(key, "")).line;
+        assert_eq!(line("device.layers.0.inputs"), Some(4));
+        assert_eq!(line("device.layers.0.devices.1.kind"), Some(7));
+        assert_eq!(line("device.layers.0.devices.0.file"), Some(6));
+        assert_eq!(line("device.layers.1.inputs.0"), Some(10));
+        assert_eq!(line("device.layers.1.interface"), Some(9));
+        assert_eq!(line("device.layers.7.inputs"), Some(3));
+    }
+
+    #[test]
+    fn problems_are_moved_with_what_they_stand_in() {
+        let moved = |key: &str| KeyError::new(key, "").moved("device", "device.layers.0.devices.1").key;
+        assert_eq!(moved("device.file"), "device.layers.0.devices.1.file");
+        assert_eq!(moved("device"), "device.layers.0.devices.1");
+        assert_eq!(moved("devices.file"), "devices.file");
     }
 
     #[test]

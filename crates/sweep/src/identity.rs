@@ -52,13 +52,13 @@ impl Identity {
             }
         }
         entries.remove("study.description");
-        for file in study.files() {
+        for file in study.files()? {
             let hash = hash_of(&study.document.folder().join(&file)).map_err(|e| ScenarioError {
                 file: study.document.file.clone(),
                 line: None,
-                message: format!("cannot read `{}`, which it names: {e}", file.display()),
+                message: format!("cannot read `{}`, which it names: {e}", file.0.display()),
             })?;
-            entries.insert(format!("content of {}", file.display()), hash);
+            entries.insert(format!("content of {}", file.0.display()), hash);
         }
         entries.insert("program version".to_owned(), program.version.clone());
         entries.insert("program revision".to_owned(), program.revision.clone());

@@ -298,7 +298,15 @@ pub(crate) fn from_zero(key: &str, from_one: &[usize], parameters: usize) -> Res
 fn build_layered(section: &LayeredSection, folder: &Path, library: &Library) -> Result<LayeredDevice, KeyError> {
     let (mut layers, mut interfaces) = (Vec::new(), Vec::new());
     for (l, layer) in section.layers.iter().enumerate() {
-        let devices = layer.devices.iter().map(|d| build_device(d, folder, library)).collect::<Result<Vec<_>, _>>()?;
+        let build = |(k, section): (usize, &DeviceSection)| {
+            let at = format!("device.layers.{l}.devices.{k}");
+            if operating_point_of(section).is_some() {
+                let message = "stands in a device of a network, whose own operating point it would have to be part of";
+                return Err(KeyError::new(format!("{at}.operating_point_volt"), message));
+            }
+            build_device(section, folder, library).map_err(|e| e.moved("device", &at))
+        };
+        let devices = layer.devices.iter().enumerate().map(build).collect::<Result<Vec<_>, _>>()?;
         let parameters = devices.iter().map(|d| d.parameters()).min().unwrap_or(usize::MAX);
         let inputs = from_zero(&format!("device.layers.{l}.inputs"), &layer.inputs, parameters)?;
         layers.push(Layer { devices, inputs });
@@ -346,16 +354,19 @@ fn build_network(section: &DopantNetworkDevice, folder: &Path, library: &Library
     NetworkDevice::new(network, output, method, options, range).map_err(from_device)
 }
 
+fn operating_point_of(section: &DeviceSection) -> Option<&Vec<f64>> {
+    match section {
+        DeviceSection::Linear(d) => d.operating_point_volt.as_ref(),
+        DeviceSection::Polynomial(d) => d.operating_point_volt.as_ref(),
+        DeviceSection::NeuralSurrogate(d) => d.operating_point_volt.as_ref(),
+        DeviceSection::DopantNetwork(d) => d.operating_point_volt.as_ref(),
+        DeviceSection::Layered(d) => d.operating_point_volt.as_ref(),
+    }
+}
+
 fn operating_point(section: &DeviceSection, device: &dyn Device) -> Result<Vec<f64>, KeyError> {
-    let given = match section {
-        DeviceSection::Linear(d) => &d.operating_point_volt,
-        DeviceSection::Polynomial(d) => &d.operating_point_volt,
-        DeviceSection::NeuralSurrogate(d) => &d.operating_point_volt,
-        DeviceSection::DopantNetwork(d) => &d.operating_point_volt,
-        DeviceSection::Layered(d) => &d.operating_point_volt,
-    };
     let expected = device.parameters();
-    match given {
+    match operating_point_of(section) {
         Some(point) if point.len() == expected => Ok(point.clone()),
         Some(point) => Err(from_device(DeviceError::WrongParameters { expected, found: point.len() })),
         None if device.usual_volt().is_some() => Ok(device.usual_volt().unwrap_or_default()),
@@ -399,7 +410,10 @@ fn build_noise(section: &NoiseSection, rate_hz: f64, folder: &Path) -> Result<No
             NoiseModel::Replay(Trace::from_file(&folder.join(&s.file), rate_hz).map_err(from_noise)?)
         }
         NoiseSection::Sum { terms } => {
-            NoiseModel::Sum(terms.iter().map(|t| build_noise(t, rate_hz, folder)).collect::<Result<_, _>>()?)
+            let build = |(k, term): (usize, &NoiseSection)| {
+                build_noise(term, rate_hz, folder).map_err(|e| e.moved("noise", &format!("noise.terms.{k}")))
+            };
+            NoiseModel::Sum(terms.iter().enumerate().map(build).collect::<Result<_, _>>()?)
         }
     })
 }

@@ -1,7 +1,5 @@
 //! The types of a scenario file: what may stand in it, with units and defaults.
 
-use std::path::PathBuf;
-
 use dopant_network::steady::SteadyOptions;
 use dopant_network::{Domain, Generate};
 use schemars::JsonSchema;
@@ -10,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::document::KeyError;
+use crate::input_file::InputFile;
 use crate::training_sections::{TaskSection, TrainingSection};
 
 /// What is computed at each point of the sweep.
@@ -163,7 +162,7 @@ pub enum ActivationChoice {
 #[serde(deny_unknown_fields)]
 pub struct SurrogateDevice {
     /// `.npz` of layer weights; a relative path starts at the scenario's folder.
-    pub file: PathBuf,
+    pub file: InputFile,
     /// Non-linearity between layers.
     #[serde(default)]
     pub activation: ActivationChoice,
@@ -283,7 +282,7 @@ pub enum NetworkMethodChoice {
 pub struct DopantNetworkDevice {
     /// Device file (JSON); a relative path starts at the scenario's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<PathBuf>,
+    pub file: Option<InputFile>,
     /// Instead of a file: how the device is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<GenerateSection>,
@@ -448,7 +447,7 @@ fn default_per_decade() -> usize {
 #[serde(deny_unknown_fields)]
 pub struct FileNoise {
     /// `.npy` or `.csv`; a relative path starts at the scenario's folder.
-    pub file: PathBuf,
+    pub file: InputFile,
 }
 
 /// `[noise]`.
@@ -1025,7 +1024,7 @@ pub(crate) fn kind_of(value: Value, at: &str, allowed: &[&str]) -> Result<(Strin
 }
 
 impl DeviceSection {
-    fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
+    pub(crate) fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
         let allowed = ["linear", "polynomial", "neural-surrogate", "dopant-network", "layered"];
         let (kind, rest) = kind_of(value, at, &allowed)?;
         Ok(match kind.as_str() {
@@ -1049,7 +1048,7 @@ struct Terms {
 }
 
 impl NoiseSection {
-    fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
+    pub(crate) fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
         let allowed = ["none", "white", "power-law", "tabulated", "relaxation", "telegraph", "trace", "sum"];
         let (kind, rest) = kind_of(value, at, &allowed)?;
         Ok(match kind.as_str() {
@@ -1065,7 +1064,8 @@ impl NoiseSection {
             "trace" => Self::Trace(section(rest, at)?),
             _ => {
                 let Terms { terms } = section(rest, at)?;
-                let terms = terms.into_iter().map(|term| Self::parse(term, &format!("{at}.terms")));
+                let terms = terms.into_iter().enumerate();
+                let terms = terms.map(|(k, term)| Self::parse(term, &format!("{at}.terms.{k}")));
                 Self::Sum { terms: terms.collect::<Result<_, _>>()? }
             }
         })

@@ -1,6 +1,6 @@
 //! A study: a scenario with its axes, known to be sound.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -10,9 +10,10 @@ use noise::{NoiseError, NoiseModel, RecordGenerator};
 use rayon::prelude::*;
 use toml::{Table, Value};
 
-use crate::axes::{self, Axis, Components, PerParameter};
+use crate::axes::{self, Axis, AxisKey, Components, PerParameter};
 use crate::document::{Document, KeyError, set_path};
 use crate::error::ScenarioError;
+use crate::input_file::{InputFile, SECTIONS, files_of};
 use crate::point::Point;
 use crate::scenario::{ActivationChoice, FigureSection, Scenario, StudyKind, StudySection};
 use crate::work::training::Lengths;
@@ -209,22 +210,19 @@ impl Study {
         &self.first
     }
 
-    /// Every file that the scenario names, as it names it.
-    #[must_use]
-    pub fn files(&self) -> Vec<PathBuf> {
-        let mut files = std::collections::BTreeSet::new();
-        files_in(&Value::Table(self.base.clone()), &mut files);
-        for key in self.axes.iter().flat_map(|a| &a.keys) {
-            let is_file = key.path.rsplit('.').next() == Some("file");
-            for value in &key.values {
-                match value {
-                    Value::String(name) if is_file => drop(files.insert(PathBuf::from(name))),
-                    Value::Table(_) | Value::Array(_) => files_in(value, &mut files),
-                    _ => {}
-                }
-            }
+    /// Every file that is read at any point of the sweep, as the scenario names it.
+    ///
+    /// # Errors
+    /// At a point that is not sound, which [`Study::new`] says before, but for some points of sweeps of more than 10 000.
+    pub fn files(&self) -> Result<BTreeSet<InputFile>, ScenarioError> {
+        let axes: Vec<Axis> =
+            self.axes.iter().map(|axis| if names_files(axis) { axis.clone() } else { first_of(axis) }).collect();
+        let mut files = BTreeSet::new();
+        for point in 0..axes::points(&axes) {
+            let of_point = table_at(&self.base, &axes, point).and_then(|table| files_of(&table));
+            files.extend(of_point.map_err(|e| self.document.locate(at_point(e, &axes, point)))?);
         }
-        files.into_iter().collect()
+        Ok(files)
     }
 
     /// What the study's points share.
@@ -294,16 +292,26 @@ fn at_point(error: KeyError, axes: &[Axis], point: usize) -> KeyError {
     KeyError { message: format!("{} (at {})", error.message, coordinates(axes, point)), ..error }
 }
 
-/// Values under keys called `file`.
-fn files_in(value: &Value, files: &mut std::collections::BTreeSet<PathBuf>) {
+/// Whether an axis can change which files are read: it sets words in a section that may name files. Neither a file nor the kind
+/// of what reads one is a number.
+fn names_files(axis: &Axis) -> bool {
+    let in_section = |path: &str| path.split('.').next().is_some_and(|first| SECTIONS.contains(&first));
+    axis.keys.iter().any(|key| in_section(&key.path) && key.values.iter().any(holds_words))
+}
+
+fn holds_words(value: &Value) -> bool {
     match value {
-        Value::Table(table) => table.iter().for_each(|(key, value)| match value {
-            Value::String(name) if key == "file" => drop(files.insert(PathBuf::from(name))),
-            other => files_in(other, files),
-        }),
-        Value::Array(items) => items.iter().for_each(|item| files_in(item, files)),
-        _ => {}
+        Value::String(_) => true,
+        Value::Table(table) => table.values().any(holds_words),
+        Value::Array(items) => items.iter().any(holds_words),
+        _ => false,
     }
+}
+
+/// The axis with its first values alone.
+fn first_of(axis: &Axis) -> Axis {
+    let first = |key: &AxisKey| AxisKey { path: key.path.clone(), values: key.values[..1].to_vec(), labels: None };
+    Axis { keys: axis.keys.iter().map(first).collect() }
 }
 
 fn points_to_check(axes: &[Axis]) -> Vec<usize> {

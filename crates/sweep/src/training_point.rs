@@ -14,6 +14,7 @@ use training::table::{self, MOST_PATTERNS};
 use training::{Answer, Limits, Loss, Meter, Optimiser, Patterns, Timing, TrainingError, Update, Wiring, task};
 
 use crate::document::KeyError;
+use crate::input_file::InputFile;
 use crate::point::{build_hge, build_scheme, from_device, from_estimator, from_zero};
 use crate::scenario::{EstimatorSection, InstrumentSection, PerParameter, Scenario};
 use crate::seed::{self, Purpose};
@@ -36,6 +37,8 @@ pub(crate) struct TrainingPoint {
     pub(crate) optimiser: Optimiser,
 }
 
+/// Voltages lie between minus and plus this \[V\]: no device bears more, and their powers are still numbers.
+const MOST_VOLT: f64 = 1e6;
 /// Longest measurement of a run \[s\]: four months.
 const LONGEST_S: f64 = 1e7;
 
@@ -131,7 +134,7 @@ fn patterns(task: &TaskSection, folder: &Path, loss: Loss) -> Result<(Patterns, 
             Ok((draw(t.training_points)?, draw(t.test_points)?))
         }
         TaskSection::Csv(t) => {
-            let read = |key: &str, file: &Path| {
+            let read = |key: &str, file: &InputFile| {
                 table::from_csv(&folder.join(file), t.inputs.len(), loss.needs_classes())
                     .map_err(|e| KeyError::new(key, e.to_string()))
             };
@@ -153,6 +156,11 @@ fn input_ranges(inputs: usize, low_volt: &PerParameter, high_volt: &PerParameter
         other => Err(KeyError::new(key, format!("found {} voltages: there are {inputs} inputs", other.len()))),
     };
     let (low, high) = (each("task.low_volt", low_volt)?, each("task.high_volt", high_volt)?);
+    for (key, each) in [("task.low_volt", &low), ("task.high_volt", &high)] {
+        if let Some(volt) = each.iter().find(|volt| volt.abs() > MOST_VOLT) {
+            return Err(KeyError::new(key, format!("found {volt}: must lie from {} to {MOST_VOLT}", -MOST_VOLT)));
+        }
+    }
     if let Some((low, high)) = low.iter().zip(&high).find(|(low, high)| low >= high) {
         let message = format!("found {high}: must lie above low_volt ({low})");
         return Err(KeyError::new("task.high_volt", message));
@@ -182,9 +190,13 @@ fn ranges(section: &TrainingSection, wiring: &Wiring, device: &dyn Device) -> Re
         (None, Some((low, high))) => wiring.controls.iter().map(|&m| (low[m], high[m])).collect(),
         (None, None) => return Err(KeyError::new(key, "is missing: this device has no ranges of its own")),
     };
-    match ranges.iter().find(|(low, high)| low >= high || !(high - low).is_finite()) {
+    match ranges.iter().find(|(low, high)| low >= high || *low < -MOST_VOLT || *high > MOST_VOLT) {
         Some((low, high)) => {
-            Err(KeyError::new(key, format!("found [{low}, {high}]: must be two voltages, the lower one first")))
+            let message = format!(
+                "found [{low}, {high}]: must be two voltages from {} to {MOST_VOLT}, the lower one first",
+                -MOST_VOLT
+            );
+            Err(KeyError::new(key, message))
         }
         None => Ok(ranges),
     }

@@ -1,12 +1,11 @@
 //! `[task]` and `[training]` of a scenario file.
 
-use std::path::PathBuf;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use crate::document::KeyError;
+use crate::input_file::InputFile;
 use crate::scenario::{PerParameter, kind_of, section};
 
 /// A two-input Boolean gate.
@@ -70,10 +69,10 @@ pub struct BallTask {
 pub struct CsvTask {
     /// Text file of rows of input voltages (V), with the target in the last column: a class, 0 or 1 (or −1 or 1), or for the
     /// loss "mean-square" any current (nA). A relative path starts at the scenario's folder.
-    pub file: PathBuf,
+    pub file: InputFile,
     /// The same to test with; the training file if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test_file: Option<PathBuf>,
+    pub test_file: Option<InputFile>,
     /// The parameters that are inputs, from 1.
     pub inputs: Vec<usize>,
     /// How long a pattern is held where only its current is read (s).
