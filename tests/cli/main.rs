@@ -6,6 +6,7 @@ mod device;
 mod divisions;
 mod faults;
 mod good_runs;
+mod input_files;
 mod interruptions;
 mod memory;
 mod python;
