@@ -1,5 +1,7 @@
 //! What each pattern should give.
 
+use std::cmp::Ordering;
+
 /// A target for each pattern: numbers, and the classes that they stand for where they do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Targets {
@@ -28,7 +30,8 @@ impl Targets {
     /// Index of the first number that keeps `numbers` from being labels of two classes.
     #[must_use]
     pub fn first_that_is_no_label(numbers: &[f64]) -> Option<usize> {
-        let breaks = |labels: &[f64; 2]| numbers.iter().position(|x| !labels.iter().any(|label| x == label));
+        let is = |x: &f64, label: &f64| x.partial_cmp(label).is_some_and(Ordering::is_eq);
+        let breaks = |labels: &[f64; 2]| numbers.iter().position(|x| !labels.iter().any(|label| is(x, label)));
         let places = LABELS.iter().map(breaks);
         // none of the two sets holds them all: the one that goes further is what was meant
         places.into_iter().reduce(|a, b| a.and_then(|a| b.map(|b| a.max(b)))).flatten()
