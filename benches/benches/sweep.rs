@@ -1,12 +1,13 @@
 //! What checkpoints and engine add to units of 50 ms: the bare loop of trials beside the same trials run as a study on disk.
+//! And how soon a plan of a million points, or of a million units at one point, begins: within 2 s, it should be.
 
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use estimators::Workspace;
 use rand_pcg::Pcg64;
-use sweep::run::Silent;
-use sweep::{Document, Job, Program, Shard, Stop, Study};
+use sweep::run::{Progress, Silent, Stage};
+use sweep::{Document, Job, Program, Shard, Stop, Study, SweepError};
 
 /// Trials of a unit, which the sweep fixes.
 const TRIALS_OF_UNIT: u64 = 512;
@@ -98,5 +99,65 @@ fn paired(_: &mut Criterion) {
     );
 }
 
-criterion_group!(benches, overhead, paired);
+/// Asks the study to stop as soon as its plan is made.
+#[derive(Default)]
+struct StopAtOnce(Stop);
+
+impl Progress for StopAtOnce {
+    fn begin(&self, _stage: Stage, _done_steps: u64, _all_steps: u64) {
+        self.0.request();
+    }
+
+    fn advance(&self, _steps: u64) {}
+}
+
+/// Reads and checks a scenario, makes its plan, and stops: no unit is begun.
+fn begin(scenario: &str) -> Duration {
+    let folder = tempfile::tempdir().expect("a folder");
+    let started = Instant::now();
+    let document = Document::parse(std::path::Path::new("large.toml"), scenario.to_owned()).expect("TOML");
+    let study = Study::new(document).expect("a study");
+    let progress = StopAtOnce::default();
+    let outcome = sweep::run_in(&Job {
+        study: &study,
+        folder: folder.path(),
+        shard: Shard::WHOLE,
+        program: &Program::unnamed(),
+        threads: 0,
+        fresh: false,
+        pilot_only: false,
+        stop: &progress.0,
+        progress: &progress,
+        stamp: &Vec::new,
+    });
+    let elapsed = started.elapsed();
+    assert!(matches!(outcome, Err(SweepError::Stopped)), "{outcome:?}");
+    elapsed
+}
+
+fn beginning(c: &mut Criterion) {
+    let scenario = |repetitions: u64, sweep: &str| {
+        format!(
+            "[study]\nname = \"large\"\nrepetitions = {repetitions}\n\
+             [device]\nkind = \"linear\"\ngradient_na_per_volt = [123, 60]\n\
+             [noise]\nkind = \"white\"\npsd_na2_per_hz = 1e-5\n\
+             [estimator]\nkind = \"hge\"\nduration_s = 0.05\namplitude_volt = 8e-3\nfrequencies_hz = [1000, 960]\n\
+             [sweep]\n{sweep}"
+        )
+    };
+    let axis = "{ from = 1e-3, to = 9e-3, points = 1000 }";
+    let grid = scenario(2, &format!("\"estimator.amplitude_volt\" = {axis}\n\"noise.psd_na2_per_hz\" = {axis}\n"));
+    let line = scenario(2, "\"estimator.amplitude_volt\" = { from = 1e-3, to = 9e-3, points = 1000000 }\n");
+    let units = scenario(512_000_000, "");
+    let mut group = c.benchmark_group("beginning");
+    group.sample_size(10).measurement_time(Duration::from_secs(10));
+    for (name, scenario) in
+        [("grid_of_1e6_points", grid), ("axis_of_1e6_points", line), ("1e6_units_at_a_point", units)]
+    {
+        group.bench_function(name, |b| b.iter_custom(|n| (0..n).map(|_| begin(&scenario)).sum()));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, overhead, paired, beginning);
 criterion_main!(benches);

@@ -9,7 +9,7 @@ fn refused(from: &str, to: &str, line: Option<usize>, words: &[&str]) {
 }
 
 /// Replaces `from` by `to` in a sound scenario and expects a refusal that names the line and says `words`.
-fn refused_in(sound: &str, from: &str, to: &str, line: Option<usize>, words: &[&str]) {
+pub(crate) fn refused_in(sound: &str, from: &str, to: &str, line: Option<usize>, words: &[&str]) {
     assert!(sound.contains(from), "{from}");
     let bench = Bench::new();
     let scenario = bench.write("bad.toml", &sound.replacen(from, to, 1));
@@ -50,7 +50,7 @@ fn values_out_of_range() {
     refused("exponent = 1.5", "exponent = 2.5", Some(14), &["noise.exponent", "2.5", "0 and 2"]);
     refused("[123, 60]", "[123, nan]", Some(8), &["device.gradient_na_per_volt", "NaN", "finite"]);
     refused("psd_na2_per_hz = 1e-5", "psd_na2_per_hz = -1e-5", Some(12), &["psd_na2_per_hz", "zero or more"]);
-    refused("repetitions = 200", "repetitions = 0", Some(4), &["study.repetitions", "at least 1"]);
+    refused("repetitions = 200", "repetitions = 0", Some(4), &["study.repetitions", "1 to 10000000000"]);
     refused("name = \"small\"", "name = \"../small\"", Some(2), &["study.name"]);
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use crate::{Bench, LONG_SCENARIO, SCENARIO, bytes_without_time, longer_scenario, signal, text, wait_for};
+use crate::{AtWork, Bench, LONG_SCENARIO, SCENARIO, bytes_without_time, longer_scenario, text, until_met};
 
 /// Exit code 2, no panic, and all of `words` in the message.
 fn refused(output: &Output, words: &[&str]) {
@@ -188,32 +188,42 @@ fn missing_and_foreign_shards() {
     assert_eq!(merge(&["--shards", "3"]).status.code(), Some(0), "what is finished is left alone");
 }
 
+/// A run of the long scenario on one thread that has begun, and stands still.
+#[cfg(target_os = "linux")]
+fn stopped_run() -> (Bench, AtWork) {
+    until_met("a run at its beginning", || {
+        let bench = Bench::new();
+        bench.write("long.toml", LONG_SCENARIO);
+        let child = bench.start(&["run", "long.toml", "--output", "out", "--quiet", "--no-figure", "--threads", "1"]);
+        let status = bench.path("out/long.status.json");
+        let at_work = AtWork::when(child, || status.exists())?.stopped()?;
+        (!bench.path("out/long.h5").exists()).then_some((bench, at_work))
+    })
+}
+
+#[cfg(target_os = "linux")]
 #[test]
 fn second_process() {
-    let bench = Bench::new();
-    let scenario = bench.write("long.toml", LONG_SCENARIO);
-    let first = bench.start(&["run", "long.toml", "--output", "out", "--quiet", "--no-figure", "--threads", "1"]);
-    wait_for(&bench.path("out/long.status.json"));
-    signal(first.id(), "STOP");
+    let (bench, first) = stopped_run();
     for more in [&[][..], &["--fresh"]] {
-        refused(&bench.run(&scenario, more), &["another process is working on", "long.checkpoint"]);
+        refused(&bench.run(&bench.path("long.toml"), more), &["another process is working on", "long.checkpoint"]);
     }
-    signal(first.id(), "CONT");
-    let output = first.wait_with_output().expect("a child");
+    let output = first.end();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(bytes_without_time(&bench.path("out/long.h5")) == expected(LONG_SCENARIO));
 }
 
-/// A clock that was set back two years after the first half: only the state that people read knows times at all.
+/// A clock that was set back two years after a part: only the state that people read knows times at all.
 #[test]
 fn clock_going_backwards() {
-    let bench = Bench::new();
-    let scenario = bench.write("long.toml", &longer_scenario());
-    let mut first = bench.start(&["run", "long.toml", "--output", "out", "--quiet", "--no-figure", "--threads", "1"]);
-    wait_for(&bench.path("out/long.status.json"));
-    std::thread::sleep(Duration::from_millis(1500));
-    first.kill().expect("killed");
-    first.wait().expect("a child");
+    let bench = until_met("a run at work", || {
+        let bench = Bench::new();
+        bench.write("long.toml", &longer_scenario());
+        let child = bench.start(&["run", "long.toml", "--output", "out", "--quiet", "--no-figure", "--threads", "1"]);
+        AtWork::with_units(child, &bench.path("out/long.status.json"), 1)?.kill();
+        (!bench.path("out/long.h5").exists()).then_some(bench)
+    });
+    let scenario = bench.path("long.toml");
     let status = std::fs::read_to_string(bench.path("out/long.status.json")).expect("a status");
     let (head, _) = status.split_once("\"updated\"").expect("a time");
     let future = format!("{head}\"updated\": \"2099-01-01T00:00:00Z\"\n}}");
@@ -241,16 +251,14 @@ fn clock_going_backwards() {
     assert!(bytes_without_time(&bench.path("out/long.h5")) == expected(&longer_scenario()));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn output_folder_removed() {
-    let bench = Bench::new();
-    let scenario = bench.write("long.toml", LONG_SCENARIO);
-    let child = bench.start(&["run", "long.toml", "--output", "out", "--quiet", "--no-figure", "--threads", "1"]);
-    wait_for(&bench.path("out/long.status.json"));
+    let (bench, child) = stopped_run();
     std::fs::remove_dir_all(bench.path("out")).expect("removed");
-    let output = child.wait_with_output().expect("a child");
+    let output = child.end();
     refused(&output, &["was removed or replaced", "Run the command again"]);
     assert!(bench.files("out").iter().all(|f| !f.ends_with(".h5")));
-    assert!(bench.run(&scenario, &["--no-figure"]).status.success());
+    assert!(bench.run(&bench.path("long.toml"), &["--no-figure"]).status.success());
     assert!(bytes_without_time(&bench.path("out/long.h5")) == expected(LONG_SCENARIO));
 }

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::process::{Child, Output};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use crate::{Bench, LONG_SCENARIO, SCENARIO, bytes_without_time, longer_scenario, signal, text, wait_for};
+use crate::{
+    AtWork, Bench, LONG_SCENARIO, SCENARIO, bytes_without_time, longer_scenario, signal, text, units_done, until_met,
+};
 
 fn run(bench: &Bench, scenario: &Path, more: &[&str]) -> Child {
     let scenario = scenario.display().to_string();
@@ -30,45 +32,43 @@ fn is_writing(bench: &Bench) -> bool {
     bench.files("out").iter().any(|f| f.starts_with(".long.h5."))
 }
 
+/// 25 kills of each kind: at a random part of the computation, and while the results are written.
 #[test]
 fn fifty_kills_change_nothing() {
+    const KILLS: usize = 25;
     let whole = Bench::new();
     let scenario = whole.write("long.toml", LONG_SCENARIO);
-    let started = Instant::now();
     assert!(finish(&whole, &scenario, &[]).status.success());
-    let duration = started.elapsed();
     let expected = bytes_without_time(&whole.path("out/long.h5"));
 
     let bench = Bench::new();
     let scenario = bench.write("long.toml", LONG_SCENARIO);
+    let status = bench.path("out/long.status.json");
     let mut random = Pcg64::seed_from_u64(50);
     let (mut kills, mut kills_while_writing, mut resumptions, mut rounds) = (0, 0, 0, 0);
     let mut done_before = 0;
-    // where the machine is busy, more of them end a run before it has saved: go on until both kinds have been seen
-    while kills < 50 || (kills < 300 && (kills_while_writing < 5 || resumptions < 15)) {
-        let mut child = run(&bench, &scenario, &[]);
-        let at = duration.mul_f64(random.random_range(0.0..0.4));
-        let wait_for_writing = random.random_bool(0.5);
-        let started = Instant::now();
-        // at a random moment of the computation, or of the writing of the results
-        if wait_for_writing {
-            while !is_writing(&bench) && child.try_wait().expect("a child").is_none() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            std::thread::sleep(duration.mul_f64(random.random_range(0.0..0.03)));
+    until_met("fifty kills", || {
+        let while_writing = kills >= KILLS || (kills_while_writing < KILLS && random.random_bool(0.5));
+        let units_before = units_done(&status).unwrap_or(0);
+        drop(std::fs::remove_file(&status));
+        let child = run(&bench, &scenario, &[]);
+        // a few units are done and saved, or the results have a temporary name; and some moments more, whatever they hold
+        let more = random.random_range(1..40);
+        let met = if while_writing {
+            AtWork::when(child, || is_writing(&bench))
         } else {
-            std::thread::sleep(at.saturating_sub(started.elapsed()));
-        }
-        if child.try_wait().expect("a child").is_none() {
-            child.kill().expect("killed");
-            kills += 1;
+            AtWork::with_units(child, &status, units_before + more)
+        };
+        std::thread::sleep(Duration::from_micros(random.random_range(0..20_000)));
+        if let Some(at_work) = met {
+            let output = at_work.kill();
             kills_while_writing += usize::from(is_writing(&bench));
-        }
-        let output = child.wait_with_output().expect("a child");
-        if let Some(done) = resumed(&output) {
-            assert!(done >= done_before, "{done} repetitions after {done_before}");
-            done_before = done;
-            resumptions += 1;
+            kills += usize::from(!is_writing(&bench) && !bench.path("out/long.h5").exists());
+            if let Some(done) = resumed(&output) {
+                assert!(done >= done_before, "{done} repetitions after {done_before}");
+                done_before = done;
+                resumptions += 1;
+            }
         }
         if bench.path("out/long.h5").exists() {
             // also where the kill came after the results had got their name
@@ -80,13 +80,14 @@ fn fifty_kills_change_nothing() {
             rounds += 1;
             done_before = 0;
         }
-    }
+        (kills >= KILLS && kills_while_writing >= KILLS).then_some(())
+    });
     let last = finish(&bench, &scenario, &[]);
     assert!(last.status.success(), "{}", text(&last.stderr));
     assert!(bytes_without_time(&bench.path("out/long.h5")) == expected);
     assert_eq!(bench.files("out"), ["long.h5"]);
     println!("{kills} kills, {kills_while_writing} while results were written, {resumptions} resumed, {rounds} rounds");
-    assert!(kills_while_writing >= 5 && resumptions >= 15, "{kills_while_writing} {resumptions}");
+    assert!(resumptions > 0, "none of {kills} kills was resumed");
 }
 
 #[test]
@@ -94,32 +95,42 @@ fn signals_save_and_say_how_to_go_on() {
     let whole = Bench::new();
     let scenario = whole.write("long.toml", &longer_scenario());
     assert!(finish(&whole, &scenario, &[]).status.success());
-    let bench = Bench::new();
-    let scenario = bench.write("long.toml", &longer_scenario());
-    let mut done_before = 0;
-    for (name, times, code) in [("INT", 1, 130), ("TERM", 1, 143), ("USR1", 1, 75), ("INT", 2, 130)] {
-        let child = run(&bench, &scenario, &["--threads", "1"]);
-        let status = bench.path("out/long.status.json");
-        drop(std::fs::remove_file(&status));
-        wait_for(&status);
-        std::thread::sleep(Duration::from_millis(200));
-        for _ in 0..times {
-            signal(child.id(), name);
+    let bench = until_met("a run at work, four times", || {
+        let bench = Bench::new();
+        let scenario = bench.write("long.toml", &longer_scenario());
+        let mut done_before = 0;
+        for (name, times, code) in [("INT", 1, 130), ("TERM", 1, 143), ("USR1", 1, 75), ("INT", 2, 130)] {
+            let status = bench.path("out/long.status.json");
+            let units_before = units_done(&status).unwrap_or(0);
+            drop(std::fs::remove_file(&status));
+            let child = run(&bench, &scenario, &["--threads", "1"]);
+            let at_work = AtWork::with_units(child, &status, units_before + 1)?;
+            for _ in 0..times {
+                signal(at_work.id(), name);
+            }
+            let output = at_work.end();
+            if bench.path("out/long.h5").exists() {
+                return None;
+            }
+            assert_eq!(output.status.code(), Some(code), "{name}: {}", text(&output.stderr));
+            assert!(text(&output.stderr).contains("stopping: saving"), "{}", text(&output.stderr));
+            if times == 1 {
+                assert!(
+                    text(&output.stdout).contains("Run the same command again to go on"),
+                    "{}",
+                    text(&output.stdout)
+                );
+            }
+            assert_eq!(bench.files("out"), ["long.checkpoint", "long.status.json"], "no results before their time");
+            let done = resumed(&output).unwrap_or(0);
+            assert!(done >= done_before && (done_before == 0 || done > 0));
+            done_before = done.max(1);
         }
-        let output = child.wait_with_output().expect("a child");
-        assert_eq!(output.status.code(), Some(code), "{name}: {}", text(&output.stderr));
-        assert!(text(&output.stderr).contains("stopping: saving"), "{}", text(&output.stderr));
-        if times == 1 {
-            assert!(text(&output.stdout).contains("Run the same command again to go on"), "{}", text(&output.stdout));
-        }
-        assert_eq!(bench.files("out"), ["long.checkpoint", "long.status.json"], "no results before their time");
-        let done = resumed(&output).unwrap_or(0);
-        assert!(done >= done_before && (done_before == 0 || done > 0));
-        done_before = done.max(1);
-    }
+        Some(bench)
+    });
     let shown = text(&bench.homodyne(&["status", "--output", "out"]).stdout);
     assert!(shown.contains("long: ") && shown.contains(" units ("), "{shown}");
-    let output = finish(&bench, &scenario, &[]);
+    let output = finish(&bench, &bench.path("long.toml"), &[]);
     assert!(output.status.success() && resumed(&output).is_some_and(|n| n > 1), "{}", text(&output.stdout));
     let of = |b: &Bench| bytes_without_time(&b.path("out/long.h5"));
     assert!(of(&bench) == of(&whole));
@@ -144,14 +155,14 @@ fn finished_studies_are_left_alone() {
 /// What changed is shown, for results and for unfinished work alike, and neither is touched.
 #[test]
 fn changed_studies_are_refused_with_the_difference() {
-    let bench = Bench::new();
+    let bench = until_met("a run at work", || {
+        let bench = Bench::new();
+        let child = run(&bench, &bench.write("long.toml", LONG_SCENARIO), &["--threads", "1"]);
+        AtWork::with_units(child, &bench.path("out/long.status.json"), 1)?.kill();
+        (!bench.path("out/long.h5").exists()).then_some(bench)
+    });
     bench.write("device.npz", "");
     let scenario = bench.write("good.toml", SCENARIO);
-    let mut child = run(&bench, &bench.write("long.toml", LONG_SCENARIO), &["--threads", "1"]);
-    wait_for(&bench.path("out/long.status.json"));
-    std::thread::sleep(Duration::from_millis(300));
-    child.kill().expect("killed");
-    child.wait().expect("a child");
     assert!(bench.run(&scenario, &[]).status.success());
     let cases = [
         (SCENARIO, "small.h5", "seed = 1", "seed = 5", "study.seed: there 1, now 5"),

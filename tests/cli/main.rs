@@ -5,12 +5,15 @@ mod bad_input;
 mod device;
 mod divisions;
 mod faults;
+mod figures;
 mod good_runs;
 mod input_files;
 mod interruptions;
+mod limits;
 mod memory;
 mod python;
 mod slurm;
+mod submission;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -178,11 +181,83 @@ impl Bench {
     }
 }
 
-fn wait_for(path: &Path) {
+/// Longest wait for anything that must come: no test is about how long it takes.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
-    while !path.exists() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{} does not appear", path.display());
+    while !is_so() {
+        assert!(started.elapsed() < PATIENCE, "waited for {what} in vain");
         std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What `attempt` meets in the end. Processes do not wait to be met, and on a busy machine they may be over before: then
+/// another attempt is made.
+fn until_met<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    (0..1000).find_map(|_| attempt()).unwrap_or_else(|| panic!("did not meet {what}"))
+}
+
+/// Units that a process says it has done and saved.
+fn units_done(status: &Path) -> Option<usize> {
+    sweep::status::Status::read(status).ok().map(|s| s.done)
+}
+
+/// A process that is at work; killed, should the test end before it.
+struct AtWork(Option<Child>);
+
+impl AtWork {
+    /// Waits until the process has done and saved `units` or more; none if it ended before.
+    fn with_units(child: Child, status: &Path, units: usize) -> Option<Self> {
+        Self::when(child, || units_done(status).is_some_and(|done| done >= units))
+    }
+
+    /// Waits until something is so; none if the process ended before.
+    fn when(mut child: Child, mut is_so: impl FnMut() -> bool) -> Option<Self> {
+        let mut ended = false;
+        wait_until("a process to be at work", || {
+            ended = child.try_wait().expect("a child").is_some();
+            ended || is_so()
+        });
+        (!ended).then_some(Self(Some(child)))
+    }
+
+    fn id(&self) -> u32 {
+        self.0.as_ref().expect("a child").id()
+    }
+
+    /// Stops it; none if it ended before. [`AtWork::end`] lets it go on.
+    #[cfg(target_os = "linux")]
+    fn stopped(self) -> Option<Self> {
+        signal(self.id(), "STOP");
+        let state = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
+            stat.rsplit(") ").next().and_then(|rest| rest.chars().next())
+        };
+        wait_until("a process to stand still", || matches!(state(), Some('T' | 'Z') | None));
+        (state() == Some('T')).then_some(self)
+    }
+
+    /// Kills it; its output so far.
+    fn kill(mut self) -> Output {
+        let mut child = self.0.take().expect("a child");
+        child.kill().expect("killed");
+        child.wait_with_output().expect("a child")
+    }
+
+    /// Its output, after it has ended by itself.
+    fn end(mut self) -> Output {
+        signal(self.id(), "CONT");
+        self.0.take().expect("a child").wait_with_output().expect("a child")
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            drop(child.kill());
+            drop(child.wait());
+        }
     }
 }
 

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use sweep::status::{State, Status};
 
-use crate::{Bench, SCENARIO, bytes_without_time, longer_scenario, signal, text};
+use crate::{Bench, SCENARIO, bytes_without_time, longer_scenario, signal, text, until_met};
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// A Slurm of its own, which ends with the test.
 struct Cluster {
@@ -43,7 +43,7 @@ impl Cluster {
             .current_dir(self.bench.folder.path())
             .env("SLURM_LOCAL_DIR", self.bench.path("slurm"))
             .env("SLURM_LOCAL_PORT", "26817")
-            .env("SLURM_LOCAL_MAX_ARRAY", "17")
+            .env("SLURM_LOCAL_MAX_ARRAY", "41")
             .env("SLURM_CONF", self.bench.path("slurm/slurm.conf"))
             .output()
             .unwrap_or_else(|e| panic!("{program}: {e}"))
@@ -82,22 +82,32 @@ impl Cluster {
         }
     }
 
+    fn refuses_to_submit(&self, submit: &[&str], why: &str) {
+        let output = self.call(env!("CARGO_BIN_EXE_homodyne"), submit);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(why), "wanted {why:?} in {said}");
+    }
+
+    fn wait_for_empty_queue(&self) {
+        self.wait("an empty queue", || self.must("squeue", &["--noheader", "--all"]).is_empty().then_some(()));
+    }
+
     fn wait_for_state(&self, job: &str, state: &str) {
         self.wait(&format!("job {job} to be {state}"), || (self.field(job, "JobState") == state).then_some(()));
     }
 
-    /// Stops the process of a shard as soon as it has begun, and tells its number. A thread of its own looks out for it from
-    /// now on: on a fast machine a shard is done before the next command returns.
-    fn stop_at_its_beginning(&self, shard: usize) -> JoinHandle<u32> {
+    /// Stops the process of a shard as soon as it has begun, and tells its number; none if it was done before it could be
+    /// stopped. A thread of its own looks out for it from now on.
+    fn stop_at_its_beginning(&self, shard: usize) -> JoinHandle<Option<u32>> {
         let path = self.bench.path(&format!("out/long.shard-{shard}-of-8.status.json"));
         std::thread::spawn(move || {
             let started = Instant::now();
             loop {
                 if let Ok(status) = Status::read(&path) {
                     signal(status.process, "STOP");
-                    let status = Status::read(&path).expect("a status");
-                    assert_eq!(status.state, State::Running, "shard {shard} was stopped too late");
-                    return status.process;
+                    let is_at_work = Status::read(&path).expect("a status").state == State::Running;
+                    return is_at_work.then_some(status.process);
                 }
                 assert!(started.elapsed() < PATIENCE, "shard {shard} does not begin");
                 std::thread::sleep(Duration::from_millis(1));
@@ -133,19 +143,24 @@ fn is_pending(process: u32, signal: u32) -> Option<bool> {
 #[test]
 fn job_arrays() {
     let Some(cluster) = Cluster::new() else { return };
-    eight_tasks_of_which_three_come_to_grief(&cluster);
+    // on a busy machine a shard may be done before it can be stopped: then all of it is tried again
+    until_met("shards at their beginning", || eight_tasks_of_which_three_come_to_grief(&cluster));
     arrays_are_split_and_cancelled(&cluster);
+    waiting_tasks_are_counted_one_by_one(&cluster);
+    names_stay_names_and_tasks_use_what_they_are_granted(&cluster);
+    throttled_arrays_wait_for_each_other(&cluster);
 }
 
-fn eight_tasks_of_which_three_come_to_grief(cluster: &Cluster) {
+fn eight_tasks_of_which_three_come_to_grief(cluster: &Cluster) -> Option<()> {
     let bench = &cluster.bench;
+    drop(std::fs::remove_dir_all(bench.path("out")));
     bench.write("long.toml", &longer_scenario());
 
     // shard 3 fails: something is in the way of its checkpoint
     let in_the_way = bench.path("out/long.shard-3-of-8.checkpoint");
     std::fs::create_dir_all(&in_the_way).expect("a folder");
     let script = cluster.homodyne(&["submit", "long.toml", "--output", "out", "--tasks", "8", "--dry-run"]);
-    for line in ["#SBATCH --signal=B:USR1@90", "#SBATCH --requeue", "${SLURM_CPUS_PER_TASK:-1}", "shards.sbatch"] {
+    for line in ["#SBATCH --signal=B:USR1@90", "#SBATCH --requeue", "${SLURM_CPUS_ON_NODE:-1}", "shards.sbatch"] {
         assert!(script.contains(line), "wanted {line:?} in {script}");
     }
     let [fifth, sixth] = [5, 6].map(|shard| cluster.stop_at_its_beginning(shard));
@@ -154,11 +169,16 @@ fn eight_tasks_of_which_three_come_to_grief(cluster: &Cluster) {
     let (array, merge) = (job(&said, "shards"), job(&said, "merge"));
 
     // shard 6 is slow (its process stands still), and its time limit comes near
-    let slow = sixth.join().expect("shard 6 is stopped");
+    let [cancelled, slow] = [fifth, sixth].map(|stopped| stopped.join().expect("a process"));
+    let (Some(cancelled), Some(slow)) = (cancelled, slow) else {
+        [cancelled, slow].into_iter().flatten().for_each(|process| signal(process, "CONT"));
+        cluster.homodyne(&["cancel", "long", "--output", "out"]);
+        cluster.wait_for_empty_queue();
+        return None;
+    };
     let shard_6 = format!("{array}_6");
     cluster.must("scontrol", &["update", &format!("JobId={shard_6}"), "TimeLimit=1"]);
     // shard 5 is cancelled, as soon as it moves again
-    let cancelled = fifth.join().expect("shard 5 is stopped");
     let shard_5 = format!("{array}_5");
     cluster.must("scancel", &[&shard_5]);
     // Slurm itself may have set it going
@@ -209,13 +229,14 @@ fn eight_tasks_of_which_three_come_to_grief(cluster: &Cluster) {
     cluster.homodyne(&["run", "long.toml", "--output", "local", "--quiet"]);
     let [merged, local] = ["out/long.h5", "local/long.h5"].map(|p| bytes_without_time(&bench.path(p)));
     assert!(merged == local, "the merged file is the local one");
+    Some(())
 }
 
-/// With MaxArraySize 17, tasks 1 to 16 fit into one array.
+/// With MaxArraySize 41, tasks 1 to 40 fit into one array.
 fn arrays_are_split_and_cancelled(cluster: &Cluster) {
     let bench = &cluster.bench;
     bench.write("small.toml", SCENARIO);
-    let submit = ["submit", "small.toml", "--output", "out", "--tasks", "20"];
+    let submit = ["submit", "small.toml", "--output", "out", "--tasks", "44"];
     let said = cluster.homodyne(&submit);
     assert_eq!(said.lines().filter(|l| l.starts_with("shards")).count(), 2, "{said}");
     cluster.wait_for_state(&job(&said, "merge"), "COMPLETED");
@@ -224,15 +245,87 @@ fn arrays_are_split_and_cancelled(cluster: &Cluster) {
     assert!(merged == local);
 
     std::fs::remove_file(bench.path("out/small.h5")).expect("removed");
-    let said = cluster.homodyne(&[&submit[..], &["--slurm", "--begin=now+1hour"]].concat());
-    let twice = cluster.call(env!("CARGO_BIN_EXE_homodyne"), &submit);
-    assert_eq!(twice.status.code(), Some(2));
-    assert!(text(&twice.stderr).contains("in the queue already (20 tasks)"), "{}", text(&twice.stderr));
+    let said = cluster.homodyne(&[&submit[..], &LATER].concat());
+    cluster.refuses_to_submit(&submit, "in the queue already (45 tasks of ");
     let cancelled = cluster.homodyne(&["cancel", "small", "--output", "out"]);
     let (array, merge) = (job(&said, "shards"), job(&said, "merge"));
-    for id in [&format!("{array}_4"), &merge] {
+    for id in [&array, &merge] {
         assert!(cancelled.contains(id), "wanted {id} in {cancelled}");
     }
-    cluster.wait("an empty queue", || (!cluster.must("squeue", &["-h"]).contains(&merge)).then_some(()));
+    cluster.wait_for_empty_queue();
     assert!(cluster.homodyne(&["cancel", "small", "--output", "out"]).contains("none of its jobs"));
+}
+
+/// Options with which tasks stay in the queue.
+const LATER: [&str; 2] = ["--slurm", "--begin=now+1hour"];
+
+/// Slurm says of waiting tasks `2-40:2`, or a list that it cuts off after 64 characters: none of them is queued twice, or left
+/// in the queue.
+fn waiting_tasks_are_counted_one_by_one(cluster: &Cluster) {
+    cluster.bench.write("gaps.toml", &SCENARIO.replace("\"small\"", "\"gaps\""));
+    let submit = ["submit", "gaps.toml", "--output", "out", "--tasks", "40"];
+    let every_second = |shard: usize| shard % 2 == 1;
+    let irregular = |shard: usize| [3, 5, 8, 13, 16, 21, 22, 29, 34, 37].contains(&shard);
+    for (is_gone, shown) in [(every_second as fn(usize) -> bool, "2-40:2"), (irregular, "1-2,4,6-7,9-12")] {
+        let said = cluster.homodyne(&[&submit[..], &LATER].concat());
+        let array = job(&said, "shards");
+        let gone: Vec<String> = (1..=40).filter(|s| is_gone(*s)).map(|s| s.to_string()).collect();
+        let tasks: Vec<String> = gone.iter().map(|s| format!("{array}_{s}")).collect();
+        cluster.must("scancel", &tasks.iter().map(String::as_str).collect::<Vec<_>>());
+        cluster.wait("Slurm's list", || {
+            let list = text(&cluster.call("scontrol", &["show", "job", "--oneliner", &array]).stdout);
+            list.lines()
+                .any(|l| l.contains("JobState=PENDING") && l.contains(&format!("ArrayTaskId={shown}")))
+                .then_some(())
+        });
+        let queued = |more: usize| format!("in the queue already ({} tasks of ", 40 - gone.len() + 1 + more);
+        cluster.refuses_to_submit(&submit, &queued(0));
+        let again = cluster.homodyne(&["resubmit", "gaps", "--output", "out"]);
+        let numbers: Vec<usize> = gone.iter().map(|s| s.parse().expect("a number")).collect();
+        assert!(again.contains(&format!("shards again: {}\n", sweep::slurm::ranges(&numbers))), "{again}");
+        cluster.refuses_to_submit(&submit, &queued(gone.len()));
+        assert!(cluster.homodyne(&["resubmit", "gaps", "--output", "out"]).contains("nothing is missing"));
+        cluster.homodyne(&["cancel", "gaps", "--output", "out"]);
+        cluster.wait_for_empty_queue();
+    }
+}
+
+/// A name of which a shell would make something else, a folder of which Slurm would, and tasks that were given four CPUs in
+/// another way than by --cpus-per-task.
+fn names_stay_names_and_tasks_use_what_they_are_granted(cluster: &Cluster) {
+    let bench = &cluster.bench;
+    let name = "it's $(touch pwned) `touch pwned` 50%j #";
+    bench.write("named.toml", &SCENARIO.replace("\"small\"", &format!("{name:?}")));
+    let folder = "out 50%j \"x\"";
+    let submit = ["submit", "named.toml", "--output", folder, "--tasks", "2"];
+    for (options, threads) in [("--ntasks=4", 4), ("--exclusive", 8), ("--cpus-per-task=3", 3)] {
+        let said = cluster.homodyne(&[&submit[..], &["--slurm", options]].concat());
+        cluster.wait_for_state(&job(&said, "merge"), "COMPLETED");
+        let log = bench.path(&format!("{folder}/{name}.slurm/shards-{}_2.log", job(&said, "shards")));
+        let log = std::fs::read_to_string(&log).unwrap_or_else(|e| panic!("{}: {e}", log.display()));
+        assert!(log.contains(&format!("shard 2 of 2: {threads} threads")), "{log}");
+        std::fs::remove_file(bench.path(&format!("{folder}/{name}.h5"))).expect("results");
+        // the command that is printed can be pasted
+        let (_, see) = said.split_once("see `homodyne ").expect("a command");
+        let see = see.trim_end().strip_suffix('`').expect("a command");
+        let shown = cluster.must("sh", &["-c", &format!("{} {see}", env!("CARGO_BIN_EXE_homodyne"))]);
+        assert!(shown.contains(name), "{see}: {shown}");
+    }
+    let found = bench.files(".");
+    assert!(!found.iter().any(|f| f == "pwned"), "{found:?}");
+}
+
+fn throttled_arrays_wait_for_each_other(cluster: &Cluster) {
+    cluster.bench.write("few.toml", &SCENARIO.replace("\"small\"", "\"few\""));
+    let submit = ["submit", "few.toml", "--output", "out", "--tasks", "44", "--at-most", "3"];
+    let said = cluster.homodyne(&[&submit[..], &LATER].concat());
+    let arrays: Vec<&str> = said.lines().filter_map(|l| l.strip_prefix("shards")).map(str::trim).collect();
+    assert_eq!(arrays.len(), 2, "{said}");
+    for array in &arrays {
+        assert_eq!(cluster.field(array, "ArrayTaskThrottle"), "3");
+    }
+    assert_eq!(cluster.field(arrays[0], "Dependency"), "(null)");
+    assert!(cluster.field(arrays[1], "Dependency").contains(&format!("afterany:{}", arrays[0])));
+    cluster.homodyne(&["cancel", "few", "--output", "out"]);
+    cluster.wait_for_empty_queue();
 }

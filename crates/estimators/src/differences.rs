@@ -2,7 +2,7 @@
 
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::FilterSettings;
-use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, samples_in};
+use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
 /// Which two levels are compared.
@@ -36,6 +36,7 @@ impl FiniteDifferences {
     /// If a setting is out of range.
     pub fn build(&self, parameters: usize) -> Result<Measurement, EstimatorError> {
         let samples = samples_in(self.duration_s, self.rate_hz, 16)?;
+        check_weights("estimator.duration_s", self.duration_s, samples, parameters, "parameters")?;
         let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;
         let half = samples / 2;
         let records = (0..parameters)

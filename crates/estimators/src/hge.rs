@@ -1,10 +1,11 @@
 //! Homodyne gradient extraction: a sine on each parameter, a lock-in for each on the output (B25).
 
+use std::collections::HashMap;
 use std::f64::consts::FRAC_PI_2;
 
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::FilterSettings;
-use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, samples_in};
+use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
 /// One parameter after the other, or all at once.
@@ -74,6 +75,8 @@ impl Hge {
     /// frequency.
     pub fn build(&self, parameters: usize) -> Result<Measurement, EstimatorError> {
         let samples = samples_in(self.duration_s, self.rate_hz, 8)?;
+        let readings = if self.readout == LockInReadout::R { parameters.saturating_mul(2) } else { parameters };
+        check_weights("estimator.duration_s", self.duration_s, samples, readings, "readings")?;
         let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;
         const FREQUENCIES: &str = "estimator.frequencies_hz";
         if self.frequencies_hz.len() != parameters || self.phases_rad.len() != parameters {
@@ -97,20 +100,18 @@ impl Hge {
             }
         }
         if self.readout == LockInReadout::R && self.mode == Mode::Parallel {
-            for m in 0..parameters {
-                for n in 0..m {
-                    if self.frequencies_hz[m].to_bits() == self.frequencies_hz[n].to_bits() {
-                        return Err(EstimatorError::setting(
-                            "estimator.readout",
-                            "r",
-                            format!(
-                                "parameters {} and {} share {} Hz, where only readout \"x\" tells them apart",
-                                n + 1,
-                                m + 1,
-                                self.frequencies_hz[m]
-                            ),
-                        ));
-                    }
+            let mut first_with = HashMap::with_capacity(parameters);
+            for (m, frequency_hz) in self.frequencies_hz.iter().enumerate() {
+                if let Some(n) = first_with.insert(frequency_hz.to_bits(), m) {
+                    return Err(EstimatorError::setting(
+                        "estimator.readout",
+                        "r",
+                        format!(
+                            "parameters {} and {} share {frequency_hz} Hz, where only readout \"x\" tells them apart",
+                            n + 1,
+                            m + 1,
+                        ),
+                    ));
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use crate::error::{EstimatorError, positive};
 use crate::filter::LowPass;
 use crate::random::RandomMeasurement;
 use crate::readout::{Channel, sine};
@@ -177,19 +178,41 @@ impl Scheme {
 }
 
 /// Most samples in a record: 1000 s at 10 kHz.
-const MOST_SAMPLES: f64 = 1e7;
+pub const MOST_SAMPLES: usize = 10_000_000;
+
+/// Most weights of a measurement, samples times what is read from them: 0.8 GB, of which preparing it takes some ten.
+pub const MOST_WEIGHTS: usize = 100_000_000;
 
 /// Number of samples in `duration_s`, at least `least`.
-pub(crate) fn samples_in(duration_s: f64, rate_hz: f64, least: usize) -> Result<usize, crate::EstimatorError> {
-    let duration_s = crate::error::positive("estimator.duration_s", duration_s)?;
-    let rate_hz = crate::error::positive("sampling.rate_hz", rate_hz)?;
+pub(crate) fn samples_in(duration_s: f64, rate_hz: f64, least: usize) -> Result<usize, EstimatorError> {
+    let duration_s = positive("estimator.duration_s", duration_s)?;
+    let rate_hz = positive("sampling.rate_hz", rate_hz)?;
     let samples = (duration_s * rate_hz).round();
-    if samples < least as f64 || samples > MOST_SAMPLES {
-        return Err(crate::EstimatorError::setting(
+    if samples < least as f64 || samples > MOST_SAMPLES as f64 {
+        return Err(EstimatorError::setting(
             "estimator.duration_s",
             duration_s,
-            format!("makes {samples} samples at {rate_hz} Hz: {least} to {MOST_SAMPLES:e} are allowed here"),
+            format!("makes {samples} samples at {rate_hz} Hz: {least} to {MOST_SAMPLES} are allowed here"),
         ));
     }
     Ok(samples as usize)
+}
+
+/// Refuses, before any of them is made, more weights than [`MOST_WEIGHTS`]: `samples` for each of `readings` (`what` they
+/// are), of which `key` set the number.
+pub(crate) fn check_weights(
+    key: &'static str,
+    found: impl std::fmt::Display,
+    samples: usize,
+    readings: usize,
+    what: &str,
+) -> Result<(), EstimatorError> {
+    match samples.checked_mul(readings) {
+        Some(weights) if weights <= MOST_WEIGHTS => Ok(()),
+        _ => Err(EstimatorError::setting(
+            key,
+            found,
+            format!("makes {samples} samples for each of {readings} {what}: at most {MOST_WEIGHTS} in all are allowed"),
+        )),
+    }
 }

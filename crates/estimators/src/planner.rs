@@ -11,6 +11,13 @@ use crate::filter::{FilterSettings, prototype_response};
 /// Fewest cycles of a perturbation in the measurement that pass without a remark.
 pub const FEWEST_CYCLES: f64 = 4.0;
 
+/// Most frequencies of a plan: each pair makes two lines, and each line is held against each frequency.
+pub const MOST_FREQUENCIES: usize = 100;
+
+/// Most frequencies, at whole numbers of half cycles, among which a proposal is sought, and most comparisons on the way.
+const MOST_CANDIDATES: f64 = 1e6;
+const MOST_COMPARISONS: usize = 1 << 30;
+
 /// What the frequencies have to satisfy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Requirements {
@@ -111,8 +118,9 @@ impl Requirements {
     /// Remarks on frequencies \[Hz\] with phases \[rad\] that a user wrote.
     ///
     /// # Errors
-    /// If a requirement is out of range.
+    /// If a requirement is out of range, or there are more than [`MOST_FREQUENCIES`].
     pub fn check(&self, frequencies_hz: &[f64], phases_rad: &[f64]) -> Result<Vec<Finding>, EstimatorError> {
+        check_count(frequencies_hz.len())?;
         let (guard_hz, cutoff_hz) = (self.guard_hz()?, self.cutoff_hz()?);
         let mut findings = Vec::new();
         let mut remark = |severity, message| findings.push(Finding { severity, message });
@@ -204,20 +212,34 @@ impl Requirements {
                 ),
             ));
         }
-        if parameters == 0 {
-            return Err(EstimatorError::setting("parameters", 0, "must be at least 1"));
-        }
+        check_count(parameters)?;
         let step_hz = 0.5 / self.duration_s;
+        let candidates = high_hz / step_hz;
+        if candidates.is_nan() || candidates > MOST_CANDIDATES {
+            return Err(EstimatorError::setting(
+                "duration",
+                format!("{} s", self.duration_s),
+                format!(
+                    "makes {candidates:.0} frequencies up to {high_hz} Hz, among {MOST_CANDIDATES} a plan is sought"
+                ),
+            ));
+        }
         let lowest = low_hz.max(guard_hz).max(FEWEST_CYCLES / self.duration_s);
+        let top = (high_hz / step_hz).floor() as usize;
+        let mut left = MOST_COMPARISONS;
         let mut best: Vec<f64> = Vec::new();
         // the highest frequency decides which residues are free: a few starts are tried
-        for start in 0..((2.0 * guard_hz / step_hz).ceil() as usize).max(1) {
+        let starts = (2.0 * guard_hz / step_hz).ceil().clamp(1.0, top.max(1) as f64) as usize;
+        for start in 0..starts {
             let mut chosen: Vec<f64> = Vec::new();
             let mut products: Vec<Line> = Vec::new();
-            let mut k = ((high_hz / step_hz).floor() as usize).saturating_sub(start);
-            while k as f64 * step_hz >= lowest && chosen.len() < parameters {
+            for k in (1..=top.saturating_sub(start)).rev() {
                 let f = k as f64 * step_hz;
-                k -= 1;
+                let comparisons = chosen.len() + products.len() + 1;
+                if f < lowest || chosen.len() >= parameters || left < comparisons {
+                    break;
+                }
+                left -= comparisons;
                 let clear = |line_hz: f64, f: f64| (line_hz - f).abs() >= guard_hz * (1.0 - 1e-12);
                 if !chosen.iter().all(|&c| clear(c, f)) || !products.iter().all(|p| clear(p.frequency_hz, f)) {
                     continue;
@@ -250,6 +272,14 @@ impl Requirements {
             ),
         ))
     }
+}
+
+fn check_count(frequencies: usize) -> Result<(), EstimatorError> {
+    if (1..=MOST_FREQUENCIES).contains(&frequencies) {
+        return Ok(());
+    }
+    let allowed = format!("must be 1 to {MOST_FREQUENCIES}, each of which is held against the lines of all pairs");
+    Err(EstimatorError::setting("parameters", frequencies, allowed))
 }
 
 #[cfg(test)]
@@ -311,6 +341,24 @@ mod tests {
     fn a_band_that_is_too_narrow_is_refused_with_the_number_it_holds() {
         let message = requirements().propose(7, 900.0, 1000.0).unwrap_err().to_string();
         assert!(message.contains("holds 3 frequencies"), "{message}");
+    }
+
+    /// Numbers that a slip of the finger makes end at once, in a message.
+    #[test]
+    fn a_plan_is_not_sought_for_ever() {
+        let sought = |parameters, high_hz, changed: Requirements| changed.propose(parameters, 100.0, high_hz);
+        for (parameters, high_hz, changed, word) in [
+            (usize::MAX, 1000.0, requirements(), "1 to 100"),
+            (0, 1000.0, requirements(), "1 to 100"),
+            (7, 1000.0, Requirements { duration_s: 1e300, ..requirements() }, "duration"),
+            (7, 1e299, Requirements { rate_hz: 1e300, ..requirements() }, "duration"),
+            (7, 1000.0, Requirements { response_ratio: 1e300, ..requirements() }, "holds 0 frequencies"),
+            (100, 1000.0, Requirements { duration_s: 8.0, response_ratio: 1e6, ..requirements() }, "holds"),
+        ] {
+            let message = sought(parameters, high_hz, changed).unwrap_err().to_string();
+            assert!(message.contains(word), "{parameters}: {message}");
+        }
+        assert!(requirements().check(&[100.0; 101], &[0.0; 101]).is_err());
     }
 
     proptest! {

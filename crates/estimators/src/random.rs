@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::{FilterSettings, LowPass};
-use crate::plan::samples_in;
+use crate::plan::{check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
 /// Law of the components of a random direction; symmetric, of unit variance, bounded away from zero.
@@ -172,14 +172,17 @@ impl Spsa {
         let samples = samples_in(self.duration_s, self.rate_hz, 16)?;
         let step_volt = amplitudes(&self.amplitude_volt, parameters)?;
         let directions = at_least_one("estimator.directions", self.directions)?;
-        let window = samples / (2 * directions);
-        if window < 8 {
+        let most = samples / 16;
+        if directions > most {
             return Err(EstimatorError::setting(
                 "estimator.directions",
                 directions,
-                format!("leaves {window} of {samples} samples for each level: at least 8 are needed"),
+                format!("must be 1 to {most}, so that each level has at least 8 of the {samples} samples"),
             ));
         }
+        check_weights("estimator.directions", directions, samples, directions, "directions")?;
+        check_weights("estimator.duration_s", self.duration_s, samples, parameters, "parameters")?;
+        let window = samples / (2 * directions);
         let (levels, factors) = match self.sides {
             Sides::One => (vec![0.0, 1.0], [-1.0, 1.0]),
             Sides::Two => (vec![-1.0, 1.0], [-0.5, 0.5]),
@@ -205,14 +208,16 @@ impl RandomCode {
         let samples = samples_in(self.duration_s, self.rate_hz, 2)?;
         let step_volt = amplitudes(&self.amplitude_volt, parameters)?;
         let chips = at_least_one("estimator.chips", self.chips)?;
-        let chip = samples / chips;
-        if chip == 0 {
+        if chips > samples {
             return Err(EstimatorError::setting(
                 "estimator.chips",
                 chips,
                 format!("must be at most the number of samples ({samples})"),
             ));
         }
+        check_weights("estimator.chips", chips, samples, chips, "chips")?;
+        check_weights("estimator.duration_s", self.duration_s, samples, parameters, "parameters")?;
+        let chip = samples / chips;
         Ok(RandomMeasurement {
             rate_hz: self.rate_hz,
             samples,

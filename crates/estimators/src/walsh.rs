@@ -3,7 +3,7 @@
 
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::LowPass;
-use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, samples_in};
+use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
 /// Settings of code-multiplexed measurement with Walsh codes.
@@ -34,6 +34,7 @@ impl Walsh {
     /// If a setting is out of range or a chip would be shorter than one sample.
     pub fn build(&self, parameters: usize) -> Result<Measurement, EstimatorError> {
         let samples = samples_in(self.duration_s, self.rate_hz, 2)?;
+        check_weights("estimator.duration_s", self.duration_s, samples, parameters, "parameters")?;
         let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;
         let chips = self.chips.unwrap_or_else(|| (parameters + 1).next_power_of_two());
         if !chips.is_power_of_two() || chips <= parameters {
@@ -43,18 +44,25 @@ impl Walsh {
                 format!("must be a power of two above the number of parameters ({parameters})"),
             ));
         }
+        if chips > samples {
+            return Err(EstimatorError::setting(
+                "estimator.chips",
+                chips,
+                format!("must be at most the number of samples ({samples})"),
+            ));
+        }
         if self.periods == 0 {
             return Err(EstimatorError::setting("estimator.periods", 0, "must be at least 1"));
         }
-        let total = chips * self.periods;
-        let chip_samples = samples / total;
-        if chip_samples == 0 {
+        let fits = |total: &usize| *total <= samples;
+        let Some(total) = chips.checked_mul(self.periods).filter(fits) else {
             return Err(EstimatorError::setting(
                 "estimator.periods",
                 self.periods,
-                format!("{total} chips do not fit into {samples} samples"),
+                format!("{chips} chips in each do not fit into {samples} samples: must be 1 to {}", samples / chips),
             ));
-        }
+        };
+        let chip_samples = samples / total;
         let code = |m: usize, c: usize| walsh(m + 1, c % chips);
         let drives = (0..parameters)
             .map(|m| Drive {

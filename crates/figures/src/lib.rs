@@ -98,6 +98,18 @@ pub fn draw(results: &Results, figure: Option<&FigureSection>, stem: &Path) -> R
     write(&panels(results, figure)?, stem)
 }
 
+/// The files of a figure: `stem.svg` and `stem.png`.
+#[must_use]
+pub fn files(stem: &Path) -> [PathBuf; 2] {
+    // not Path::with_extension: a study's name may hold a dot
+    ["svg", "png"].map(|ending| {
+        let mut name = stem.as_os_str().to_owned();
+        name.push(".");
+        name.push(ending);
+        PathBuf::from(name)
+    })
+}
+
 /// Draws panels side by side to `stem.svg` and `stem.png` and returns their paths.
 ///
 /// # Errors
@@ -105,9 +117,7 @@ pub fn draw(results: &Results, figure: Option<&FigureSection>, stem: &Path) -> R
 pub fn write(panels: &[Plot], stem: &Path) -> Result<[PathBuf; 2], FigureError> {
     let svg = render::svg(panels)?;
     let rendered = render::outlines_and_pixels(&svg)?;
-    // not Path::with_extension: a study's name may hold a dot
-    let with = |ending: &str| PathBuf::from(format!("{}.{ending}", stem.display()));
-    let paths = [with("svg"), with("png")];
+    let paths = files(stem);
     for (path, bytes) in paths.iter().zip([rendered.outlines_svg.as_bytes(), &rendered.png]) {
         sweep::store::write_whole(path, bytes)?;
     }

@@ -50,8 +50,9 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Stopped(code) => *code,
-            Self::Sweep(SweepError::Scenario(_) | SweepError::Store(_))
+            Self::Sweep(SweepError::Scenario(_) | SweepError::Store(_) | SweepError::TooManyThreads { .. })
             | Self::BadInput(_)
+            | Self::Slurm(SlurmError::Unfit { .. } | SlurmError::Store(_))
             | Self::Estimator(_)
             | Self::Network(NetworkError::Entry { .. } | NetworkError::File { .. })
             | Self::Figure(

@@ -4,6 +4,7 @@
 mod say;
 mod commands;
 mod failure;
+mod machine;
 mod signals;
 
 use std::process::ExitCode;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::shard_name;
-use crate::error::StoreError;
+use crate::error::{StoreError, few};
 use crate::plan::Shard;
 use crate::store;
 
@@ -103,7 +103,7 @@ impl Needs {
         Err(StoreError::Shards(format!(
             "study.budget_repetitions is dealt out over all points once every shard knows what its points need, but shards {} \
              do not yet: run each of them with --pilot first",
-            missing.join(", ")
+            few(&missing, ", ", "")
         )))
     }
 }

@@ -13,6 +13,9 @@ use crate::seed::{self, Purpose};
 /// Most points of a grid.
 pub const MOST_POINTS: usize = 10_000_000;
 
+/// Most numbers of which the values of an axis consist, points times components: they take up to half a gigabyte.
+pub const MOST_NUMBERS: usize = 10_000_000;
+
 /// One swept key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AxisKey {
@@ -154,6 +157,7 @@ pub fn parse(sweep: Option<&Value>, seed: u64, per_parameter: &PerParameter<'_>)
         return Err(KeyError::new("sweep", "must be a table of dotted keys and their values"));
     };
     let groups = groups(table)?;
+    check_points(&groups)?;
     let is_other = |entry: &&Entry<'_>| entry.path != per_parameter.path;
     let mut others = Vec::new();
     for group in &groups {
@@ -164,21 +168,32 @@ pub fn parse(sweep: Option<&Value>, seed: u64, per_parameter: &PerParameter<'_>)
         }
     }
     let components = || (per_parameter.components)(&others).map(Some);
-    let mut known = others.iter().flat_map(|axis| &axis.keys).cloned();
-    let mut key = |entry: &Entry<'_>| match is_other(&entry) {
-        true => Ok(known.next().expect("read above, in the same order")),
-        false => axis_key(entry, seed, &mut || components()),
-    };
-    let mut axes = Vec::with_capacity(groups.len());
-    for group in &groups {
-        let keys = group.iter().map(&mut key).collect::<Result<Vec<AxisKey>, KeyError>>()?;
-        axes.push(together(keys)?);
-    }
-    let points = axes.iter().try_fold(1_usize, |n, axis: &Axis| n.checked_mul(axis.len()));
-    match points {
-        Some(points) if points <= MOST_POINTS => Ok(axes),
+    let own = groups.iter().flatten().filter(|e| !is_other(e));
+    let own = own.map(|e| axis_key(e, seed, &mut || components())).collect::<Result<Vec<AxisKey>, KeyError>>()?;
+    // in the order of the file again; moved, for they may be half a gigabyte
+    let (mut others, mut own) = (others.into_iter().flat_map(|axis| axis.keys), own.into_iter());
+    let mut key = |entry: &Entry<'_>| if is_other(&entry) { others.next() } else { own.next() };
+    let axes: Vec<Axis> =
+        groups.iter().map(|g| together(g.iter().filter_map(&mut key).collect())).collect::<Result<_, KeyError>>()?;
+    // lists of another length in a group are refused by now
+    debug_assert!(points(&axes) <= MOST_POINTS);
+    Ok(axes)
+}
+
+/// Refuses, before any value is made, axes that span too many points.
+fn check_points(groups: &[Vec<Entry<'_>>]) -> Result<(), KeyError> {
+    let lengths = groups.iter().filter_map(|group| group.first()).map(|entry| declared_length(entry.value));
+    match lengths.map(|n| n.max(1)).try_fold(1_usize, usize::checked_mul) {
+        Some(points) if points <= MOST_POINTS => Ok(()),
         _ => Err(KeyError::new("sweep", format!("spans more than {MOST_POINTS} points"))),
     }
+}
+
+/// Number of values of an axis as it is written; 0 where it is not written as it must be.
+fn declared_length(value: &Value) -> usize {
+    let list = value.as_array().or_else(|| value.get("values")?.as_array());
+    let number = || value.get("points").or_else(|| value.get("random"))?.as_integer();
+    list.map_or_else(|| number().and_then(|n| usize::try_from(n).ok()).unwrap_or(0), Vec::len)
 }
 
 /// The keys of each axis, in the order of the file.
@@ -286,9 +301,7 @@ const LARGEST_WHOLE: f64 = 9.007_199_254_740_992e15;
 
 fn range_values(path: &str, range: &Range) -> Result<Vec<Value>, KeyError> {
     check_scale(path, range.from, range.to, range.scale)?;
-    if range.points > MOST_POINTS {
-        return Err(KeyError::new(path, format!("sweep axis: {} points, at most {MOST_POINTS}", range.points)));
-    }
+    check_length(path, "points", range.points, 1)?;
     let last = range.points.saturating_sub(1).max(1) as f64;
     let at = |k: usize| {
         let t = k as f64 / last;
@@ -303,11 +316,21 @@ fn range_values(path: &str, range: &Range) -> Result<Vec<Value>, KeyError> {
             }
         }
     };
-    let values: Vec<f64> = (0..range.points).map(at).collect();
+    let values = || (0..range.points).map(at);
     // whole numbers may be those of a key that takes no others (a seed, a number of devices)
     let is_whole = |x: &f64| (x - x.round()).abs() < WHOLE_WITHIN * x.abs().max(1.0) && x.abs() < LARGEST_WHOLE;
-    let whole = values.iter().all(is_whole);
-    Ok(values.into_iter().map(|x| if whole { Value::Integer(x.round() as i64) } else { Value::Float(x) }).collect())
+    let whole = values().all(|x| is_whole(&x));
+    Ok(values().map(|x| if whole { Value::Integer(x.round() as i64) } else { Value::Float(x) }).collect())
+}
+
+/// Refuses, before they are made, more values of `components` numbers than an axis may have.
+fn check_length(path: &str, key: &str, found: usize, components: usize) -> Result<(), KeyError> {
+    let most = MOST_NUMBERS / components.max(1);
+    if found <= most {
+        return Ok(());
+    }
+    let each = if components > 1 { format!(" of {components} numbers each") } else { String::new() };
+    Err(KeyError::new(path, format!("sweep axis: found {key} = {found}, at most {most} values{each} are allowed")))
 }
 
 fn random_values(
@@ -317,9 +340,7 @@ fn random_values(
     number: u64,
     components_of: ComponentsOf<'_>,
 ) -> Result<Vec<Value>, KeyError> {
-    if random.random > MOST_POINTS {
-        return Err(KeyError::new(path, format!("sweep axis: {} points, at most {MOST_POINTS}", random.random)));
-    }
+    check_length(path, "random", random.random, 1)?;
     let mut rng = seed::stream(seed, Purpose::Axis { axis: number });
     let mut between = |from: f64, to: f64| {
         let t: f64 = rng.random();
@@ -344,6 +365,7 @@ fn random_values(
         }
         _ => return Err(KeyError::new(path, "sweep axis: `from` and `to` go together")),
     };
+    check_length(path, "random", random.random, low.len())?;
     low.iter().zip(&high).try_for_each(|(&from, &to)| check_scale(path, from, to, random.scale))?;
     let mut point = || Value::Array(low.iter().zip(&high).map(|(&a, &b)| between(a, b)).collect());
     Ok((0..random.random).map(|_| point()).collect())
@@ -435,6 +457,13 @@ mod tests {
             ("zip = [ { \"a\" = [1], \"b\" = [1, 2] } ]", "equally many"),
             ("\"study.seed\" = [1]", "cannot be swept"),
             ("study = [{ seed = 1 }]", "cannot be swept"),
+            (
+                "\"a\" = { from = 0.0, to = 1.0, points = 10000 }\n\"b\" = { random = 10000, from = 0.0, to = 1.0 }",
+                "spans more than 10000000 points",
+            ),
+            ("\"a\" = { from = 0.0, to = 1.0, points = 9223372036854775807 }", "at most 10000000 values"),
+            ("\"a\" = { random = 9223372036854775807, from = 0.0, to = 1.0 }", "at most 10000000 values"),
+            ("\"e.f\" = { random = 6000000 }", "at most 5000000 values of 2 numbers"),
         ] {
             let message = read(text).unwrap_err().message;
             assert!(message.contains(say), "{text}: {message}");

@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use crate::error::StoreError;
 use crate::identity::Identity;
@@ -105,9 +105,27 @@ impl Checkpoint {
             Self::make(path, identity, shard)?;
         }
         let store = Self::open(path)?;
-        store.check(identity, shard)?;
-        store::remove_stale(path);
+        let store = match store.check(identity, shard) {
+            // of a run that came to nothing, because of what is now put right: nothing is lost with it
+            Err(StoreError::Different { .. }) if store.is_empty()? => {
+                store.remove()?;
+                Self::make(path, identity, shard)?;
+                let made = Self::open(path)?;
+                made.check(identity, shard)?;
+                made
+            }
+            checked => checked.map(|()| store)?,
+        };
+        store::remove_stale(&[path]);
         Ok(store)
+    }
+
+    /// Whether no work is in it.
+    fn is_empty(&self) -> Result<bool, StoreError> {
+        self.read(|t| {
+            let (heads, units) = (t.open_table(HEADS)?, t.open_table(UNITS)?);
+            Ok(heads.is_empty()? && units.is_empty()? && t.open_table(BEGUN)?.is_empty()?)
+        })
     }
 
     fn make(path: &Path, identity: &Identity, shard: Shard) -> Result<(), StoreError> {
@@ -369,4 +387,29 @@ impl Reader {
 fn inode(metadata: &std::fs::Metadata) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt;
     (metadata.dev(), metadata.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run that came to nothing (a slip in the scenario, no memory) leaves a store without work: it does not stand in the way
+    /// of the mended scenario. One with work does.
+    #[test]
+    fn only_work_is_protected_from_another_scenario() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.checkpoint");
+        let [first, mended] =
+            [1, 2].map(|seed| Identity::from_json(&format!("{{\"study.seed\": \"{seed}\"}}")).unwrap());
+        let open = |identity: &Identity| Checkpoint::open_or_make(&path, identity, Shard::WHOLE);
+        drop(open(&first).unwrap());
+        let store = open(&mended).unwrap();
+        let unit = Unit { stage: Stage::Main, point: 0, block: 0 };
+        store.save(&[Save::Done(unit, Record::default())]).unwrap();
+        drop(store);
+        assert!(matches!(open(&first), Err(StoreError::Different { .. })));
+        let mut done = 0;
+        open(&mended).unwrap().done(|_| done += 1).unwrap();
+        assert_eq!(done, 1);
+    }
 }

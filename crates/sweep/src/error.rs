@@ -74,7 +74,7 @@ pub enum StoreError {
     #[error(
         "the study is not complete:\n{}\nRun `homodyne run SCENARIO --shard i/n` for these, with the same --output and --set, \
          or `homodyne resubmit`",
-        shards.join("\n")
+        few(shards, "\n", "  ")
     )]
     Incomplete {
         /// Which, and how far they are, one line each.
@@ -121,6 +121,18 @@ pub enum SweepError {
     /// The study was asked to stop; what it finished is saved.
     #[error("stopped")]
     Stopped,
+    /// More threads than the machine can be asked for.
+    #[error(
+        "{threads} threads: at most {most} are started on this machine, {} for each that it can run at once; more would only \
+         wait for each other",
+        crate::limits::MOST_THREADS_OF_ONE
+    )]
+    TooManyThreads {
+        /// How many were asked for.
+        threads: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// The worker threads could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -129,6 +141,18 @@ pub enum SweepError {
         /// Why.
         reason: String,
     },
+}
+
+/// Items of a list that are named in a message.
+const NAMED: usize = 20;
+
+/// The first items of a list, and how many more there are.
+pub(crate) fn few(items: &[String], between: &str, indent: &str) -> String {
+    let mut text = items[..items.len().min(NAMED)].join(between);
+    if items.len() > NAMED {
+        text.push_str(&format!("{between}{indent}and {} more", items.len() - NAMED));
+    }
+    text
 }
 
 fn say_failures(failures: &[String], count: usize) -> String {

@@ -114,6 +114,9 @@ impl Plan {
     }
 }
 
+/// Most parts of a study.
+pub const MOST_SHARDS: usize = 100_000;
+
 /// Part `index` (from 1) of `count` parts of a study.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
@@ -125,10 +128,10 @@ impl Shard {
     /// The whole study.
     pub const WHOLE: Self = Self { index: 1, count: 1 };
 
-    /// Part `index` of `count`; none unless 1 ≤ `index` ≤ `count` ≤ 10⁵.
+    /// Part `index` of `count`; none unless 1 ≤ `index` ≤ `count` ≤ [`MOST_SHARDS`].
     #[must_use]
     pub fn new(index: usize, count: usize) -> Option<Self> {
-        ((1..=count).contains(&index) && count <= 100_000).then_some(Self { index, count })
+        ((1..=count).contains(&index) && count <= MOST_SHARDS).then_some(Self { index, count })
     }
 
     /// Its number, from 1.
@@ -156,7 +159,7 @@ impl std::str::FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, String> {
         text.split_once('/')
             .and_then(|(index, count)| Self::new(index.trim().parse().ok()?, count.trim().parse().ok()?))
-            .ok_or_else(|| format!("found \"{text}\", must read i/n with 1 ≤ i ≤ n, as in 3/16"))
+            .ok_or_else(|| format!("found \"{text}\", must read i/n with 1 ≤ i ≤ n ≤ {MOST_SHARDS}, as in 3/16"))
     }
 }
 
@@ -234,7 +237,7 @@ mod tests {
     fn shards_are_read_as_they_are_written() {
         assert_eq!("3/16".parse(), Ok(Shard { index: 3, count: 16 }));
         assert_eq!(Shard::WHOLE.to_string(), "1/1");
-        for bad in ["0/4", "5/4", "3", "a/b", "1/0", "-1/4"] {
+        for bad in ["0/4", "5/4", "3", "a/b", "1/0", "-1/4", "1/100001", "1/18446744073709551616"] {
             assert!(bad.parse::<Shard>().is_err(), "{bad}");
         }
     }

@@ -9,7 +9,7 @@ use estimators::differences::{Difference, FiniteDifferences};
 use estimators::filter::FilterSettings;
 use estimators::hge::{Hge, LockInReadout, Mode};
 use estimators::instrument::Converter;
-use estimators::planner::{Finding, Requirements};
+use estimators::planner::{Finding, Requirements, Severity};
 use estimators::random::{Distribution, RandomCode, Sides, Spsa};
 use estimators::walsh::Walsh;
 use estimators::{EstimatorError, Experiment, Instrument, Route, Scheme, published};
@@ -19,6 +19,7 @@ use toml::Table;
 
 use crate::axes::Axis;
 use crate::document::KeyError;
+use crate::limits::{MOST_PROCESSES, RATES_HZ, number_within, within};
 use crate::scenario::{
     ConverterSection, DeviceSection, DifferenceChoice, DistributionChoice, DopantNetworkDevice, EstimatorSection,
     FilterSection, Frequencies, HgeEstimator, LayeredSection, LinearDevice, ModeChoice, NetworkMethodChoice,
@@ -90,9 +91,7 @@ impl Point {
     ) -> Result<Self, KeyError> {
         let scenario = Scenario::from_table(&table_at(base, axes, point)?)?;
         let rate_hz = scenario.sampling.rate_hz;
-        if rate_hz <= 0.0 {
-            return Err(KeyError::new("sampling.rate_hz", format!("found {rate_hz}: must be a positive number")));
-        }
+        number_within("sampling.rate_hz", rate_hz, RATES_HZ)?;
         let device = scenario.device.as_ref().map(|s| build_device(s, folder, library)).transpose()?;
         let operating_point_volt = match (&scenario.device, &device) {
             (Some(section), Some(device)) => operating_point(section, device.as_ref())?,
@@ -107,12 +106,13 @@ impl Point {
         }
         let (mut scheme, mut hge, mut instrument) = (None, None, Instrument::default());
         if let (StudyKind::Error, Some(estimator), Some(device)) = (scenario.study.kind, &scenario.estimator, &device) {
-            instrument = build_instrument(estimator)?;
             if let EstimatorSection::Hge(section) = estimator {
                 hge = Some(build_hge(section, rate_hz, device.parameters())?);
             }
             let built = build_scheme(estimator, hge.as_ref(), rate_hz, device.parameters());
-            scheme = Some(built.map_err(from_estimator)?);
+            let built = built.map_err(from_estimator)?;
+            instrument = build_instrument(estimator, built.samples(), rate_hz)?;
+            scheme = Some(built);
         }
         let mut training = None;
         match scenario.study.kind {
@@ -224,7 +224,9 @@ impl Point {
             tolerated_crosstalk: 0.04,
             filter: hge.filter,
         };
-        Ok(requirements.check(&hge.frequencies_hz, &hge.phases_rad).unwrap_or_default())
+        let findings = requirements.check(&hge.frequencies_hz, &hge.phases_rad);
+        Ok(findings
+            .unwrap_or_else(|e| vec![Finding { severity: Severity::Warning, message: format!("not checked: {e}") }]))
     }
 
     /// Published mean squared error \[(nA/V)²\], B25 Eqs. (8) and (10); NaN where it is not defined.
@@ -266,10 +268,7 @@ fn linear_gradient(section: &LinearDevice) -> Result<Vec<f64>, KeyError> {
         (Some(gradient), None) => Ok(gradient.clone()),
         (None, Some(random)) => {
             let deviation = random.deviation_na_per_volt;
-            if !(1..=MOST_PARAMETERS).contains(&random.parameters) {
-                let message = format!("found {}: must be 1 to {MOST_PARAMETERS}", random.parameters);
-                return Err(KeyError::new("device.random.parameters", message));
-            }
+            within("device.random.parameters", random.parameters, 1..=MOST_PARAMETERS)?;
             if deviation <= 0.0 {
                 let message = format!("found {deviation}: must be a positive number");
                 return Err(KeyError::new("device.random.deviation_na_per_volt", message));
@@ -386,8 +385,15 @@ fn build_noise(section: &NoiseSection, rate_hz: f64, folder: &Path) -> Result<No
         if law.exponent > 0.0 && law.corner_hz <= 0.0 {
             return Err(KeyError::new("noise.corner_hz", "found 0: an ensemble needs a positive lowest corner"));
         }
-        if s.per_decade == 0 || s.per_decade > 100 {
-            return Err(KeyError::new("noise.per_decade", format!("found {}: must be 1 to 100", s.per_decade)));
+        within("noise.per_decade", s.per_decade, 1..=100)?;
+        let decades = (0.5 * rate_hz / law.corner_hz).log10();
+        if law.exponent > 0.0 && law.exponent < 2.0 && decades * s.per_decade as f64 > MOST_PROCESSES {
+            let message = format!(
+                "found {}: makes {:.0} processes between it and half the sampling rate, at most {MOST_PROCESSES} are allowed",
+                law.corner_hz,
+                decades * s.per_decade as f64
+            );
+            return Err(KeyError::new("noise.corner_hz", message));
         }
         Ok(RelaxationEnsemble::power_law(&law, rate_hz, s.per_decade))
     };
@@ -418,7 +424,7 @@ fn build_noise(section: &NoiseSection, rate_hz: f64, folder: &Path) -> Result<No
     })
 }
 
-fn build_instrument(estimator: &EstimatorSection) -> Result<Instrument, KeyError> {
+fn build_instrument(estimator: &EstimatorSection, samples: usize, rate_hz: f64) -> Result<Instrument, KeyError> {
     let section = estimator.instrument();
     let converter = |key: &'static str, s: &Option<ConverterSection>| {
         s.as_ref().map(|s| Converter::new(key, s.bits, s.low, s.high)).transpose().map_err(from_estimator)
@@ -430,7 +436,7 @@ fn build_instrument(estimator: &EstimatorSection) -> Result<Instrument, KeyError
         delay_samples: section.delay_samples,
         ramp_s: section.ramp_s,
     };
-    instrument.checked().map_err(from_estimator)
+    instrument.checked(samples, rate_hz).map_err(from_estimator)
 }
 
 fn filter(section: &FilterSection) -> FilterSettings {
@@ -537,13 +543,8 @@ pub(crate) fn build_scheme(
 fn check_response(scenario: &Scenario, device: Option<&dyn Device>) -> Result<(), KeyError> {
     let (Some(response), Some(device)) = (&scenario.response, device) else { return Ok(()) };
     let parameters = device.parameters();
-    if response.parameter == 0 || response.parameter > parameters {
-        let message = format!("found {}: must be 1 to {parameters}", response.parameter);
-        return Err(KeyError::new("response.parameter", message));
-    }
-    if response.points < 2 || response.points > 1_000_000 {
-        return Err(KeyError::new("response.points", format!("found {}: must be 2 to 10⁶", response.points)));
-    }
+    within("response.parameter", response.parameter, 1..=parameters)?;
+    within("response.points", response.points, 2..=1_000_000)?;
     if response.from_volt >= response.to_volt {
         let message = format!("found {}: must lie above from_volt ({})", response.to_volt, response.from_volt);
         return Err(KeyError::new("response.to_volt", message));

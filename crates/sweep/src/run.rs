@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use crate::adaptive::{self, Needs};
 use crate::checkpoint::{self, Checkpoint};
+use crate::document::KeyError;
 use crate::engine::{Counts, Engine};
-use crate::error::{PointError, StoreError, SweepError};
+use crate::error::{StoreError, SweepError};
 use crate::identity::{Identity, Program};
+use crate::limits;
 pub use crate::plan::Stage;
 use crate::plan::{Deal, Plan, Shard};
-use crate::point::Point;
 use crate::results::{Results, Sink};
 use crate::scenario::StudyKind;
 use crate::source::Source;
@@ -23,12 +24,12 @@ use crate::status::{self, State, Status};
 use crate::stop::Stop;
 use crate::store;
 use crate::study::Study;
-use crate::work::errors::{self, Errors};
+use crate::work::Work;
+use crate::work::errors::Errors;
 use crate::work::logic::Logic;
 use crate::work::response::Response;
 use crate::work::spectrum::NoiseSpectrum;
-use crate::work::training::{self, Training};
-use crate::work::{Step, Work};
+use crate::work::training::Training;
 
 /// Told how far a run has come.
 pub trait Progress: Sync {
@@ -119,7 +120,19 @@ macro_rules! with_work {
     };
 }
 
+/// Refuses more threads than the machine can be asked for.
+///
+/// # Errors
+/// If they are more than [`limits::most_threads`].
+pub fn check_threads(threads: usize) -> Result<(), SweepError> {
+    let most = limits::most_threads();
+    if threads <= most { Ok(()) } else { Err(SweepError::TooManyThreads { threads, most }) }
+}
+
 fn pool(threads: usize) -> Result<rayon::ThreadPool, SweepError> {
+    check_threads(threads)?;
+    // not rayon's own default, which an environment variable sets without a limit
+    let threads = if threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { threads };
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
@@ -165,22 +178,22 @@ pub fn run_in(job: &Job) -> Result<Outcome, SweepError> {
     let results = store::path_in(job.folder, name);
     let identity = Identity::new(study, job.program)?;
     let path = checkpoint::path_in(job.folder, name, job.shard);
+    if !job.fresh && !path.exists() && is_finished(&results, &identity)? {
+        store::remove_abandoned(&path);
+        return Ok(Outcome::WasFinished(results));
+    }
     store::check_writable(&path, true)?;
     if job.fresh {
         discard(&path)?;
-    } else if !path.exists() && is_finished(&results, &identity)? {
-        return Ok(Outcome::WasFinished(results));
     }
     let checkpoint = Checkpoint::open_or_make(&path, &identity, job.shard)?;
     let status_path = status::path_in(job.folder, name, job.shard);
+    store::remove_stale(&[&results, &status_path, &adaptive::path_in(job.folder, name, job.shard)]);
     if !job.fresh && results.exists() && is_finished(&results, &identity).unwrap_or(false) {
         // killed after it had published its results, or another process was faster
         drop(std::fs::remove_file(status_path));
         checkpoint.remove()?;
         return Ok(Outcome::WasFinished(results));
-    }
-    for file in [&results, &status_path] {
-        store::remove_stale(file);
     }
     let mut reporter = Reporter::new(job, &identity, status_path.clone());
     let outcome = with_work!(study, work => {
@@ -229,8 +242,10 @@ fn discard(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Between two states of the status file, of which a cluster may keep a thousand.
+/// Longest time between two states of the status file, of which a cluster may keep a thousand; a young study says more often
+/// how it does.
 const BETWEEN_STATUS: Duration = Duration::from_secs(3);
+const PART_BETWEEN_STATUS: u32 = 2;
 
 /// Keeps the status file.
 struct Reporter {
@@ -267,7 +282,8 @@ impl Reporter {
         let before = *self.done_before.get_or_insert(status.done);
         let seconds = self.started.elapsed().as_secs_f64();
         status.units_per_s = status.done.saturating_sub(before) as f64 / seconds.max(1e-3);
-        if self.published.is_none_or(|then| then.elapsed() >= BETWEEN_STATUS) {
+        let between = BETWEEN_STATUS.min(self.started.elapsed() / PART_BETWEEN_STATUS);
+        if self.published.is_none_or(|then| then.elapsed() >= between) {
             // the status is for people; the work goes on without it
             drop(status.publish(path));
             self.published = Some(Instant::now());
@@ -327,6 +343,7 @@ impl<W: Work> Runner<'_, '_, W> {
                 self.stage(&plan, &deal, reporter)?;
                 reporter.next_stage();
                 let steps = self.repetitions(&plan, &deal, target)?;
+                check_need(study, &steps)?;
                 if self.job.pilot_only {
                     return Ok((plan, deal));
                 }
@@ -386,6 +403,21 @@ fn need(study: &Study, source: &Source, pilot: &Plan, point: usize, target: f64)
     Ok(adaptive::needed(relative_error, pilot.steps_at(point), target))
 }
 
+/// Refuses to begin a main stage of more units than there may be.
+fn check_need(study: &Study, steps: &[u64]) -> Result<(), SweepError> {
+    let units = steps.iter().map(|n| n.div_ceil(Errors::STEPS_OF_UNIT)).fold(0, u64::saturating_add);
+    if units <= limits::MOST_UNITS {
+        return Ok(());
+    }
+    let (target, most) = (study.section.target_relative_error.unwrap_or_default(), limits::MOST_UNITS);
+    let message = format!(
+        "found {target}: needs {} repetitions in all, at most {} are allowed. Raise it, or set study.budget_repetitions",
+        steps.iter().copied().fold(0, u64::saturating_add),
+        most * Errors::STEPS_OF_UNIT
+    );
+    Err(study.document.locate(KeyError::new("study.target_relative_error", message)).into())
+}
+
 /// Puts the shards of a study together into its results file, and removes them unless `keep` is set.
 ///
 /// # Errors
@@ -411,6 +443,10 @@ pub fn merge(job: &Job, shards: usize, keep: bool) -> Result<Outcome, SweepError
         store.check(&identity, *shard)?;
         stores.push(store);
     }
+    let beside =
+        |shard: &Shard| [status::path_in(job.folder, name, *shard), adaptive::path_in(job.folder, name, *shard)];
+    let written: Vec<PathBuf> = shards.iter().flat_map(beside).chain([results.clone()]).chain(paths).collect();
+    store::remove_stale(&written.iter().map(PathBuf::as_path).collect::<Vec<_>>());
     let stores_in_order: Vec<&Checkpoint> = stores.iter().collect();
     with_work!(study, work => {
         let (plan, deal) = merged_plan(job, &work, &shards, &stores_in_order)?;
@@ -477,6 +513,7 @@ fn merged_plan<W: Work>(
         .map(|point| need(study, &source, &pilot, point, target))
         .collect::<Result<Vec<u64>, SweepError>>()?;
     let steps = adaptive::deal(&needed, section.repetitions, section.budget_repetitions);
+    check_need(study, &steps)?;
     Ok((Plan::each(Stage::Main, W::STEPS_OF_UNIT, steps), deal))
 }
 
@@ -563,95 +600,4 @@ impl Sink for Attributed<'_> {
         }
         self.sink.append(variable, values)
     }
-}
-
-/// Repetitions that a study makes in all, or its pilot, if the need for more is not known yet.
-#[must_use]
-pub fn total_repetitions(study: &Study) -> u64 {
-    study.points() as u64 * study.section.repetitions
-}
-
-/// Numbers that the results of a study hold, if every point is like the `first` one.
-#[must_use]
-pub fn stored_numbers(study: &Study, first: &Point) -> usize {
-    let points = study.points();
-    let repetitions = study.section.repetitions as usize;
-    if let Some(training) = &first.training {
-        return points * training::stored_numbers(training, repetitions);
-    }
-    let parameters = first.device.as_ref().map_or(0, |d| d.parameters()).max(1);
-    let estimates = if study.section.store_estimates { 2 * repetitions } else { 0 };
-    points * parameters * (errors::NUMBERS_OF_PARAMETER + estimates)
-}
-
-/// Processor time that a study will take \[s\], measured at up to [`MOST_PROBED`] of its points; for training studies at most
-/// that, as if every run used its whole budget. Nothing is known of other kinds, which are short.
-///
-/// # Errors
-/// If a point cannot be computed.
-pub fn estimated_cpu_s(study: &Study) -> Result<f64, SweepError> {
-    match study.section.kind {
-        StudyKind::Error => probed_cpu_s(study, &Errors(study), |work, ready, point| {
-            let trials = study.section.repetitions.min(TRIALS_PROBED);
-            Ok(timed_s(work, ready, point, trials)? / trials as f64)
-        }),
-        StudyKind::Training => probed_cpu_s(study, &Training(study), |work, ready, point| {
-            let budget_s = ready.limits.budget_s;
-            let pass_s = ready.meter.gradient_pass_s(ready.training.targets.len());
-            let [short_s, long_s] = PASSES_PROBED.map(|passes| budget_s.min(passes * pass_s));
-            let mut took_s = |part_s: f64| {
-                ready.limits.budget_s = part_s;
-                timed_s(work, ready, point, 1)
-            };
-            let short_took_s = took_s(short_s)?;
-            if budget_s <= short_s {
-                return Ok(short_took_s);
-            }
-            // what does not depend on the budget (a fit, the passes at the end) is in both and leaves the slope alone
-            let slope = (took_s(long_s)? - short_took_s).max(0.0) / (long_s - short_s);
-            Ok(short_took_s + slope * (budget_s - short_s))
-        }),
-        _ => Ok(0.0),
-    }
-}
-
-/// Points of which the time is measured, at most.
-pub const MOST_PROBED: usize = 5;
-/// Trials of each, or passes over the patterns of its task in a shorter and in a longer run.
-const TRIALS_PROBED: u64 = 20;
-const PASSES_PROBED: [f64; 2] = [10.0, 40.0];
-
-/// Time \[s\] of the first `steps` of a point.
-fn timed_s<W: Work>(work: &W, ready: &W::Point, point: usize, steps: u64) -> Result<f64, PointError> {
-    let mut state = work.begin(ready, None);
-    let started = Instant::now();
-    for number in 0..steps {
-        work.step(ready, &mut state, Step { stage: Stage::Main, point, number })?;
-    }
-    Ok(started.elapsed().as_secs_f64())
-}
-
-/// `step_s` measures one step of a point \[s\].
-fn probed_cpu_s<W: Work>(
-    study: &Study,
-    work: &W,
-    step_s: impl Fn(&W, &mut W::Point, usize) -> Result<f64, PointError>,
-) -> Result<f64, SweepError> {
-    let points = study.points();
-    let probes = points.min(MOST_PROBED);
-    let mut total = 0.0;
-    for point in (0..probes).map(|k| k * (points - 1) / (probes - 1).max(1)) {
-        let seconds = || -> Result<f64, PointError> {
-            let started = Instant::now();
-            let mut ready = work.prepare(point)?;
-            work.head(&ready)?;
-            let preparation = started.elapsed().as_secs_f64();
-            Ok(preparation + step_s(work, &mut ready, point)? * study.section.repetitions as f64)
-        };
-        total += seconds().map_err(|e| SweepError::Points {
-            count: 1,
-            failures: vec![format!("point {point} of the sweep ({}) failed: {e}", study.coordinates(point))],
-        })?;
-    }
-    Ok(total / probes as f64 * points as f64)
 }

@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use crate::document::KeyError;
 use crate::input_file::InputFile;
+use crate::limits::{MOST_BUDGET, MOST_REPETITIONS, within};
 use crate::training_sections::{TaskSection, TrainingSection};
 
 /// What is computed at each point of the sweep.
@@ -1166,12 +1167,10 @@ impl Scenario {
         let get = |name: &str| table.get(name).cloned();
         let missing = |name: &str| KeyError::new("", format!("the table `[{name}]` is missing"));
         let study: StudySection = section(get("study").ok_or_else(|| missing("study"))?, "study")?;
-        if study.name.is_empty() || study.name.contains(['/', '\\']) {
-            let message = format!("found \"{}\", must be a word that can name a file", study.name);
-            return Err(KeyError::new("study.name", message));
-        }
-        if study.repetitions == 0 {
-            return Err(KeyError::new("study.repetitions", "found 0, must be at least 1"));
+        crate::text::check_study_name(&study.name).map_err(|message| KeyError::new("study.name", message))?;
+        within("study.repetitions", study.repetitions, 1..=MOST_REPETITIONS)?;
+        if let Some(budget) = study.budget_repetitions {
+            within("study.budget_repetitions", budget, 1..=MOST_BUDGET)?;
         }
         check_target(&study)?;
         let scenario = Self {

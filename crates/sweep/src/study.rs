@@ -14,6 +14,8 @@ use crate::axes::{self, Axis, AxisKey, Components, PerParameter};
 use crate::document::{Document, KeyError, set_path};
 use crate::error::ScenarioError;
 use crate::input_file::{InputFile, SECTIONS, files_of};
+use crate::limits;
+use crate::needs;
 use crate::point::Point;
 use crate::scenario::{ActivationChoice, FigureSection, Scenario, StudyKind, StudySection};
 use crate::work::training::Lengths;
@@ -64,11 +66,13 @@ pub struct Library {
     networks: Mutex<HashMap<String, Arc<DopantNetwork>>>,
 }
 
-/// Most noise generators that are kept for reuse.
+/// Most noise generators that are kept for reuse, and samples of all their records.
 const MOST_GENERATORS: usize = 32;
+const MOST_KEPT_SAMPLES: usize = 1 << 22;
 
-/// Most dopant networks that are kept for reuse.
+/// Most dopant networks that are kept for reuse, and pairs of acceptors of all of them.
 const MOST_NETWORKS: usize = 256;
+const MOST_KEPT_PAIRS: usize = 1 << 22;
 
 impl Library {
     pub(crate) fn network_file(&self, path: &Path) -> Result<Arc<DopantNetwork>, NetworkError> {
@@ -89,7 +93,9 @@ impl Library {
         }
         let made = Arc::new(make()?);
         let mut networks = self.networks.lock().expect("no thread panics here");
-        if networks.len() >= MOST_NETWORKS {
+        let pairs = |n: &DopantNetwork| n.acceptors.len().pow(2);
+        let kept: usize = networks.values().map(|n| pairs(n)).sum();
+        if networks.len() >= MOST_NETWORKS || kept + pairs(&made) > MOST_KEPT_PAIRS {
             networks.clear();
         }
         networks.insert(key, Arc::clone(&made));
@@ -128,7 +134,8 @@ impl Library {
         }
         let made = Arc::new(RecordGenerator::new(model, rate_hz, samples)?);
         let mut generators = self.generators.lock().expect("no thread panics here");
-        if generators.len() >= MOST_GENERATORS {
+        let kept: usize = generators.values().map(|g| g.samples()).sum();
+        if generators.len() >= MOST_GENERATORS || kept + samples > MOST_KEPT_SAMPLES {
             generators.clear();
         }
         generators.insert(key, Arc::clone(&made));
@@ -149,13 +156,15 @@ impl Study {
     /// # Errors
     /// At the first thing that is wrong, with its line.
     pub fn new(document: Document) -> Result<Self, ScenarioError> {
-        match Self::understand(&document) {
-            Ok(understood) => Ok(understood(document)),
-            Err(e) => Err(document.locate(e)),
-        }
+        let (study, first) = match Self::understand(&document) {
+            Ok(understood) => understood(document),
+            Err(e) => return Err(document.locate(e)),
+        };
+        limits::check_sizes(&study, needs::stored_numbers(&study, &first)).map_err(|e| study.document.locate(e))?;
+        Ok(study)
     }
 
-    fn understand(document: &Document) -> Result<impl FnOnce(Document) -> Self + use<>, KeyError> {
+    fn understand(document: &Document) -> Result<impl FnOnce(Document) -> (Self, Point) + use<>, KeyError> {
         let mut base = document.table.clone();
         let sweep = base.remove("sweep");
         let library = Library::default();
@@ -163,8 +172,8 @@ impl Study {
         let components = |others: &[Axis]| operating_components(&base, others, document.folder(), &library);
         let per_parameter = PerParameter { path: OPERATING_POINT, components: &components };
         let axes = axes::parse(sweep.as_ref(), seed.cast_unsigned(), &per_parameter)?;
-        let first = Point::resolve(&base, &axes, 0, document.folder(), &library)?.scenario;
-        check_common_coordinates(&first, &axes)?;
+        let first = Point::resolve(&base, &axes, 0, document.folder(), &library)?;
+        check_common_coordinates(&first.scenario, &axes)?;
         let check = |point: usize| {
             Point::resolve(&base, &axes, point, document.folder(), &library)
                 .map(|point| Extent::of(&point))
@@ -172,15 +181,19 @@ impl Study {
         };
         let checked: Vec<Result<Extent, KeyError>> = points_to_check(&axes).into_par_iter().map(check).collect();
         let extent = checked.into_iter().try_fold(Extent::default(), |most, own| own.map(|own| most.most(own)))?;
-        Ok(move |document| Self {
-            document,
-            section: first.study.clone(),
-            figure: first.figure.clone(),
-            axes,
-            base,
-            first,
-            extent,
-            library,
+        Ok(move |document| {
+            let scenario = first.scenario.clone();
+            let study = Self {
+                document,
+                section: scenario.study.clone(),
+                figure: scenario.figure.clone(),
+                axes,
+                base,
+                first: scenario,
+                extent,
+                library,
+            };
+            (study, first)
         })
     }
 

@@ -15,6 +15,7 @@ use training::{Answer, Limits, Loss, Meter, Optimiser, Patterns, Timing, Trainin
 
 use crate::document::KeyError;
 use crate::input_file::InputFile;
+use crate::limits::within;
 use crate::point::{build_hge, build_scheme, from_device, from_estimator, from_zero};
 use crate::scenario::{EstimatorSection, InstrumentSection, PerParameter, Scenario};
 use crate::seed::{self, Purpose};
@@ -41,6 +42,19 @@ pub(crate) struct TrainingPoint {
 const MOST_VOLT: f64 = 1e6;
 /// Longest measurement of a run \[s\]: four months.
 const LONGEST_S: f64 = 1e7;
+/// Most numbers that a run holds at once: derivatives of all patterns, a generation of controls, points of a fit.
+const MOST_HELD: usize = 100_000_000;
+/// Most controls of CMA-ES, whose covariance matrix has as many rows and columns.
+const MOST_CMA_ES_CONTROLS: usize = 1000;
+
+/// Refuses `count` rows of `width` numbers, before any is made, if they are more than a run may hold.
+fn check_held(key: &str, count: usize, width: usize, what: &str) -> Result<(), KeyError> {
+    if count.saturating_mul(width) <= MOST_HELD {
+        return Ok(());
+    }
+    let most = MOST_HELD / width;
+    Err(KeyError::new(key, format!("found {count}: must be at most {most}, for each has a number for {width} {what}")))
+}
 
 fn from_training(error: TrainingError) -> KeyError {
     match error {
@@ -77,8 +91,10 @@ impl TrainingPoint {
         let loss = loss(&section.loss)?;
         let (training, test) = patterns(task, folder, loss)?;
         loss.check_targets(&training.targets).map_err(from_training)?;
+        check_held("task.training_points", training.targets.len(), parameters, "parameters")?;
+        check_held("task.test_points", test.targets.len(), parameters, "parameters")?;
         let range_volt = ranges(section, &wiring, device.as_ref())?;
-        let optimiser = optimiser(section)?;
+        let optimiser = optimiser(section, parameters, wiring.controls.len())?;
         let rate_hz = scenario.sampling.rate_hz;
         let scheme = match (&scenario.estimator, optimiser.measures_gradient()) {
             (_, false) => None,
@@ -125,9 +141,7 @@ fn patterns(task: &TaskSection, folder: &Path, loss: Loss) -> Result<(Patterns, 
         }
         TaskSection::Ball(t) => {
             for (key, points) in [("task.training_points", t.training_points), ("task.test_points", t.test_points)] {
-                if !(2..=MOST_PATTERNS).contains(&points) {
-                    return Err(KeyError::new(key, format!("found {points}: must be 2 to {MOST_PATTERNS}")));
-                }
+                within(key, points, 2..=MOST_PATTERNS)?;
             }
             let mut rng = seed::stream(t.seed, Purpose::Task);
             let mut draw = |points: usize| ball(t, points, &mut rng);
@@ -207,10 +221,7 @@ fn positive(key: &'static str, x: f64) -> Result<f64, KeyError> {
 }
 
 fn limits(section: &TrainingSection) -> Result<Limits, KeyError> {
-    if !(1..=1_000_000).contains(&section.max_iterations) {
-        let message = format!("found {}: must be 1 to 10⁶", section.max_iterations);
-        return Err(KeyError::new("training.max_iterations", message));
-    }
+    within("training.max_iterations", section.max_iterations, 1..=1_000_000)?;
     let budget_s = positive("training.budget_s", section.budget_s)?;
     if budget_s > LONGEST_S {
         let message =
@@ -218,9 +229,7 @@ fn limits(section: &TrainingSection) -> Result<Limits, KeyError> {
         return Err(KeyError::new("training.budget_s", message));
     }
     let TrainingSection { stop_below, confirmations, max_iterations, .. } = *section;
-    if confirmations > 1000 {
-        return Err(KeyError::new("training.confirmations", format!("found {confirmations}: must be 0 to 1000")));
-    }
+    within("training.confirmations", confirmations, 0..=1000)?;
     Ok(Limits { stop_below, confirmations, budget_s, max_iterations })
 }
 
@@ -245,7 +254,7 @@ fn loss(section: &LossSection) -> Result<Loss, KeyError> {
     loss.checked().map_err(from_training)
 }
 
-fn optimiser(section: &TrainingSection) -> Result<Optimiser, KeyError> {
+fn optimiser(section: &TrainingSection, parameters: usize, controls: usize) -> Result<Optimiser, KeyError> {
     Ok(match &section.optimiser {
         OptimiserSection::Descent(o) => Optimiser::Descent(Descent {
             source: match o.gradient {
@@ -265,24 +274,24 @@ fn optimiser(section: &TrainingSection) -> Result<Optimiser, KeyError> {
             Optimiser::Simultaneous(Simultaneous { gain, step_volt })
         }
         OptimiserSection::Genetic(o) => {
-            if !(4..=100_000).contains(&o.genomes) {
-                let message = format!("found {}: must be 4 to 100000", o.genomes);
-                return Err(KeyError::new("training.optimiser.genomes", message));
-            }
-            if o.elite == 0 || o.elite >= o.genomes {
-                let message = format!("found {}: must be 1 to {}", o.elite, o.genomes - 1);
-                return Err(KeyError::new("training.optimiser.elite", message));
-            }
+            within("training.optimiser.genomes", o.genomes, 4..=100_000)?;
+            check_held("training.optimiser.genomes", o.genomes, controls, "controls")?;
+            within("training.optimiser.elite", o.elite, 1..=o.genomes - 1)?;
             Optimiser::Genetic(Genetic { genomes: o.genomes, elite: o.elite })
         }
         OptimiserSection::CmaEs(o) => {
+            if controls > MOST_CMA_ES_CONTROLS {
+                let message = format!(
+                    "found \"cma-es\" for {controls} controls: it keeps a matrix over them, {MOST_CMA_ES_CONTROLS} are allowed"
+                );
+                return Err(KeyError::new("training.optimiser.kind", message));
+            }
             Optimiser::CmaEs(CmaEs { sigma_volt: positive("training.optimiser.sigma_volt", o.sigma_volt)? })
         }
         OptimiserSection::Surrogate(o) => {
-            let count = |key: &'static str, n: usize, most: usize| match n {
-                n if (1..=most).contains(&n) => Ok(n),
-                n => Err(KeyError::new(key, format!("found {n}: must be 1 to {most}"))),
-            };
+            let count = |key: &'static str, n: usize, most: usize| within(key, n, 1..=most);
+            check_held("training.optimiser.points", o.points, parameters, "parameters")?;
+            check_held("training.optimiser.hidden", o.hidden, parameters, "parameters")?;
             Optimiser::Fitted(Fitted {
                 points: count("training.optimiser.points", o.points, 1_000_000)?,
                 hidden: count("training.optimiser.hidden", o.hidden, 4096)?,

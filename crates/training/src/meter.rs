@@ -22,6 +22,19 @@ use crate::finite;
 /// Samples over which noise is continuous, at most; a longer pass is put together from stretches.
 pub const MOST_SAMPLES: usize = 1 << 18;
 
+/// Most samples of a pattern with its ramp.
+pub const MOST_SAMPLES_OF_PATTERN: usize = 10_000_000;
+
+/// Samples of a time that a user named.
+fn samples_of(key: &'static str, seconds: f64, rate_hz: f64, least: usize) -> Result<usize, TrainingError> {
+    let samples = (seconds * rate_hz).round();
+    if (least as f64..=MOST_SAMPLES_OF_PATTERN as f64).contains(&samples) {
+        return Ok(samples as usize);
+    }
+    let allowed = format!("makes {samples} samples at {rate_hz} Hz: {least} to {MOST_SAMPLES_OF_PATTERN} are allowed");
+    Err(TrainingError::setting(key, seconds, allowed))
+}
+
 /// Which of the device's parameters are inputs, and which are trained; counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wiring {
@@ -174,16 +187,20 @@ impl Meter {
         patterns: usize,
     ) -> Result<Self, TrainingError> {
         let Timing { rate_hz, ramp_s, hold_s } = timing;
-        if !(0.0..=1e3).contains(&ramp_s) {
-            return Err(TrainingError::setting("task.ramp_s", ramp_s, "must be 0 to 1000"));
-        }
-        let hold_samples = (hold_s * rate_hz).round();
-        if !(1.0..=1e7).contains(&hold_samples) {
-            return Err(TrainingError::setting(
-                "task.hold_s",
-                hold_s,
-                format!("must hold 1 to 10⁷ samples at {rate_hz} Hz"),
-            ));
+        let ramp_samples = samples_of("task.ramp_s", ramp_s, rate_hz, 0)?;
+        let hold_samples = samples_of("task.hold_s", hold_s, rate_hz, 1)?;
+        if let Some(scheme) = &scheme {
+            let samples = ramp_samples.saturating_add(scheme.records().saturating_mul(scheme.samples()));
+            if samples > MOST_SAMPLES_OF_PATTERN {
+                return Err(TrainingError::setting(
+                    "estimator.duration_s",
+                    scheme.total_time_s(),
+                    format!(
+                        "makes {samples} samples of each pattern with its ramp at {rate_hz} Hz: at most \
+                         {MOST_SAMPLES_OF_PATTERN} are allowed"
+                    ),
+                ));
+            }
         }
         if let Some(scheme) = &scheme {
             assert_eq!(scheme.parameters(), wiring.controls.len(), "a scheme for the controls");
@@ -193,7 +210,6 @@ impl Meter {
         if answer == Answer::LinearResponse && matches!(device.gradient(&middle), Ok(None)) {
             return Err(TrainingError::NoGradient);
         }
-        let (ramp_samples, hold_samples) = ((ramp_s * rate_hz).round() as usize, hold_samples as usize);
         let prepared = match &scheme {
             Some(Scheme::Fixed(m)) => (0..m.records.len()).map(|r| prepare(m, r)).collect(),
             _ => Vec::new(),
@@ -226,6 +242,19 @@ impl Meter {
     #[must_use]
     pub fn device(&self) -> &dyn Device {
         self.device.as_ref()
+    }
+
+    /// How derivatives are measured, if they are.
+    #[must_use]
+    pub fn scheme(&self) -> Option<&Scheme> {
+        self.scheme.as_ref()
+    }
+
+    /// Samples of the longest stretch over which noise is continuous.
+    #[must_use]
+    pub fn samples_of_stretch(&self) -> usize {
+        let of = |s: &Stretch| s.patterns * s.samples_of_pattern;
+        of(&self.current_noise).max(self.gradient_noise.as_ref().map_or(0, of))
     }
 
     /// Samples of a pattern, with its ramp, in a pass that measures currents.

@@ -1,9 +1,9 @@
 use std::time::Instant;
 
 use clap::Args;
-use sweep::{Job, Outcome, Shard, StoreError, Study, SweepError};
+use sweep::{Job, MOST_SHARDS, Outcome, Shard, StoreError, Study, SweepError};
 
-use super::run::{Bar, StudyArguments, finish, program, stamp};
+use super::run::{Bar, StudyArguments, finish, program, stamp, was_finished};
 use crate::failure::Failure;
 use crate::signals::Listener;
 
@@ -35,7 +35,7 @@ impl Merge {
         let study = self.study.read()?;
         let shards = match self.shards {
             Some(n) if Shard::new(1, n).is_some() => n,
-            Some(n) => return Err(Failure::BadInput(format!("--shards {n}: must be 1 to 100000"))),
+            Some(n) => return Err(Failure::BadInput(format!("--shards {n}: must be 1 to {MOST_SHARDS}"))),
             None => self.count(&study)?,
         };
         // every shard is a file that is open until all are merged
@@ -55,10 +55,7 @@ impl Merge {
             stamp: &stamp,
         };
         match sweep::merge(&job, shards, self.keep) {
-            Ok(Outcome::WasFinished(path)) => {
-                say!("{} was finished before: nothing to do", path.display());
-                Ok(())
-            }
+            Ok(Outcome::WasFinished(_)) => was_finished(&study, &self.study.output, !self.no_figure, ""),
             Ok(Outcome::Finished(path)) => {
                 say!("{} ({:.1} s)", path.display(), started.elapsed().as_secs_f64());
                 finish(&study, &self.study.output, !self.no_figure)

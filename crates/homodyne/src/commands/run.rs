@@ -1,15 +1,18 @@
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use figures::FigureError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sweep::document::KeyError;
 use sweep::identity::Identity;
-use sweep::run::{MOST_PROBED, Progress, Stage, estimated_cpu_s, stored_numbers, total_repetitions};
+use sweep::needs::{MOST_PROBED, Needs, estimated_cpu_s, total_repetitions};
+use sweep::run::{Progress, Stage, check_threads};
+use sweep::text::shell_path;
 use sweep::{Document, Job, Outcome, Program, Results, Shard, Study, SweepError, store};
 
 use crate::failure::Failure;
+use crate::machine;
 use crate::signals::Listener;
 
 /// Which study a command is about.
@@ -63,7 +66,7 @@ Examples:
 pub(crate) struct Run {
     #[command(flatten)]
     study: StudyArguments,
-    /// Threads; one for each core if not given. Results do not depend on it.
+    /// Threads; one for each core if not given, at most 16 for each. Results do not depend on it.
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
     /// Do part I of N; `homodyne merge` puts the parts together.
@@ -81,6 +84,9 @@ pub(crate) struct Run {
     /// Say what would be done, and how long it would take.
     #[arg(long)]
     dry_run: bool,
+    /// Begin even where the memory that is free seems too small.
+    #[arg(long)]
+    anyway: bool,
     /// Do not draw the figure.
     #[arg(long)]
     no_figure: bool,
@@ -131,11 +137,15 @@ impl Progress for Bar {
 
 impl Run {
     pub(crate) fn execute(self) -> Result<(), Failure> {
+        check_threads(self.threads)?;
         let study = self.study.read_with_figure()?;
         let folder = &self.study.output;
         let path = store::path_in(folder, &study.section.name);
         if self.dry_run {
             return self.describe(&study, &path);
+        }
+        if self.fresh || !path.exists() {
+            self.check_needs(&study)?;
         }
         let program = program();
         if let Some(expected) = &self.expect {
@@ -170,10 +180,7 @@ impl Run {
                 say!("{} ({seconds:.1} s)", path.display());
                 finish(&study, folder, !self.no_figure)
             }
-            Ok(Outcome::WasFinished(path)) => {
-                say!("{} was finished before: nothing to do (--fresh starts over)", path.display());
-                Ok(())
-            }
+            Ok(Outcome::WasFinished(_)) => was_finished(&study, folder, !self.no_figure, " (--fresh starts over)"),
             Ok(Outcome::ShardDone) => {
                 say!("shard {} done ({seconds:.1} s)", self.shard.unwrap_or(Shard::WHOLE));
                 Ok(())
@@ -188,6 +195,52 @@ impl Run {
             }
             Err(e) => Err(e.into()),
         }
+    }
+
+    fn threads(&self) -> usize {
+        if self.threads == 0 { machine::threads() } else { self.threads }
+    }
+
+    fn needs(&self, study: &Study) -> Result<Needs, Failure> {
+        let shards = self.shard.map_or(1, |s| s.count());
+        Ok(Needs::new(study, &study.point(0)?, self.threads(), shards))
+    }
+
+    /// Says what a large study takes before it takes it, and refuses one that the memory does not hold.
+    fn check_needs(&self, study: &Study) -> Result<(), Failure> {
+        let needs = self.needs(study)?;
+        let (memory, disk) = (human_bytes(needs.memory_bytes), human_bytes(needs.disk_bytes));
+        let free_memory = machine::free_memory_bytes().unwrap_or(u64::MAX);
+        if needs.memory_bytes > free_memory && !self.anyway {
+            return Err(Failure::BadInput(format!(
+                "`{}` ({} points) needs about {memory} of memory on {} threads, of which {} are free: sweep fewer points, take \
+                 shorter records or fewer --threads, or begin all the same with --anyway",
+                self.study.scenario.display(),
+                study.points(),
+                self.threads(),
+                human_bytes(free_memory),
+            )));
+        }
+        let free_disk = machine::free_disk_bytes(&self.study.output).unwrap_or(u64::MAX);
+        // what a checkpoint takes may be there already
+        let too_large = needs.disk_bytes > free_disk;
+        if needs.are_large() || too_large {
+            say!(
+                "{} points: needs about {memory} of memory and {disk} of disk, and up to twice that for checkpoints while it runs",
+                study.points()
+            );
+        }
+        if too_large {
+            let (free, folder) = (human_bytes(free_disk), self.study.output.display());
+            say!(
+                "only {free} are free in `{folder}`: the run stops when they are full, and goes on when there is room"
+            );
+        }
+        if needs.are_large() {
+            let seconds = estimated_cpu_s(study, PATIENCE)? / self.threads() as f64;
+            say!("about {} on {} threads", human_time(seconds), self.threads());
+        }
+        Ok(())
     }
 
     fn describe(&self, study: &Study, path: &Path) -> Result<(), Failure> {
@@ -216,14 +269,19 @@ impl Run {
                 say!("samples         {}{}", if about { "about " } else { "" }, samples * u128::from(repetitions));
             }
         }
-        let bytes = 8 * stored_numbers(study, &first) + 16_384;
-        say!("disk            about {}, and up to twice that for checkpoints while it runs", human_bytes(bytes));
-        say!("memory          about {}", human_bytes(100_000_000 + 200 * points));
-        let threads =
-            if self.threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { self.threads };
-        let seconds = estimated_cpu_s(study)? / threads as f64;
+        let threads = self.threads();
+        let needs = self.needs(study)?;
+        say!(
+            "disk            about {}, and up to twice that for checkpoints while it runs",
+            human_bytes(needs.disk_bytes)
+        );
+        say!("memory          about {}", human_bytes(needs.memory_bytes));
+        let seconds = estimated_cpu_s(study, Duration::MAX)? / threads as f64;
         let bound = if training.is_some() { "at most " } else { "" };
-        say!("estimated time  {bound}{seconds:.1} s on {threads} threads (measured at up to {MOST_PROBED} points)");
+        say!(
+            "estimated time  {bound}{} on {threads} threads (measured at up to {MOST_PROBED} points)",
+            human_time(seconds)
+        );
         let remarks = first.findings()?;
         if !remarks.is_empty() {
             say!("frequencies     {} remarks at the first point:", remarks.len());
@@ -240,6 +298,9 @@ impl Run {
         Ok(())
     }
 }
+
+/// Longest measurement of the time that a study will take, before it begins.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Points at which samples are counted.
 const MOST_COUNTED: usize = 1000;
@@ -273,7 +334,7 @@ pub(crate) fn finish(study: &Study, folder: &Path, figure: bool) -> Result<(), F
         Ok(drawn) => drawn.iter().for_each(|p| say!("{}", p.display())),
         // without a [figure] of its own, a scenario may sweep nothing that could be drawn
         Err(e @ (FigureError::Missing { .. } | FigureError::Setting { .. })) if study.figure.is_none() => {
-            say!("no figure: {e}; see `homodyne show {}`", path.display());
+            say!("no figure: {e}; see `homodyne show {}`", shell_path(&path));
         }
         Err(e) => return Err(e.into()),
     }
@@ -293,8 +354,33 @@ fn say_precision(results: &Results, target: f64) {
     );
 }
 
-fn human_bytes(bytes: usize) -> String {
-    indicatif::HumanBytes(bytes as u64).to_string()
+/// What there is to be done for a study that was finished before: its figure, where a killed run left it undrawn.
+pub(crate) fn was_finished(study: &Study, folder: &Path, figure: bool, hint: &str) -> Result<(), Failure> {
+    let path = store::path_in(folder, &study.section.name);
+    if !figure || has_figure(&path, &folder.join(&study.section.name)) {
+        say!("{} was finished before: nothing to do{hint}", path.display());
+        return Ok(());
+    }
+    say!("{} was finished before; its figure was not drawn since{hint}", path.display());
+    finish(study, folder, true)
+}
+
+/// Whether every file of the figure is there, and none older than the results.
+fn has_figure(results: &Path, stem: &Path) -> bool {
+    let written = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+    let since = written(results);
+    figures::files(stem).iter().all(|file| written(file).is_some_and(|drawn| Some(drawn) >= since))
+}
+
+fn human_bytes(bytes: u64) -> String {
+    indicatif::HumanBytes(bytes).to_string()
+}
+
+fn human_time(seconds: f64) -> String {
+    if seconds < 120.0 {
+        return format!("{seconds:.1} s");
+    }
+    humantime::format_duration(Duration::from_secs(60 * (seconds.min(1e15) / 60.0).round() as u64)).to_string()
 }
 
 /// This program.

@@ -2,9 +2,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sweep::identity::Identity;
-use sweep::slurm::script::{Command, options};
-use sweep::slurm::{Submission, queue, ranges};
-use sweep::{Shard, store};
+use sweep::slurm::options::options;
+use sweep::slurm::queue::{QueuedJob, TaskState};
+use sweep::slurm::script::Command;
+use sweep::slurm::{Role, Submission, queue, ranges};
+use sweep::text::{check_study_name, shell_path, shell_word};
+use sweep::{MOST_SHARDS, Shard, store};
 
 use super::run::{StudyArguments, program};
 use crate::failure::Failure;
@@ -15,6 +18,7 @@ use crate::failure::Failure;
 Examples:
   homodyne submit my.toml --tasks 64 --slurm \"--partition=long --time=4:00:00 --cpus-per-task=8\" --dry-run
   homodyne submit my.toml --tasks 64 --slurm \"--partition=long --time=4:00:00 --cpus-per-task=8\"
+  homodyne submit my.toml --tasks 640 --at-most 64 --slurm \"--partition=long --time=4:00:00 --exclusive\"
   homodyne status my-study
 Each task uses the CPUs that Slurm gives it, saves its work before the time limit, and queues again.")]
 pub(crate) struct Submit {
@@ -23,7 +27,11 @@ pub(crate) struct Submit {
     /// Number of shards, one task each.
     #[arg(long)]
     tasks: usize,
-    /// Options for sbatch.
+    /// Most tasks that run at once; as many as Slurm lets run if not given.
+    #[arg(long, value_name = "K")]
+    at_most: Option<usize>,
+    /// Options for sbatch. Some are refused: those that homodyne sets itself, and those that would keep tasks from saving
+    /// their work.
     #[arg(long, default_value = "", value_name = "OPTIONS", hide_default_value = true, allow_hyphen_values = true)]
     slurm: String,
     /// Print the scripts, and submit nothing.
@@ -59,6 +67,7 @@ struct Submitted {
 
 impl Submitted {
     fn read(&self) -> Result<Submission, Failure> {
+        check_study_name(&self.study).map_err(|what| Failure::BadInput(format!("study: {what}")))?;
         Submission::read(&self.output, &self.study)?.ok_or_else(|| {
             Failure::BadInput(format!(
                 "`{}` was not submitted from here: there is no `{}`. Give the study's name and its --output",
@@ -77,7 +86,10 @@ impl Submit {
     pub(crate) fn execute(self) -> Result<(), Failure> {
         let study = self.study.read_with_figure()?;
         if Shard::new(1, self.tasks).is_none() {
-            return Err(Failure::BadInput(format!("--tasks {}: must be 1 to 100000", self.tasks)));
+            return Err(Failure::BadInput(format!("--tasks {}: must be 1 to {MOST_SHARDS}", self.tasks)));
+        }
+        if self.at_most == Some(0) {
+            return Err(Failure::BadInput("--at-most 0: must be at least 1".to_owned()));
         }
         let name = &study.section.name;
         let output = absolute(&self.study.output)?;
@@ -93,9 +105,11 @@ impl Submit {
             study: name.clone(),
             shards: self.tasks,
             pilots: study.section.budget_repetitions.is_some() && self.tasks > 1,
+            at_most: self.at_most,
             options: options(&self.slurm).map_err(Failure::BadInput)?,
             jobs: Vec::new(),
         };
+        submission.check()?;
         if self.dry_run {
             for (path, text) in submission.scripts() {
                 say!("# ---- {}\n{text}", path.display());
@@ -104,12 +118,14 @@ impl Submit {
         }
         store::check_writable(&store::path_in(&output, name), true)?;
         if let Some(earlier) = Submission::read(&output, name)? {
-            let queue = earlier.queue()?;
-            let queued = queue.shards.values().filter(|t| t.is_queued()).count();
-            if queued > 0 {
+            let queued = earlier.queue()?.queued;
+            if !queued.is_empty() {
+                let (name, tasks) = (shell_word(name), queued.iter().map(|j| j.tasks).sum::<usize>());
                 return Err(Failure::BadInput(format!(
-                    "`{name}` is in the queue already ({queued} tasks): see `homodyne status {name}`, or `homodyne cancel` it \
-                     first"
+                    "`{name}` is in the queue already ({tasks} tasks of {}): see `homodyne status {name} --output {output}`, or \
+                     take it out with `homodyne cancel {name} --output {output}`",
+                    words(&queued),
+                    output = shell_path(&output),
                 )));
             }
         }
@@ -120,12 +136,21 @@ impl Submit {
     }
 }
 
+fn role(role: Role) -> String {
+    format!("{role:?}").to_lowercase()
+}
+
+/// `shards 12, merge 14`
+fn words(jobs: &[QueuedJob]) -> String {
+    jobs.iter().map(|j| format!("{} {}", role(j.role), j.id)).collect::<Vec<_>>().join(", ")
+}
+
 fn say(submission: &Submission) {
     for job in &submission.jobs {
-        say!("{:10} {}", format!("{:?}", job.role).to_lowercase(), job.id);
+        say!("{:10} {}", role(job.role), job.id);
     }
-    let name = &submission.study;
-    say!("see `homodyne status {name} --output {}`", submission.command.output.display());
+    let output = shell_path(&submission.command.output);
+    say!("see `homodyne status {} --output {output}`", shell_word(&submission.study));
 }
 
 impl Resubmit {
@@ -134,20 +159,20 @@ impl Resubmit {
         let results = store::path_in(&submission.command.output, &submission.study);
         let queue = submission.queue()?;
         let missing = submission.missing(&queue);
-        let running: Vec<String> = queue.shards.values().filter(|t| t.is_queued()).map(|t| t.id.clone()).collect();
-        let merge_waits = queue.merge.as_ref().is_some_and(queue::TaskState::is_queued);
+        let merge_waits = queue.merge.as_ref().is_some_and(TaskState::is_queued);
         if results.exists() || (missing.is_empty() && merge_waits) {
             say!("nothing is missing: {} shards done or in the queue", submission.shards - missing.len());
             return Ok(());
         }
-        if let Some(merge) = queue.merge.filter(queue::TaskState::is_queued) {
-            queue::cancel(&[merge.id])?;
-        }
+        let (merges, running): (Vec<QueuedJob>, Vec<QueuedJob>) =
+            queue.queued.into_iter().partition(|j| j.role == Role::Merge);
+        let ids = |jobs: Vec<QueuedJob>| jobs.into_iter().map(|j| j.id).collect::<Vec<String>>();
+        queue::cancel(&ids(merges))?;
         let before = submission.jobs.len();
-        submission.submit(&missing, &running)?;
+        submission.submit(&missing, &ids(running))?;
         say!("shards again: {}", if missing.is_empty() { "none".to_owned() } else { ranges(&missing) });
         for job in &submission.jobs[before..] {
-            say!("{:10} {}", format!("{:?}", job.role).to_lowercase(), job.id);
+            say!("{:10} {}", role(job.role), job.id);
         }
         Ok(())
     }
@@ -156,20 +181,18 @@ impl Resubmit {
 impl Cancel {
     pub(crate) fn execute(self) -> Result<(), Failure> {
         let submission = self.submitted.read()?;
-        let queue = submission.queue()?;
-        let tasks = queue.shards.values().chain(&queue.merge);
-        let mut ids: Vec<String> = tasks.filter(|t| t.is_queued()).map(|t| t.id.clone()).collect();
-        ids.sort();
-        if ids.is_empty() {
+        let queued = submission.queue()?.queued;
+        if queued.is_empty() {
             say!("none of its jobs is in the queue");
             return Ok(());
         }
-        // few at a time: command lines are not endless
-        for some in ids.chunks(500) {
-            queue::cancel(some)?;
+        let ids: Vec<String> = queued.iter().map(|j| j.id.clone()).collect();
+        queue::cancel(&ids)?;
+        for job in &queued {
+            say!("cancelled: {:10} {} ({} tasks)", role(job.role), job.id, job.tasks);
         }
-        say!("cancelled: {}", ids.join(" "));
-        say!("what was done is kept; `homodyne resubmit {}` goes on", submission.study);
+        let output = shell_path(&self.submitted.output);
+        say!("what was done is kept; `homodyne resubmit {} --output {output}` goes on", shell_word(&submission.study));
         Ok(())
     }
 }

@@ -13,10 +13,11 @@ use crate::plan::Shard;
 use crate::status::{self, State};
 use crate::store;
 
+pub mod options;
 pub mod queue;
 pub mod script;
 
-use queue::{Queue, SlurmError, TaskState};
+use queue::{Queue, QueuedJob, SlurmError, TaskState};
 use script::Command;
 
 /// What a job does.
@@ -53,6 +54,9 @@ pub struct Submission {
     pub shards: usize,
     /// Whether pilots run first, in arrays of their own.
     pub pilots: bool,
+    /// Most shards that run at once.
+    #[serde(default)]
+    pub at_most: Option<usize>,
     /// Options for sbatch, one line each.
     pub options: Vec<String>,
     /// Its jobs, in the order in which they were submitted.
@@ -84,6 +88,10 @@ pub fn ranges(numbers: &[usize]) -> String {
     texts.join(",")
 }
 
+/// Longest list of tasks, in bytes, and the number of tasks that always fit: one argument of a command has an end.
+const LONGEST_LIST: usize = 100_000;
+const FITTING_TASKS: usize = 10_000;
+
 /// Shards as arrays of at most `most_tasks` tasks: offset and task numbers.
 #[must_use]
 pub fn arrays(shards: &[usize], most_tasks: usize) -> Vec<(usize, Vec<usize>)> {
@@ -92,7 +100,11 @@ pub fn arrays(shards: &[usize], most_tasks: usize) -> Vec<(usize, Vec<usize>)> {
         let offset = (shard - 1) / most_tasks * most_tasks;
         arrays.entry(offset).or_default().push(shard - offset);
     }
-    arrays.into_iter().collect()
+    let split = |(offset, tasks): (usize, Vec<usize>)| -> Vec<(usize, Vec<usize>)> {
+        let most = if ranges(&tasks).len() > LONGEST_LIST { FITTING_TASKS } else { tasks.len() };
+        tasks.chunks(most).map(|some| (offset, some.to_vec())).collect()
+    };
+    arrays.into_iter().flat_map(split).collect()
 }
 
 impl Submission {
@@ -117,6 +129,14 @@ impl Submission {
         store::write_whole(&path, text.as_bytes())
     }
 
+    /// That all of it can stand in scripts, each word as it is meant.
+    ///
+    /// # Errors
+    /// At the first thing that cannot.
+    pub fn check(&self) -> Result<(), SlurmError> {
+        script::check(self)
+    }
+
     /// Path and text of the two scripts.
     #[must_use]
     pub fn scripts(&self) -> [(PathBuf, String); 2] {
@@ -127,11 +147,13 @@ impl Submission {
         ]
     }
 
-    /// Writes the scripts and submits arrays for `shards`, and a merge after them and after `others`.
+    /// Writes the scripts and submits arrays for `shards`, and a merge after them and after the jobs `running`.
     ///
     /// # Errors
-    /// If a file cannot be written or Slurm refuses. Jobs that were submitted are recorded all the same.
-    pub fn submit(&mut self, shards: &[usize], others: &[String]) -> Result<(), SlurmError> {
+    /// If something of it cannot stand in a script, a file cannot be written, or Slurm refuses. Jobs that were submitted
+    /// are recorded all the same.
+    pub fn submit(&mut self, shards: &[usize], running: &[String]) -> Result<(), SlurmError> {
+        self.check()?;
         let folder = folder(&self.command.output, &self.study);
         let fail = |e: std::io::Error| StoreError::Write { path: folder.clone(), reason: e.to_string() };
         std::fs::create_dir_all(&folder).map_err(fail)?;
@@ -142,46 +164,46 @@ impl Submission {
         let [(shards_path, _), (merge_path, _)] = scripts;
         let most_tasks = queue::most_array_tasks()?;
         let arrays = arrays(shards, most_tasks);
-        let mut ended = Vec::new();
-        if self.pilots {
-            for (offset, tasks) in &arrays {
-                let id = self.array(Role::Pilot, *offset, tasks, &shards_path, &["--pilot"], &[])?;
-                ended.push(id);
-            }
+        // a throttle counts what still runs
+        let mut before = if self.at_most.is_some() { running.to_vec() } else { Vec::new() };
+        if self.pilots && !arrays.is_empty() {
+            before = self.arrays(Role::Pilot, &arrays, &shards_path, &before)?;
         }
-        let pilots = std::mem::take(&mut ended);
-        for (offset, tasks) in &arrays {
-            ended.push(self.array(Role::Shards, *offset, tasks, &shards_path, &[], &pilots)?);
-        }
-        ended.extend(others.iter().cloned());
-        let mut arguments = Vec::new();
-        if !ended.is_empty() {
-            arguments.push(format!("--dependency=afterany:{}", ended.join(":")));
-        }
+        let mut ended = self.arrays(Role::Shards, &arrays, &shards_path, &before)?;
+        ended.extend(running.iter().cloned());
+        let mut arguments = dependency(&ended);
         arguments.push(merge_path.display().to_string());
         let id = queue::sbatch(&arguments)?;
         self.remember(SubmittedJob { id, role: Role::Merge, offset: 0 })
     }
 
-    fn array(
+    /// Submits arrays that begin after the jobs `before`, and returns their ids.
+    fn arrays(
         &mut self,
         role: Role,
-        offset: usize,
-        tasks: &[usize],
+        arrays: &[(usize, Vec<usize>)],
         script: &Path,
-        more: &[&str],
-        after: &[String],
-    ) -> Result<String, SlurmError> {
-        let mut arguments = vec![format!("--array={}", ranges(tasks))];
-        if !after.is_empty() {
-            arguments.push(format!("--dependency=afterany:{}", after.join(":")));
+        before: &[String],
+    ) -> Result<Vec<String>, SlurmError> {
+        let mut ids: Vec<String> = Vec::with_capacity(arrays.len());
+        for (offset, tasks) in arrays {
+            let mut list = ranges(tasks);
+            let mut after = before;
+            if let Some(most) = self.at_most {
+                // Slurm throttles each array for itself: the next begins when the last has ended
+                list.push_str(&format!("%{most}"));
+                after = ids.last().map_or(before, std::slice::from_ref);
+            }
+            let mut arguments = vec![format!("--array={list}")];
+            arguments.extend(dependency(after));
+            arguments.push(script.display().to_string());
+            arguments.push(offset.to_string());
+            arguments.extend((role == Role::Pilot).then(|| "--pilot".to_owned()));
+            let id = queue::sbatch(&arguments)?;
+            self.remember(SubmittedJob { id: id.clone(), role, offset: *offset })?;
+            ids.push(id);
         }
-        arguments.push(script.display().to_string());
-        arguments.push(offset.to_string());
-        arguments.extend(more.iter().map(|m| (*m).to_owned()));
-        let id = queue::sbatch(&arguments)?;
-        self.remember(SubmittedJob { id: id.clone(), role, offset })?;
-        Ok(id)
+        Ok(ids)
     }
 
     fn remember(&mut self, job: SubmittedJob) -> Result<(), SlurmError> {
@@ -189,14 +211,19 @@ impl Submission {
         Ok(self.record()?)
     }
 
-    /// What Slurm knows of each shard, and of the merge: the latest job that concerns it.
+    /// What Slurm knows of each shard, and of the merge: the latest job that concerns it; and which jobs still wait or run.
     ///
     /// # Errors
-    /// If Slurm's commands fail.
+    /// If Slurm's commands fail, or say what is not understood.
     pub fn queue(&self) -> Result<Queue, SlurmError> {
         let mut found = Queue::default();
         for job in &self.jobs {
-            for task in queue::tasks_of(&job.id)? {
+            let tasks = queue::tasks_of(&job.id)?;
+            let queued = tasks.iter().filter(|t| t.is_queued()).count();
+            if queued > 0 {
+                found.queued.push(QueuedJob { id: job.id.clone(), role: job.role, tasks: queued });
+            }
+            for task in tasks {
                 match (job.role, task.number) {
                     (Role::Merge, _) => found.merge = Some(task),
                     (_, Some(number)) => {
@@ -224,6 +251,10 @@ impl Submission {
     }
 }
 
+fn dependency(jobs: &[String]) -> Vec<String> {
+    if jobs.is_empty() { Vec::new() } else { vec![format!("--dependency=afterany:{}", jobs.join(":"))] }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,5 +270,9 @@ mod tests {
             [(0, "1-1000".to_owned()), (1000, "1-1000".to_owned()), (2000, "1-500".to_owned())]
         );
         assert_eq!(arrays(&[5, 1001, 2000], 1000), [(0, vec![5]), (1000, vec![1, 1000])]);
+        let every_second: Vec<usize> = (1..=100_000).step_by(2).collect();
+        let split = arrays(&every_second, 200_000);
+        assert!(split.iter().all(|(offset, tasks)| *offset == 0 && ranges(tasks).len() <= LONGEST_LIST));
+        assert_eq!(split.into_iter().flat_map(|(_, tasks)| tasks).collect::<Vec<_>>(), every_second);
     }
 }

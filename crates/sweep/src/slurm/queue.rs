@@ -1,8 +1,9 @@
 //! Slurm's commands: sbatch, squeue, scontrol, scancel.
 
 use std::collections::BTreeMap;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use super::Role;
 use crate::error::StoreError;
 
 /// What keeps Slurm from doing what it was asked.
@@ -25,6 +26,22 @@ pub enum SlurmError {
         /// What it said.
         said: String,
     },
+    /// One of its commands said something that this program does not understand. Nothing is concluded from it.
+    #[error("`{command}` said {said:?}, which this program does not understand: nothing was changed")]
+    Unreadable {
+        /// The command.
+        command: String,
+        /// What it said.
+        said: String,
+    },
+    /// Something that cannot go into a script.
+    #[error("{what} cannot go into a script for Slurm: {reason}")]
+    Unfit {
+        /// What of the submission.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// A file of the submission is at fault.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -43,37 +60,96 @@ pub struct TaskState {
     pub reason: String,
 }
 
+/// States in which nothing more will happen. All others are taken for waiting or running: work that is taken for ended
+/// while it is not would be done twice.
+const ENDED: [&str; 11] = [
+    "BOOT_FAIL",
+    "CANCELLED",
+    "COMPLETED",
+    "DEADLINE",
+    "FAILED",
+    "LAUNCH_FAILED",
+    "NODE_FAIL",
+    "OUT_OF_MEMORY",
+    "PREEMPTED",
+    "REVOKED",
+    "TIMEOUT",
+];
+
 impl TaskState {
     /// Whether it waits or runs.
     #[must_use]
     pub fn is_queued(&self) -> bool {
-        let queued = ["PENDING", "RUNNING", "SUSPENDED", "COMPLETING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD"];
-        queued.contains(&self.state.as_str())
+        !ENDED.contains(&self.state.as_str())
     }
 }
 
-/// Shards by number, and the merge.
+/// A job of which some tasks wait or run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuedJob {
+    /// Its id.
+    pub id: String,
+    /// What it does.
+    pub role: Role,
+    /// How many of its tasks wait or run.
+    pub tasks: usize,
+}
+
+/// Shards by number, the merge, and what is still in the queue.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
     /// The latest task of each shard.
     pub shards: BTreeMap<usize, TaskState>,
     /// The latest merge.
     pub merge: Option<TaskState>,
+    /// Jobs that wait or run, pilots and earlier ones too.
+    pub queued: Vec<QueuedJob>,
 }
 
-fn call(program: &str, arguments: &[String]) -> Result<Result<String, String>, SlurmError> {
-    let output = Command::new(program)
-        .args(arguments)
-        .output()
-        .map_err(|e| SlurmError::NoSlurm { command: program.to_owned(), reason: e.to_string() })?;
+/// Runs a command that asks nothing back, without those settings of the user's that `is_unwanted` names.
+fn call(
+    program: &str,
+    arguments: &[String],
+    is_unwanted: impl Fn(&str) -> bool,
+) -> Result<Result<String, String>, SlurmError> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(&is_unwanted) {
+            command.env_remove(name);
+        }
+    }
+    // lists of tasks are not to be cut off after 64 characters. (One line a task, `squeue --array`, would leave out the last
+    // task of a list with a stride in Slurm 22.05.)
+    command.env("SLURM_BITSTR_LEN", "0");
+    let output =
+        command.output().map_err(|e| SlurmError::NoSlurm { command: program.to_owned(), reason: e.to_string() })?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     Ok(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
 }
 
-fn must(program: &str, arguments: &[String]) -> Result<String, SlurmError> {
-    call(program, arguments)?
-        .map_err(|said| SlurmError::Refused { command: format!("{program} {}", arguments.join(" ")), said })
+fn line(program: &str, arguments: &[String]) -> String {
+    format!("{program} {}", arguments.join(" "))
 }
+
+fn must(program: &str, arguments: &[String], is_unwanted: impl Fn(&str) -> bool) -> Result<String, SlurmError> {
+    call(program, arguments, is_unwanted)?
+        .map_err(|said| SlurmError::Refused { command: line(program, arguments), said })
+}
+
+/// Settings in the environment that sbatch puts above those of a script, and that [`super::options`] refuses.
+const OF_SBATCH: [&str; 10] = [
+    "SBATCH_ARRAY_INX",
+    "SBATCH_CHDIR",
+    "SBATCH_CLUSTERS",
+    "SBATCH_NO_REQUEUE",
+    "SBATCH_OPEN_MODE",
+    "SBATCH_OUTPUT",
+    "SBATCH_REQUEUE",
+    "SBATCH_SIGNAL",
+    "SBATCH_TEST_ONLY",
+    "SBATCH_WAIT",
+];
 
 /// Submits a script and returns the id of the job.
 ///
@@ -81,9 +157,13 @@ fn must(program: &str, arguments: &[String]) -> Result<String, SlurmError> {
 /// If there is no Slurm or it refuses.
 pub fn sbatch(arguments: &[String]) -> Result<String, SlurmError> {
     let all: Vec<String> = std::iter::once("--parsable".to_owned()).chain(arguments.iter().cloned()).collect();
-    let said = must("sbatch", &all)?;
+    let said = must("sbatch", &all, |name| OF_SBATCH.contains(&name))?;
     // "id" or "id;cluster"
-    Ok(said.split(';').next().unwrap_or_default().trim().to_owned())
+    let id = said.split(';').next().unwrap_or_default().trim();
+    if id.is_empty() || !id.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(SlurmError::Unreadable { command: line("sbatch", &all), said });
+    }
+    Ok(id.to_owned())
 }
 
 /// Most tasks of an array, numbered from 1.
@@ -91,7 +171,7 @@ pub fn sbatch(arguments: &[String]) -> Result<String, SlurmError> {
 /// # Errors
 /// If there is no Slurm.
 pub fn most_array_tasks() -> Result<usize, SlurmError> {
-    let said = must("scontrol", &["show".to_owned(), "config".to_owned()])?;
+    let said = must("scontrol", &["show".to_owned(), "config".to_owned()], |_| false)?;
     let size = said
         .lines()
         .find_map(|l| l.trim().strip_prefix("MaxArraySize")?.trim_start().strip_prefix('=')?.trim().parse().ok());
@@ -102,65 +182,126 @@ pub fn most_array_tasks() -> Result<usize, SlurmError> {
 /// Tasks of a job that Slurm still knows: those in the queue, and for some minutes those that ended.
 ///
 /// # Errors
-/// If there is no Slurm.
+/// If there is no Slurm, it does not answer, or what it says is not understood.
 pub fn tasks_of(id: &str) -> Result<Vec<TaskState>, SlurmError> {
-    let arguments = ["show", "job", "--oneliner", id].map(str::to_owned);
-    match call("scontrol", &arguments)? {
-        Ok(said) => Ok(said.lines().flat_map(parse_job).collect()),
+    // nothing that a user wrote is in these lines, as names and comments are in those of `scontrol show job`
+    let arguments: Vec<String> = ["--noheader", "--all", "--states=all", "--format=%F|%K|%T|%r"]
+        .iter()
+        .map(|a| (*a).to_owned())
+        .chain([format!("--jobs={id}")])
+        .collect();
+    match call("squeue", &arguments, |name| name.starts_with("SQUEUE_"))? {
+        Ok(said) => {
+            let tasks: Option<Vec<Vec<TaskState>>> = said.lines().map(parse_line).collect();
+            let unreadable = || SlurmError::Unreadable { command: line("squeue", &arguments), said };
+            tasks.map(|t| t.concat()).ok_or_else(unreadable)
+        }
         // forgotten: it ended long ago
-        Err(_) => Ok(Vec::new()),
+        Err(said) if said.contains("Invalid job id") => Ok(Vec::new()),
+        Err(said) => Err(SlurmError::Refused { command: line("squeue", &arguments), said }),
     }
 }
 
-/// Takes jobs out of the queue, running or not.
+/// Ids of one command: command lines are not endless.
+const IDS_OF_COMMAND: usize = 500;
+
+/// Takes jobs out of the queue, running or not. That some have ended in the meantime is no fault.
 ///
 /// # Errors
 /// If there is no Slurm or it refuses.
 pub fn cancel(ids: &[String]) -> Result<(), SlurmError> {
-    must("scancel", ids).map(drop)
-}
-
-/// The tasks of one line of `scontrol show job --oneliner`; waiting tasks of an array share one line.
-fn parse_job(line: &str) -> Vec<TaskState> {
-    let field = |name: &str| line.split_whitespace().find_map(|w| w.strip_prefix(name)?.strip_prefix('='));
-    let (Some(job), Some(state)) = (field("JobId"), field("JobState")) else { return Vec::new() };
-    let (state, reason) = (state.to_owned(), field("Reason").unwrap_or_default().to_owned());
-    let of = |number: Option<usize>, id: String| TaskState { number, id, state: state.clone(), reason: reason.clone() };
-    match (field("ArrayJobId"), field("ArrayTaskId")) {
-        (Some(array), Some(tasks)) => {
-            parse_ranges(tasks).into_iter().map(|n| of(Some(n), format!("{array}_{n}"))).collect()
-        }
-        _ => vec![of(None, job.to_owned())],
+    for some in ids.chunks(IDS_OF_COMMAND) {
+        let arguments: Vec<String> = std::iter::once("--quiet".to_owned()).chain(some.iter().cloned()).collect();
+        must("scancel", &arguments, |name| name.starts_with("SCANCEL_"))?;
     }
+    Ok(())
 }
 
-/// `1-3,7%2` as numbers.
-fn parse_ranges(text: &str) -> Vec<usize> {
-    let text = text.split('%').next().unwrap_or_default();
-    text.split(',')
-        .filter_map(|part| match part.split_once('-') {
-            Some((a, b)) => Some(a.parse().ok()?..=b.parse().ok()?),
-            None => part.parse().ok().map(|n: usize| n..=n),
-        })
-        .flatten()
-        .collect()
+/// `JOB|TASKS|STATE|REASON`; none if it is not that.
+fn parse_line(line: &str) -> Option<Vec<TaskState>> {
+    let mut fields = line.splitn(4, '|').map(str::trim);
+    let (job, tasks, state, reason) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    if job.is_empty() || state.is_empty() {
+        return None;
+    }
+    let of = |number: Option<usize>, id: String| TaskState {
+        number,
+        id,
+        state: state.to_owned(),
+        reason: reason.to_owned(),
+    };
+    if tasks == "N/A" {
+        return Some(vec![of(None, job.to_owned())]);
+    }
+    Some(task_numbers(tasks)?.into_iter().map(|n| of(Some(n), format!("{job}_{n}"))).collect())
+}
+
+/// Largest number of a task that any Slurm allows.
+const LARGEST_TASK: usize = 4_000_000;
+
+/// `1-3,7`, `2-40:2`, `[5-6,8]%4` as numbers; none if it is anything else, a list cut short with `...` above all.
+fn task_numbers(text: &str) -> Option<Vec<usize>> {
+    let (list, limit) = text.split_once('%').map_or((text, None), |(list, limit)| (list, Some(limit)));
+    if limit.is_some_and(|n| n.trim_end_matches(']').parse::<usize>().is_err()) {
+        return None;
+    }
+    let mut numbers = Vec::new();
+    for part in list.trim_start_matches('[').trim_end_matches(']').split(',') {
+        let (range, stride) = part.split_once(':').map_or((part, "1"), |(range, stride)| (range, stride));
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+        let stride: usize = stride.parse().ok()?;
+        if first > last || last > LARGEST_TASK || stride == 0 {
+            return None;
+        }
+        numbers.extend((first..=last).step_by(stride));
+    }
+    Some(numbers)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// As squeue 22.05 prints an array of which two tasks ended, one runs, and the others wait; a merge; held tasks.
     #[test]
-    fn lines_of_scontrol_are_understood() {
-        let waiting =
-            "JobId=12 ArrayJobId=12 ArrayTaskId=5-6,8%4 JobName=x UserId=root(0) JobState=PENDING Reason=Resources";
-        let numbers: Vec<_> = parse_job(waiting).into_iter().map(|t| (t.number, t.id, t.state)).collect();
-        let expected = |n: usize| (Some(n), format!("12_{n}"), "PENDING".to_owned());
-        assert_eq!(numbers, [expected(5), expected(6), expected(8)]);
-        let ended =
-            "JobId=15 ArrayJobId=12 ArrayTaskId=3 JobName=x JobState=FAILED Reason=NonZeroExitCode ExitCode=2:0";
-        assert!(!parse_job(ended)[0].is_queued());
-        assert_eq!(parse_job("JobId=20 JobName=m JobState=RUNNING Reason=None")[0].number, None);
-        assert_eq!(parse_job("slurm_load_jobs error"), []);
+    fn lines_of_squeue_are_understood() {
+        let said = "12|4-8:2%3|PENDING|Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions\n\
+                    12|3|RUNNING|None\n12|2|FAILED|NonZeroExitCode\n12|1|COMPLETED|None\n\
+                    13|N/A|PENDING|Dependency\n11|N/A|PENDING|job requeued in held state";
+        let tasks: Vec<TaskState> = said.lines().flat_map(|l| parse_line(l).unwrap()).collect();
+        let queued: Vec<&str> = tasks.iter().filter(|t| t.is_queued()).map(|t| t.id.as_str()).collect();
+        assert_eq!(queued, ["12_4", "12_6", "12_8", "12_3", "13", "11"]);
+        assert_eq!((tasks[4].number, tasks[4].state.as_str()), (Some(2), "FAILED"));
+        assert_eq!((tasks[6].number, tasks[6].reason.as_str()), (None, "Dependency"));
+    }
+
+    #[test]
+    fn a_state_that_is_not_known_is_not_taken_for_an_end() {
+        for state in ["COMPLETING", "REQUEUE_HOLD", "SPECIAL_EXIT", "STAGE_OUT", "SIGNALING", "NEW_IN_2030"] {
+            assert!(parse_line(&format!("5|1|{state}|None")).unwrap()[0].is_queued(), "{state}");
+        }
+    }
+
+    /// Texts that scontrol and squeue print for the tasks of an array that wait together.
+    #[test]
+    fn lists_of_tasks_are_understood_whole_or_not_at_all() {
+        let even: Vec<usize> = (2..=40).step_by(2).collect();
+        assert_eq!(task_numbers("2-40:2").unwrap(), even);
+        assert_eq!(task_numbers("2-40:2%4").unwrap(), even);
+        assert_eq!(task_numbers("[2-40:2%4]").unwrap(), even);
+        assert_eq!(task_numbers("5-6,8%4").unwrap(), [5, 6, 8]);
+        assert_eq!(task_numbers("1-1999:3").unwrap().len(), 667);
+        let long: Vec<String> = (0..300).map(|k| (1 + k * (k + 3)).to_string()).collect();
+        assert_eq!(task_numbers(&long.join(",")).unwrap().len(), 300);
+        for cut in
+            ["4,7,9,15-17,24,31,35,38,41-42,44-45,51,55,60,69,71,74-75,78,...", "4,7,9,15-17,2...%8", "4-...", ""]
+        {
+            assert_eq!(task_numbers(cut), None, "{cut}");
+        }
+        for bad in ["7-3", "1-5:0", "1-18446744073709551615", "a", "1,,2", "5%x"] {
+            assert_eq!(task_numbers(bad), None, "{bad}");
+        }
+        assert_eq!(parse_line("slurm_load_jobs error: Unable to contact slurm controller"), None);
     }
 }

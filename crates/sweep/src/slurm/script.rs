@@ -1,4 +1,4 @@
-//! The scripts that sbatch runs.
+//! The scripts that sbatch runs. Whatever a user named goes into them as one word of one line, in comments too.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Submission;
+use super::options::quoted;
+use super::queue::SlurmError;
+use crate::text::{self, shell_path, shell_word};
 
 /// Seconds before the time limit at which a task saves its work and goes back into the queue.
 const WARNING_S: u32 = 90;
@@ -30,48 +33,44 @@ pub struct Command {
 impl Command {
     /// `program what scenario --output … --set …`, for a shell.
     fn line(&self, what: &str) -> String {
-        let quoted = |path: &Path| quote(&path.display().to_string());
-        let mut line = format!("{} {what} {} \\\n", quoted(&self.program), quoted(&self.scenario));
-        let _ = write!(line, "    --output {}", quoted(&self.output));
+        let mut line = format!("{} {what} {} \\\n", shell_path(&self.program), shell_path(&self.scenario));
+        let _ = write!(line, "    --output {}", shell_path(&self.output));
         for change in &self.set {
-            let _ = write!(line, " --set {}", quote(change));
+            let _ = write!(line, " --set {}", shell_word(change));
         }
         line.push_str(" \\\n   ");
         line
     }
-}
 
-/// As it is, where a shell and Slurm would both leave it so.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=:.,/%@+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { shell_words::quote(word).into_owned() }
-}
-
-/// Options as the lines of a script: each begins at a word that starts with `-`.
-///
-/// # Errors
-/// If quotes do not close, a word stands before the first option, or an option is one that `submit` sets itself.
-pub fn options(text: &str) -> Result<Vec<String>, String> {
-    let words = shell_words::split(text).map_err(|e| format!("--slurm \"{text}\": {e}"))?;
-    let mut lines: Vec<String> = Vec::new();
-    for word in words {
-        if ["--array", "-a", "--output", "-o", "--open-mode", "--dependency", "-d"]
-            .iter()
-            .any(|own| word == *own || word.starts_with(&format!("{own}=")))
-        {
-            return Err(format!("--slurm \"{text}\": `{word}` is set by homodyne itself, leave it out"));
+    /// That all of it can stand in a script.
+    fn check(&self) -> Result<(), SlurmError> {
+        let unfit = |what: &'static str| move |reason: String| SlurmError::Unfit { what, reason };
+        text::line_of(&self.program).map_err(unfit("the path of this program"))?;
+        text::line_of(&self.folder).map_err(unfit("the present folder"))?;
+        text::line_of(&self.scenario).map_err(unfit("the scenario's path"))?;
+        let output = text::line_of(&self.output).map_err(unfit("--output"))?;
+        if output.contains('\\') {
+            let reason =
+                format!("{output:?} holds a backslash, with which Slurm does not name log files by their task");
+            return Err(SlurmError::Unfit { what: "--output", reason });
         }
-        let quoted = quote(&word);
-        match lines.last_mut() {
-            _ if word.starts_with('-') => lines.push(quoted),
-            Some(line) => {
-                line.push(' ');
-                line.push_str(&quoted);
-            }
-            None => return Err(format!("--slurm \"{text}\": must begin with an option, as in \"--partition=long\"")),
-        }
+        self.set.iter().try_for_each(|change| text::one_line(change).map(drop).map_err(unfit("--set")))
     }
-    Ok(lines)
+}
+
+/// That all of a submission can stand in scripts.
+pub(super) fn check(submission: &Submission) -> Result<(), SlurmError> {
+    text::check_study_name(&submission.study).map_err(|reason| SlurmError::Unfit { what: "study.name", reason })?;
+    submission.command.check()?;
+    submission.options.iter().try_for_each(|option| {
+        text::one_line(option).map(drop).map_err(|reason| SlurmError::Unfit { what: "--slurm", reason })
+    })
+}
+
+/// Where Slurm writes a log: `pattern` in `folder`, whose own `%` stand for themselves.
+fn log(folder: &Path, pattern: &str) -> String {
+    let folder = folder.display().to_string().replace('%', "%%");
+    quoted(&format!("--output={folder}/{pattern}"))
 }
 
 fn head(submission: &Submission, own: &[String]) -> String {
@@ -79,7 +78,7 @@ fn head(submission: &Submission, own: &[String]) -> String {
     for option in own.iter().chain(&submission.options) {
         let _ = writeln!(text, "#SBATCH {option}");
     }
-    let folder = quote(&submission.command.folder.display().to_string());
+    let folder = shell_path(&submission.command.folder);
     let _ = write!(
         text,
         "\nset -u\ncd {folder}\n# parallel file systems without locks are fine: every file has one writer\n\
@@ -92,19 +91,23 @@ fn head(submission: &Submission, own: &[String]) -> String {
 pub(super) fn shards(submission: &Submission, folder: &Path) -> String {
     let (study, shards) = (&submission.study, submission.shards);
     let own = [
-        format!("--job-name={}", quote(study)),
-        format!("--output={}", quote(&folder.join("shards-%A_%a.log").display().to_string())),
+        quoted(&format!("--job-name={study}")),
+        log(folder, "shards-%A_%a.log"),
         "--open-mode=append".to_owned(),
         "--requeue".to_owned(),
+        "--nodes=1".to_owned(),
         format!("--signal=B:USR1@{WARNING_S}"),
     ];
     format!(
         "#!/bin/bash\n\
-         # The shards of `{study}`, one array task each; written by `homodyne submit`. It may be read, changed, and given to\n\
+         # The shards of {study}, one array task each; written by `homodyne submit`. It may be read, changed, and given to\n\
          # Slurm again:  sbatch --array=3,7 shards.sbatch 0     task t does shard 0 + t of {shards}\n\
          {head}\
          shard=$(( ${{1:-0}} + SLURM_ARRAY_TASK_ID ))\n\
-         {run} --shard \"$shard/{shards}\" --threads \"${{SLURM_CPUS_PER_TASK:-1}}\" --expect {digest} --quiet \"${{@:2}}\" &\n\
+         # as many threads as Slurm grants CPUs on this node, however they were asked for\n\
+         threads=${{SLURM_CPUS_ON_NODE:-1}}\n\
+         echo \"shard $shard of {shards}: $threads threads on $(hostname)\"\n\
+         {run} --shard \"$shard/{shards}\" --threads \"$threads\" --expect {digest} --quiet \"${{@:2}}\" &\n\
          program=$!\n\
          \n\
          # USR1 comes {WARNING_S} s before the time limit: homodyne saves its work, exits with 75, and the task queues again.\n\
@@ -119,6 +122,7 @@ pub(super) fn shards(submission: &Submission, folder: &Path) -> String {
              scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"\n\
          fi\n\
          exit \"$code\"\n",
+        study = shell_word(study),
         head = head(submission, &own),
         run = submission.command.line("run"),
         digest = submission.command.digest,
@@ -128,15 +132,13 @@ pub(super) fn shards(submission: &Submission, folder: &Path) -> String {
 /// The script of the merge.
 pub(super) fn merge(submission: &Submission, folder: &Path) -> String {
     let (study, shards) = (&submission.study, submission.shards);
-    let own = [
-        format!("--job-name={}", quote(&format!("{study}-merge"))),
-        format!("--output={}", quote(&folder.join("merge-%j.log").display().to_string())),
-    ];
+    let own = [quoted(&format!("--job-name={study}-merge")), log(folder, "merge-%j.log"), "--nodes=1".to_owned()];
     format!(
         "#!/bin/bash\n\
-         # Puts the shards of `{study}` together once all have ended, or says which are missing.\n\
+         # Puts the shards of {study} together once all have ended, or says which are missing.\n\
          {head}\
          {run} --shards {shards}\n",
+        study = shell_word(study),
         head = head(submission, &own),
         run = submission.command.line("merge"),
     )
@@ -144,17 +146,54 @@ pub(super) fn merge(submission: &Submission, folder: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::options;
+    use super::*;
+
+    fn submission(study: &str, folder: &str) -> Submission {
+        Submission {
+            command: Command {
+                program: PathBuf::from("/opt/homodyne"),
+                folder: PathBuf::from(folder),
+                scenario: PathBuf::from(folder).join("my.toml"),
+                output: PathBuf::from(folder).join("out"),
+                set: vec!["study.description=it's $(touch x)".to_owned()],
+                digest: "0123".to_owned(),
+            },
+            study: study.to_owned(),
+            shards: 8,
+            pilots: false,
+            at_most: None,
+            options: vec!["--partition=long".to_owned()],
+            jobs: Vec::new(),
+        }
+    }
 
     #[test]
-    fn options_become_lines() {
-        assert_eq!(
-            options("--partition=long -t 1:00:00 --comment 'two words'").unwrap(),
-            ["--partition=long", "-t 1:00:00", "--comment 'two words'"]
-        );
-        assert_eq!(options("").unwrap(), Vec::<String>::new());
-        for bad in ["long", "--array=1-3", "--comment 'open"] {
-            assert!(options(bad).is_err(), "{bad}");
+    fn names_and_paths_stay_words() {
+        let study = "x $(touch a) `touch b` \"'; touch c #";
+        let submission = submission(study, "/data/50%j of it's");
+        check(&submission).unwrap();
+        for (_, script) in submission.scripts() {
+            let comment = script.lines().nth(1).unwrap();
+            assert!(comment.starts_with("# ") && comment.contains(&shell_word(study)), "{comment}");
+            assert!(script.contains("\n#SBATCH \"--output=/data/50%%j of it's/out/x $(touch a)"), "{script}");
+            let (_, command) = script.split_once("\n/opt/homodyne ").unwrap();
+            let (command, _) = command.split_once("--shard").unwrap();
+            let words = shell_words::split(&command.replace("\\\n", " ")).unwrap();
+            assert_eq!(
+                words[2..],
+                ["--output", "/data/50%j of it's/out", "--set", "study.description=it's $(touch x)"][..]
+            );
+            assert!(words.contains(&"/data/50%j of it's/my.toml".to_owned()), "{words:?}");
         }
+    }
+
+    #[test]
+    fn what_breaks_a_line_is_refused() {
+        for (study, folder) in [("a\ntouch x", "/data"), ("a", "/data\ntouch x"), ("a", "/data\\x"), ("..", "/data")] {
+            assert!(matches!(check(&submission(study, folder)), Err(SlurmError::Unfit { .. })), "{study:?} {folder:?}");
+        }
+        let mut with_set = submission("a", "/data");
+        with_set.command.set.push("study.seed=1\ntouch x".to_owned());
+        assert!(check(&with_set).unwrap_err().to_string().starts_with("--set cannot"));
     }
 }

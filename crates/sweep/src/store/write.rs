@@ -60,6 +60,7 @@ impl Writer {
     /// # Errors
     /// If nothing can be written beside it.
     pub(crate) fn new(path: &Path) -> Result<Self, StoreError> {
+        super::remove_abandoned(path);
         let part = super::temporary(path)?;
         let file = File::create(&part).map_err(|e| write_error(path, &e))?;
         Ok(Self { path: path.to_owned(), part, file, columns: Vec::new() })

@@ -13,7 +13,7 @@ use crate::source::Source;
 use crate::study::Study;
 
 /// Numbers in the results for each parameter of a point, without the estimates themselves.
-pub(crate) const NUMBERS_OF_PARAMETER: usize = 12;
+pub(crate) const NUMBERS_OF_PARAMETER: u64 = 12;
 
 /// The error study.
 pub(crate) struct Errors<'s>(pub(crate) &'s Study);

@@ -91,6 +91,13 @@ fn eigenvalues(mut a: [[f64; 4]; 4]) -> [f64; 4] {
     values
 }
 
+/// Numbers in the results for a point: currents, fitnesses, components.
+pub(crate) const NUMBERS_OF_POINT: u64 = 14;
+
+/// Bytes that are in memory of each point while the results are put together: currents and weight, fitnesses, components, and
+/// once more what of them is stored.
+pub(crate) const BYTES_OF_POINT: u64 = 8 * (5 + 6 + 4 + 2 * NUMBERS_OF_POINT);
+
 /// The logic study; a step is all four cases of a point.
 pub(crate) struct Logic<'s>(pub(crate) &'s Study);
 

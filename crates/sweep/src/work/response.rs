@@ -14,6 +14,11 @@ use crate::study::Study;
 /// Voltages of a step: a dopant network solves them on common states, so that the curve is smooth between them.
 const VOLTAGES_OF_STEP: usize = 64;
 
+/// Numbers in the results for a point: currents and derivatives.
+pub(crate) fn stored_numbers(point: &Point) -> u64 {
+    point.scenario.response.as_ref().map_or(0, |r| 2 * r.points as u64)
+}
+
 /// The response study; a step is a stretch of the curve.
 pub(crate) struct Response<'s> {
     study: &'s Study,

@@ -8,6 +8,7 @@ use noise::{CirculantScratch, RecordGenerator};
 
 use super::{Record, Step, Work, outline, sweep_dimensions, variable};
 use crate::error::{PointError, SweepError};
+use crate::needs::NOISE_BYTES_OF_SAMPLE;
 use crate::plan::Plan;
 use crate::point::Point;
 use crate::results::{Coordinate, Dimension, Results, Sink};
@@ -63,6 +64,21 @@ impl NoiseSpectrum<'_> {
         let samples = |seconds: f64| (seconds * rate_hz).round() as usize;
         (rate_hz, samples(spectrum.duration_s), samples(spectrum.segment_s))
     }
+}
+
+/// Variables over frequency.
+const VARIABLES: u64 = 4;
+
+/// Numbers in the results for a point.
+pub(crate) fn stored_numbers(point: &Point) -> u64 {
+    let (_, _, segment) = NoiseSpectrum::lengths(point);
+    VARIABLES * (segment as u64 / 2 + 1)
+}
+
+/// Bytes that a unit works with: a record and what makes it, a segment and its periodogram.
+pub(crate) fn bytes_at_work(point: &Point) -> u64 {
+    let (_, samples, segment) = NoiseSpectrum::lengths(point);
+    (NOISE_BYTES_OF_SAMPLE + 8) * samples as u64 + 48 * segment as u64
 }
 
 impl Work for NoiseSpectrum<'_> {

@@ -4,6 +4,7 @@ use training::{Session, Targets, Threshold, TrainingError};
 
 use super::{Record, Step, Work, counting, outline, sweep_dimensions, variable};
 use crate::error::{PointError, SweepError};
+use crate::needs;
 use crate::plan::Plan;
 use crate::results::{Coordinate, Dimension, Results, Sink};
 use crate::seed::{self, Purpose};
@@ -164,10 +165,21 @@ fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, T
 }
 
 /// Numbers in the results for a point.
-pub(crate) fn stored_numbers(point: &TrainingPoint, repetitions: usize) -> usize {
+pub(crate) fn stored_numbers(point: &TrainingPoint, repetitions: u64) -> u64 {
     let Lengths { inputs, controls, training, test, trace } = Lengths::of_point(point);
     let run = SCALARS.len() + point.limits.max_iterations + TIMES + controls + training + test + trace;
-    training * (inputs + 1) + test * (inputs + 2) + repetitions * run
+    let task = training * (inputs + 1) + test * (inputs + 2);
+    repetitions.saturating_mul(run as u64).saturating_add(task as u64)
+}
+
+/// Bytes that a run works with: records and weights of the gradient, the noise of a stretch of patterns, the currents and
+/// derivatives of all of them, and the numbers that it gives.
+pub(crate) fn bytes_at_work(point: &TrainingPoint) -> u64 {
+    let Lengths { controls, training, test, .. } = Lengths::of_point(point);
+    let patterns = training.max(test) as u64;
+    let scheme = point.meter.scheme().map_or(0, needs::scheme_bytes);
+    let noise = needs::NOISE_BYTES_OF_SAMPLE * point.meter.samples_of_stretch() as u64;
+    scheme + noise + 8 * patterns * (controls as u64 + 8) + 8 * stored_numbers(point, 1)
 }
 
 fn times_s(budget_s: f64) -> impl Iterator<Item = f64> {

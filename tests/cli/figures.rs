@@ -1,0 +1,78 @@
+//! Figures that a killed run left undrawn.
+
+use std::time::{Duration, SystemTime};
+
+use crate::{Bench, SCENARIO, text};
+
+const ALL: [&str; 3] = ["small.h5", "small.png", "small.svg"];
+
+/// Results that were published, and the program killed before it drew any of them, or one of two files.
+#[test]
+fn a_finished_study_draws_what_is_missing() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    assert!(bench.run(&scenario, &["--no-figure"]).status.success());
+    let merge = || bench.homodyne(&["merge", "good.toml", "--output", "out"]);
+    for gone in [&["small.svg", "small.png"][..], &["small.png"], &["small.svg"]] {
+        for command in ["run", "merge"] {
+            for name in gone {
+                drop(std::fs::remove_file(bench.path("out").join(name)));
+            }
+            let results = std::fs::read(bench.path("out/small.h5")).expect("results");
+            if command == "run" {
+                let without = bench.run(&scenario, &["--no-figure"]);
+                assert!(text(&without.stdout).contains("nothing to do"), "{}", text(&without.stdout));
+                assert_ne!(bench.files("out"), ALL, "--no-figure draws none");
+            }
+            let output = if command == "run" { bench.run(&scenario, &[]) } else { merge() };
+            let said = text(&output.stdout);
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            assert!(said.contains("was finished before") && said.contains("small.svg"), "{command}: {said}");
+            assert_eq!(bench.files("out"), ALL, "{command}");
+            assert!(std::fs::read(bench.path("out/small.h5")).expect("results") == results);
+        }
+    }
+    for output in [bench.run(&scenario, &[]), merge()] {
+        assert!(text(&output.stdout).contains("nothing to do"), "{}", text(&output.stdout));
+    }
+}
+
+/// A figure of other results of the same name, which a killed `--fresh` left there.
+#[test]
+fn a_figure_older_than_its_results_is_drawn_again() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    assert!(bench.run(&scenario, &[]).status.success());
+    let figure = bench.path("out/small.svg");
+    std::fs::write(&figure, "the figure of another study").expect("written");
+    let file = std::fs::File::options().write(true).open(&figure).expect("a file");
+    file.set_modified(SystemTime::now() - Duration::from_secs(3600)).expect("a time");
+    assert!(bench.run(&scenario, &[]).status.success());
+    assert!(std::fs::read_to_string(&figure).expect("a figure").starts_with("<svg"));
+}
+
+/// Whoever holds a study's lock removes what killed processes left of it, wherever they ran; a merge too.
+#[test]
+fn what_killed_processes_left_is_removed() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    let leave = |names: &[&str]| {
+        std::fs::create_dir_all(bench.path("out")).expect("a folder");
+        for name in names {
+            bench.write(&format!("out/.{name}.01234567-4194300.abcdef.part"), "half of it");
+        }
+    };
+    leave(&["small.h5", "small.checkpoint", "small.status.json", "small.pilot.json", "other.h5"]);
+    assert!(bench.run(&scenario, &["--no-figure"]).status.success());
+    let of_another = ".other.h5.01234567-4194300.abcdef.part";
+    assert_eq!(bench.files("out"), [of_another, "small.h5"]);
+
+    std::fs::remove_file(bench.path("out/small.h5")).expect("removed");
+    for shard in ["1/2", "2/2"] {
+        assert!(bench.run(&scenario, &["--shard", shard]).status.success());
+    }
+    leave(&["small.h5", "small.shard-1-of-2.status.json", "small.shard-2-of-2.checkpoint"]);
+    let merged = bench.homodyne(&["merge", "good.toml", "--output", "out", "--no-figure"]);
+    assert!(merged.status.success(), "{}", text(&merged.stderr));
+    assert_eq!(bench.files("out"), [of_another, "small.h5"]);
+}
