@@ -183,6 +183,8 @@ pub fn parse(sweep: Option<&Value>, seed: u64, per_parameter: &PerParameter<'_>)
 /// Refuses, before any value is made, axes that span too many points.
 fn check_points(groups: &[Vec<Entry<'_>>]) -> Result<(), KeyError> {
     let lengths = groups.iter().filter_map(|group| group.first()).map(|entry| declared_length(entry.value));
+    // one that is too long by itself is refused with its own key
+    let lengths = lengths.filter(|n| *n <= MOST_NUMBERS);
     match lengths.map(|n| n.max(1)).try_fold(1_usize, usize::checked_mul) {
         Some(points) if points <= MOST_POINTS => Ok(()),
         _ => Err(KeyError::new("sweep", format!("spans more than {MOST_POINTS} points"))),

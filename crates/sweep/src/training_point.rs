@@ -290,15 +290,16 @@ fn optimiser(section: &TrainingSection, parameters: usize, controls: usize) -> R
         }
         OptimiserSection::Surrogate(o) => {
             let count = |key: &'static str, n: usize, most: usize| within(key, n, 1..=most);
-            check_held("training.optimiser.points", o.points, parameters, "parameters")?;
-            check_held("training.optimiser.hidden", o.hidden, parameters, "parameters")?;
-            Optimiser::Fitted(Fitted {
+            let fitted = Fitted {
                 points: count("training.optimiser.points", o.points, 1_000_000)?,
                 hidden: count("training.optimiser.hidden", o.hidden, 4096)?,
                 epochs: count("training.optimiser.epochs", o.epochs, 100_000)?,
                 learning_rate: positive("training.optimiser.learning_rate", o.learning_rate)?,
                 candidates: count("training.optimiser.candidates", o.candidates, 10_000)?,
-            })
+            };
+            check_held("training.optimiser.points", o.points, parameters, "parameters")?;
+            check_held("training.optimiser.hidden", o.hidden, parameters, "parameters")?;
+            Optimiser::Fitted(fitted)
         }
     })
 }
