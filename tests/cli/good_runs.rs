@@ -118,3 +118,20 @@ fn closed_pipes_do_not_stop_the_work() {
     }
     assert_eq!(bench.files("out"), ["small.h5", "small.npz", "small.png", "small.svg"]);
 }
+
+/// No noise, no error: figures of zeros alone are drawn too.
+#[test]
+fn studies_of_no_noise_end_well() {
+    let bench = Bench::new();
+    let head = "[study]\nname = \"silent\"\nrepetitions = 4\n";
+    let spectrum = "kind = \"spectrum\"\n[noise]\nkind = \"none\"\n[spectrum]\nduration_s = 1.0\nsegment_s = 0.1\n";
+    let error = "[device]\nkind = \"linear\"\ngradient_na_per_volt = [0]\n[noise]\nkind = \"none\"\n\
+                 [estimator]\nkind = \"hge\"\nduration_s = 0.1\namplitude_volt = 8e-3\nfrequencies_hz = [1000]\n\
+                 [sweep]\n\"estimator.duration_s\" = [0.1, 0.2]\n";
+    for rest in [spectrum, error] {
+        let scenario = bench.write("silent.toml", &format!("{head}{rest}"));
+        let output = bench.run(&scenario, &["--fresh"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_eq!(bench.files("out"), ["silent.h5", "silent.png", "silent.svg"]);
+    }
+}

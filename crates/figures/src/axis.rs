@@ -48,7 +48,9 @@ impl Axis {
                 (low / margin, high * margin)
             }
             Scale::Linear => {
-                let margin = 0.05 * (high - low).max(1e-3 * high.abs()).max(1e-12);
+                // around a single zero, no scale is better than another
+                let span = if low.abs().max(high.abs()) > 0.0 { (high - low).max(1e-3 * high.abs()) } else { 1.0 };
+                let margin = 0.05 * span.max(1e-12);
                 (low - margin, high + margin)
             }
         };
@@ -177,6 +179,11 @@ mod tests {
         assert_eq!(labels(Scale::Log, &[1e-6, 1e5]).first().unwrap(), "10⁻⁶");
         assert_eq!(labels(Scale::Log, &[5.0, 200.0]), ["5", "10", "20", "50", "100", "200"]);
         assert_eq!(labels(Scale::Linear, &[-1.0, 1.0]), ["−1.0", "−0.5", "0.0", "0.5", "1.0"]);
+    }
+
+    #[test]
+    fn zeros_alone_have_an_axis_of_legible_ticks() {
+        assert_eq!(labels(Scale::Linear, &[0.0, 0.0]), ["−0.04", "−0.02", "0.00", "0.02", "0.04"]);
     }
 
     #[test]

@@ -332,8 +332,12 @@ pub(crate) fn outlines_and_pixels(svg: &str) -> Result<Rendered, FigureError> {
     Ok(Rendered { outlines_svg, png: pixels.encode_png().map_err(|e| refused(&e))? })
 }
 
-/// Range of an axis that spans the values of a set of series, for those who build panels.
+/// Range of an axis that spans the values of a set of series, for those who build panels. Where a logarithmic axis could
+/// show none of them, because all are zero, it is linear.
 pub(crate) fn spanning(label: &str, scale: crate::axis::Scale, values: Vec<f64>) -> Result<Axis, FigureError> {
-    Axis::around(label.to_owned(), scale, values.into_iter())
+    let around = |scale| Axis::around(label.to_owned(), scale, values.iter().copied());
+    let zero = values.iter().all(|v| v.abs() <= 0.0 || v.is_nan());
+    around(scale)
+        .or_else(|| zero.then(|| around(crate::axis::Scale::Linear)).flatten())
         .ok_or_else(|| FigureError::Empty { what: format!("\"{label}\" has no value that its axis can show") })
 }
