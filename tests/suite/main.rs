@@ -12,6 +12,7 @@ mod golden;
 mod identity;
 mod limits;
 mod network;
+mod network_limits;
 mod network_reference;
 mod routes;
 mod surrogate;

@@ -38,6 +38,11 @@ pub struct NetworkDevice {
     range_volt: (f64, f64),
 }
 
+/// The setting of the steady state that a message is about.
+fn steady_entry(entry: &str) -> &'static str {
+    ["most_megabytes", "most_seconds"].into_iter().find(|name| *name == entry).unwrap_or("tolerance")
+}
+
 impl NetworkDevice {
     /// The current into `output_electrode` (counted from 0) as a function of the voltages of all others, in their order;
     /// the output stays at the voltage of the device's file.
@@ -59,9 +64,10 @@ impl NetworkDevice {
         if output_electrode >= electrodes {
             return bad("output_electrode", format!("is {output_electrode}: must be 0 to {}", electrodes - 1));
         }
-        if !(options.tolerance > 0.0 && options.tolerance < 1.0) {
-            return bad("tolerance", format!("is {}: must lie between 0 and 1", options.tolerance));
-        }
+        options.checked().map_err(|e| match e {
+            NetworkError::Entry { entry, what } => DeviceError::Description { name: steady_entry(&entry), what },
+            other => other.into(),
+        })?;
         let default = if network.scales.dimensionless { DEFAULT_RANGE_KT } else { DEFAULT_RANGE_VOLT };
         let range_volt = range_volt.unwrap_or((-default, default));
         if range_volt.0 >= range_volt.1 || !range_volt.0.is_finite() || !range_volt.1.is_finite() {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::NetworkError;
 use crate::geometry::Domain;
 use crate::laplace::electrode_potentials;
-use crate::network::{Network, Parts, RateLaw};
+use crate::network::{MOST_SITES, Network, Parts, RateLaw};
 
 /// Boltzmann constant over elementary charge \[V/K\] (CODATA 2018, exact).
 const BOLTZMANN_VOLT_PER_KELVIN: f64 = 8.617_333_262e-5;
@@ -181,6 +181,17 @@ pub struct DopantNetwork {
 }
 
 impl DopantNetwork {
+    /// I₀/kT = e²/(4πε R kT), the repulsion of two holes at the typical distance of acceptors R, the radius of a disc of the
+    /// area of one acceptor, √(area/(π N)): below about 3 holes hardly heed one another, at 30 to 100 (kmc_dn's devices)
+    /// they all but exclude one another. 0 for a single acceptor.
+    #[must_use]
+    pub fn interaction_kt(&self) -> f64 {
+        let [first, second, ..] = self.acceptors[..] else { return 0.0 };
+        let distance = first.iter().zip(&second).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+        let typical = (self.domain.area_nm2() / (std::f64::consts::PI * self.acceptors.len() as f64)).sqrt();
+        self.network.coulomb_kt(0, 1) * distance / typical
+    }
+
     /// Reads a device file of either kind.
     ///
     /// # Errors
@@ -483,6 +494,9 @@ impl Default for Generate {
     }
 }
 
+/// Most donors of a generated device: more than there can be acceptors.
+const MOST_DONORS: usize = 10_000;
+
 impl Generate {
     /// The description of the device.
     ///
@@ -490,8 +504,17 @@ impl Generate {
     /// If the dopants do not fit.
     pub fn describe(&self) -> Result<Description, NetworkError> {
         let domain = self.domain.checked()?;
-        if self.acceptors == 0 {
-            return Err(NetworkError::entry("acceptors", "is 0: a network needs at least one acceptor"));
+        let most_acceptors = MOST_SITES - self.electrodes.min(MOST_SITES - 1);
+        for (entry, found, least, most) in [
+            ("electrodes", self.electrodes, 1, MOST_SITES - 1),
+            ("acceptors", self.acceptors, 1, most_acceptors),
+            ("donors", self.donors, 0, MOST_DONORS),
+        ] {
+            if !(least..=most).contains(&found) {
+                let what =
+                    format!("is {found}: must be {least} to {most} (acceptors and electrodes: {MOST_SITES} together)");
+                return Err(NetworkError::entry(entry, what));
+            }
         }
         let boundary = match domain {
             Domain::Rectangle { width_nm, height_nm, .. } => 2.0 * (width_nm + height_nm),

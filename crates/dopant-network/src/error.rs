@@ -31,6 +31,30 @@ pub enum NetworkError {
         /// Flow that leaves them \[ν₀\].
         left_out: f64,
     },
+    /// The set of states would outgrow its limit by far.
+    #[error(
+        "the steady state needs about {expected:.1e} states, as a walk of 2000 hops tells, and {limit} are allowed: use \
+         the method `events` or `mean-field`"
+    )]
+    TooManyStatesExpected {
+        /// Largest number of states allowed.
+        limit: usize,
+        /// States that hold all but the tolerance of the probability.
+        expected: f64,
+    },
+    /// The search took longer than it may.
+    #[error(
+        "the steady state was not found in {limit_s} s ({states} states so far, a probability flow of {left_out:.3e} e·ν₀ \
+         still leaves them): allow more time, or use the method `events` or `mean-field`"
+    )]
+    TooLong {
+        /// Time allowed \[s\].
+        limit_s: f64,
+        /// States found so far.
+        states: usize,
+        /// Flow that leaves them \[ν₀\].
+        left_out: f64,
+    },
     /// An iteration did not settle.
     #[error("{what} did not settle")]
     NotSettled {

@@ -30,6 +30,12 @@ pub(crate) enum Failure {
     /// Stopped by a signal, which was said already; with this exit code.
     #[error("stopped by a signal")]
     Stopped(u8),
+    /// Currents were found, but not as well as was asked.
+    #[error(
+        "--relative-error {wanted} was not reached: the largest standard error is {found:.3} of the largest current after \
+         --hops {hops}; allow more hops"
+    )]
+    NotReached { wanted: f64, found: f64, hops: u64 },
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
 }

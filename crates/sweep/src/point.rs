@@ -347,7 +347,13 @@ fn build_network(section: &DopantNetworkDevice, folder: &Path, library: &Library
         NetworkMethodChoice::SteadyState => NetworkMethod::SteadyState,
         NetworkMethodChoice::MeanField => NetworkMethod::MeanField,
     };
-    let options = SteadyOptions { tolerance: section.tolerance, ..SteadyOptions::default() };
+    let options = SteadyOptions {
+        tolerance: section.tolerance,
+        most_states: section.most_states,
+        most_megabytes: section.most_megabytes,
+        most_seconds: section.most_seconds,
+        ..SteadyOptions::default()
+    };
     let output = section.output_electrode.unwrap_or_else(|| network.electrodes.len().saturating_sub(1));
     let range = section.range_volt.map(|[low, high]| (low, high));
     NetworkDevice::new(network, output, method, options, range).map_err(from_device)

@@ -296,6 +296,15 @@ pub struct DopantNetworkDevice {
     /// Probability flow that may leave the states of the steady state, as a fraction of the largest current.
     #[serde(default = "default_tolerance")]
     pub tolerance: f64,
+    /// Most states of the steady state.
+    #[serde(default = "default_most_states")]
+    pub most_states: usize,
+    /// Memory that they may take (MB).
+    #[serde(default = "default_most_megabytes")]
+    pub most_megabytes: f64,
+    /// Time after which one search for the steady state is given up (s); none if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_seconds: Option<f64>,
     /// Range of every voltage (V), for random operating points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range_volt: Option<[f64; 2]>,
@@ -306,6 +315,14 @@ pub struct DopantNetworkDevice {
 
 fn default_tolerance() -> f64 {
     SteadyOptions::default().tolerance
+}
+
+fn default_most_states() -> usize {
+    SteadyOptions::default().most_states
+}
+
+fn default_most_megabytes() -> f64 {
+    SteadyOptions::default().most_megabytes
 }
 
 /// `[device]`.

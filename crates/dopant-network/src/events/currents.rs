@@ -9,8 +9,11 @@ use crate::occupation::Occupation;
 
 /// Blocks from which standard errors are computed.
 const BLOCKS: usize = 32;
-/// Fraction of hops to new states above which it pays not to remember them.
-const SELDOM: f64 = 0.04;
+/// Fraction of hops to new states above which it pays not to remember them, times the number of acceptors: what it takes to
+/// survey a state grows with their square, what it takes to update rates after a hop with their number.
+const SELDOM: f64 = 1.2;
+/// The same fraction for small networks.
+const SELDOM_AT_MOST: f64 = 0.04;
 
 /// Fraction above which they are given up at once.
 const OFTEN_NEW: f64 = 0.3;
@@ -58,8 +61,14 @@ impl Default for EventOptions {
 pub struct EventCurrents {
     /// Current into each electrode \[eν₀\].
     pub currents: Vec<f64>,
-    /// Their standard errors \[eν₀\], from blocks.
+    /// Their standard errors \[eν₀\], from blocks. Where no hole was counted in or out, e/T with T the simulated time, of
+    /// which three times are an upper bound of the rate of holes at 95 % confidence.
     pub standard_errors: Vec<f64>,
+    /// Whether no hole was counted at an electrode.
+    pub none_counted: Vec<bool>,
+    /// Largest standard error over the largest current: what [`EventOptions::relative_error`] asks for; infinite where all
+    /// currents are zero.
+    pub relative_error: f64,
     /// Fraction of the time for which each acceptor holds a hole.
     pub occupations: Vec<f64>,
     /// Hops from site to site per time \[ν₀\], (N + P) × (N + P).
@@ -181,7 +190,8 @@ fn equilibrated<'a>(
     } else {
         probe(&mut simulation, hops / 2, rng);
     }
-    if probe(&mut simulation, LAST_PROBE, rng) > SELDOM {
+    let seldom = (SELDOM / landscape.network.acceptors() as f64).min(SELDOM_AT_MOST);
+    if probe(&mut simulation, LAST_PROBE, rng) > seldom {
         simulation = Simulation::new(Sampler::Incremental, landscape, simulation.state());
     }
     probe(&mut simulation, hops, rng);
@@ -237,10 +247,24 @@ pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOpt
             .collect();
         length *= 2;
     }
-    let (currents, standard_errors) = ratios(&blocks, electrodes);
+    let (currents, mut standard_errors) = ratios(&blocks, electrodes);
+    let counted = |e: usize| (0..n).any(|i| total.hops[i * sites + e] + total.hops[e * sites + i] > 0);
+    let none_counted: Vec<bool> = (n..sites).map(|e| !counted(e)).collect();
+    for (error, none) in standard_errors.iter_mut().zip(&none_counted) {
+        if *none {
+            *error = 1.0 / total.time;
+        }
+    }
+    let largest = |values: &[f64]| values.iter().fold(0.0_f64, |a, x| a.max(x.abs()));
+    let relative_error = match largest(&currents) {
+        current if current > 0.0 => largest(&standard_errors) / current,
+        _ => f64::INFINITY,
+    };
     EventCurrents {
         currents,
         standard_errors,
+        none_counted,
+        relative_error,
         occupations: total.occupied_time[..n].iter().map(|t| t / total.time).collect(),
         traffic: total.hops.iter().map(|&h| h as f64 / total.time).collect(),
         hops,

@@ -34,6 +34,12 @@ const MOST_RESTARTS: usize = 4;
 /// Change of the probabilities that an iteration aims for, and the one that it must reach.
 const SETTLED: f64 = 1e-13;
 const ACCEPTED: f64 = 1e-11;
+/// Memory of a state with its hops and its share of the factors, measured at 30 acceptors \[bytes\].
+const BYTES_OF_STATE: f64 = 7000.0;
+/// Lowest tolerance: probabilities are found to 1e-11 at best.
+pub const LOWEST_TOLERANCE: f64 = 1e-10;
+/// Rounds of growth in which no state was found, after which there are no more.
+const FRUITLESS_ROUNDS: usize = 30;
 /// Probability below which a state no longer counts for more.
 const LEAST_WEIGHED: f64 = 1e-18;
 
@@ -44,6 +50,10 @@ pub struct SteadyOptions {
     pub tolerance: f64,
     /// Most states.
     pub most_states: usize,
+    /// Memory that states and factors may take, at about 7 kB a state \[MB\].
+    pub most_megabytes: f64,
+    /// Time after which the search is given up \[s\]; none by default, since it makes what is found depend on the machine.
+    pub most_seconds: Option<f64>,
     /// Hops of the random walk that finds the first states.
     pub exploration_hops: usize,
     /// Seed of that walk. It decides where the search begins, not what it finds (to within the tolerance).
@@ -52,7 +62,41 @@ pub struct SteadyOptions {
 
 impl Default for SteadyOptions {
     fn default() -> Self {
-        Self { tolerance: 5e-3, most_states: 60_000, exploration_hops: 10_000, exploration_seed: 0 }
+        Self {
+            tolerance: 5e-3,
+            most_states: 60_000,
+            most_megabytes: 4000.0,
+            most_seconds: None,
+            exploration_hops: 10_000,
+            exploration_seed: 0,
+        }
+    }
+}
+
+impl SteadyOptions {
+    /// Most states, by their number and by their memory.
+    fn state_limit(&self) -> usize {
+        self.most_states.min((1e6 * self.most_megabytes / BYTES_OF_STATE) as usize).max(2)
+    }
+
+    /// Refuses what no arithmetic allows.
+    ///
+    /// # Errors
+    /// If the tolerance is below [`LOWEST_TOLERANCE`] or not below 1, or a limit is not positive.
+    pub fn checked(self) -> Result<Self, NetworkError> {
+        if !(LOWEST_TOLERANCE..1.0).contains(&self.tolerance) {
+            let what = format!(
+                "is {}: must be {LOWEST_TOLERANCE:e} (probabilities are found to {ACCEPTED:e}) to below 1",
+                self.tolerance
+            );
+            return Err(NetworkError::entry("tolerance", what));
+        }
+        for (entry, found) in [("most_megabytes", Some(self.most_megabytes)), ("most_seconds", self.most_seconds)] {
+            if let Some(found) = found.filter(|x| !(*x > 0.0 && x.is_finite())) {
+                return Err(NetworkError::entry(entry, format!("is {found}: must be a positive number")));
+            }
+        }
+        Ok(self)
     }
 }
 
@@ -64,6 +108,8 @@ pub struct SteadySolver<'a> {
     set: StateSet,
     probability: Vec<f64>,
     factors: Option<Factors<f64>>,
+    /// Relative precision of the probabilities.
+    precision: f64,
     voltages_kt: Vec<f64>,
 }
 
@@ -76,6 +122,9 @@ pub struct SteadyState {
     pub occupations: Vec<f64>,
     /// Probability flow that leaves the set of states \[ν₀\].
     pub left_out: f64,
+    /// By how much rounding can move each current \[eν₀\]: the holes that go to and fro at the electrode, times the
+    /// precision of the probabilities. A current below it has no known sign.
+    pub rounding: Vec<f64>,
     /// Number of states.
     pub states: usize,
     /// Hops from site to site \[ν₀\], (N + P) × (N + P), row-major.
@@ -92,6 +141,7 @@ impl<'a> SteadySolver<'a> {
             set: StateSet::default(),
             probability: Vec::new(),
             factors: None,
+            precision: f64::EPSILON,
             voltages_kt: Vec::new(),
         }
     }
@@ -99,23 +149,31 @@ impl<'a> SteadySolver<'a> {
     /// The steady state at given voltages \[kT\], starting from the states of the previous call.
     ///
     /// # Errors
-    /// If the set of states outgrows its limit.
+    /// If the set of states outgrows a limit, will do so as far as the first states tell, or the tolerance is too low.
     pub fn solve(&mut self, voltages_kt: &[f64]) -> Result<SteadyState, NetworkError> {
+        self.options.checked()?;
+        let started = std::time::Instant::now();
         let landscape = self.network.landscape(voltages_kt);
         self.voltages_kt = voltages_kt.to_vec();
         let everything = self.network.acceptors() <= ENUMERATED;
         let trusted = !self.set.members.is_empty();
         if !trusted {
-            self.begin(&landscape, everything);
+            self.begin(&landscape, everything)?;
         } else {
             self.set.move_to(&landscape);
         }
         let mut least_flow = f64::INFINITY;
         let mut before: Option<Vec<f64>> = trusted.then(Vec::new);
+        let limit = self.options.state_limit();
+        let all = 2.0_f64.powi(self.network.acceptors() as i32);
+        let (mut states, mut fruitless) = (0, 0);
         loop {
             self.stationary();
             let found = self.summary();
-            if everything {
+            fruitless = if found.states == states { fruitless + 1 } else { 0 };
+            states = found.states;
+            // nothing is left out of all states, but for hops 10^11 times slower than the fastest
+            if everything || states as f64 >= all || fruitless > FRUITLESS_ROUNDS {
                 return Ok(found);
             }
             let gross = self.gross_flow();
@@ -128,8 +186,11 @@ impl<'a> SteadySolver<'a> {
                 return Ok(found);
             }
             before = Some(found.currents.clone());
-            if self.set.members.len() >= self.options.most_states {
-                return Err(NetworkError::TooManyStates { limit: self.options.most_states, left_out: found.left_out });
+            if states >= limit {
+                return Err(NetworkError::TooManyStates { limit, left_out: found.left_out });
+            }
+            if let Some(limit_s) = self.options.most_seconds.filter(|s| started.elapsed().as_secs_f64() > *s) {
+                return Err(NetworkError::TooLong { limit_s, states, left_out: found.left_out });
             }
             // each round follows flows ten times smaller, but never far below what is wanted
             least_flow = (0.1 * least_flow).min(1e-2 * scale).min(0.05 * found.left_out);
@@ -148,7 +209,7 @@ impl<'a> SteadySolver<'a> {
         self.set.members.len()
     }
 
-    fn begin(&mut self, landscape: &Landscape<'_>, everything: bool) {
+    fn begin(&mut self, landscape: &Landscape<'_>, everything: bool) -> Result<(), NetworkError> {
         if everything {
             for bits in 0..1_usize << self.network.acceptors() {
                 let state = (0..self.network.acceptors()).filter(|i| bits >> i & 1 == 1).collect();
@@ -156,15 +217,17 @@ impl<'a> SteadySolver<'a> {
             }
             self.probability = vec![1.0; self.set.members.len()];
         } else {
-            let visits =
-                self.set.explore(landscape, SPAN, self.options.exploration_hops, self.options.exploration_seed);
-            self.probability = visits;
+            let options = self.options;
+            let limit = options.state_limit();
+            let explored = self.set.explore(landscape, SPAN, &options);
+            self.probability = explored.map_err(|expected| NetworkError::TooManyStatesExpected { limit, expected })?;
         }
         self.link(landscape, 0.0);
+        Ok(())
     }
 
     fn grow(&mut self, landscape: &Landscape<'_>, least_flow: f64) {
-        let limit = self.options.most_states.min(2 * self.set.members.len() + 100);
+        let limit = self.options.state_limit().min(2 * self.set.members.len() + 100);
         self.set.grow(landscape, &mut self.probability, least_flow, SPAN, limit);
         self.link(landscape, 1e-3 * least_flow);
         self.factors = None;
@@ -180,6 +243,7 @@ impl<'a> SteadySolver<'a> {
     /// Stationary probabilities on the set, from those of before as a first guess.
     fn stationary(&mut self) {
         let rates = self.set.rates();
+        self.precision = ACCEPTED;
         if let Some(factors) = &self.factors
             && let Some(found) = settle(&rates, factors, self.probability.clone())
         {
@@ -205,6 +269,8 @@ impl<'a> SteadySolver<'a> {
             }
         }
         let factors = Factors::new(&rates, Order::minimum_degree(&rates), 0.0, None);
+        // an elimination without subtractions loses at most a few roundings a step (O'Cinneide, Numer. Math. 73, 507 (1996))
+        self.precision = 4.0 * n as f64 * f64::EPSILON;
         self.probability = normalized(factors.stationary());
         self.factors = Some(factors);
     }
@@ -231,7 +297,9 @@ impl<'a> SteadySolver<'a> {
         }
         let currents =
             (n..sites).map(|e| (0..n).map(|i| traffic[i * sites + e] - traffic[e * sites + i]).sum()).collect();
-        SteadyState { currents, occupations, left_out, states: self.set.members.len(), traffic }
+        let gross = |e: usize| (0..n).map(|i| traffic[i * sites + e] + traffic[e * sites + i]).sum::<f64>();
+        let rounding = (n..sites).map(|e| self.precision * gross(e)).collect();
+        SteadyState { currents, occupations, left_out, rounding, states: self.set.members.len(), traffic }
     }
 }
 

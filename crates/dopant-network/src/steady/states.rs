@@ -6,10 +6,31 @@ use hashbrown::{HashMap, HashSet};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Dxsm;
 
+use super::SteadyOptions;
 use super::elimination::Rates;
 use crate::network::Landscape;
 use crate::occupation::Occupation;
 use crate::states::{Member, OUTSIDE, StateSet};
+
+/// Hops after which a walk tells how many states will be needed.
+const FORETOLD: usize = 2000;
+/// How many times more than allowed must be needed before the search is not begun.
+const HOPELESS: f64 = 30.0;
+
+/// States that hold all but `tolerance` of the probability, from how many a walk has met after [`FORETOLD`] / 2 and after
+/// [`FORETOLD`] hops. They grow as a power a of the hops, D ∝ H^a; the next hop leads to a new one with probability a D/H
+/// (Good, Biometrika 40, 237 (1953)), which falls to the tolerance at H* = H (a D/(H tolerance))^(1/(1−a)).
+fn states_needed([half, whole]: [usize; 2], tolerance: f64) -> f64 {
+    let power = (whole as f64 / half.max(1) as f64).log2();
+    let unseen = power * whole as f64 / FORETOLD as f64;
+    if unseen <= tolerance {
+        return whole as f64;
+    }
+    if power >= 1.0 {
+        return f64::INFINITY;
+    }
+    whole as f64 * (unseen / tolerance).powf(power / (1.0 - power))
+}
 
 #[derive(PartialEq)]
 struct Pending(f64, Occupation);
@@ -26,14 +47,32 @@ impl Ord for Pending {
 }
 
 impl StateSet {
-    /// Walks `hops` hops from the empty network and keeps the states of the second half of the walk; returns estimates
-    /// of their probabilities.
-    pub(crate) fn explore(&mut self, landscape: &Landscape<'_>, span: f64, hops: usize, seed: u64) -> Vec<f64> {
-        let mut rng = Pcg64Dxsm::seed_from_u64(seed);
+    /// Walks from the empty network and keeps the states of the second half of the walk; returns estimates of their
+    /// probabilities. Where the walk's beginning tells that far more states are needed than are allowed, it ends there
+    /// and returns their number.
+    pub(crate) fn explore(
+        &mut self,
+        landscape: &Landscape<'_>,
+        span: f64,
+        options: &SteadyOptions,
+    ) -> Result<Vec<f64>, f64> {
+        let hops = options.exploration_hops;
+        let mut rng = Pcg64Dxsm::seed_from_u64(options.exploration_seed);
+        let mut counts = [0; 2];
         let mut walk = Self::default();
         let mut current = walk.add(landscape, Occupation::default(), span);
         let mut visits = Vec::new();
         for step in 0..hops {
+            if step == FORETOLD / 2 || step == FORETOLD {
+                counts[usize::from(step == FORETOLD)] = walk.members.len();
+            }
+            if step == FORETOLD {
+                let all = 2.0_f64.powi(landscape.network.acceptors() as i32);
+                let expected = states_needed(counts, options.tolerance).min(all);
+                if expected > HOPELESS * options.state_limit() as f64 {
+                    return Err(expected);
+                }
+            }
             visits.resize(walk.members.len(), 0_u32);
             if 2 * step >= hops {
                 visits[current as usize] += 1;
@@ -50,7 +89,7 @@ impl StateSet {
                 self.members.push(Member { targets: vec![OUTSIDE; member.hops.len()], ..member });
             }
         }
-        probability
+        Ok(probability)
     }
 
     /// The same states and hops at other voltages.

@@ -56,6 +56,9 @@ struct Found {
     occupations: Vec<f64>,
     states: Option<usize>,
     left_out: Option<f64>,
+    rounding: Vec<f64>,
+    none_counted: Vec<bool>,
+    relative_error: Option<f64>,
     hops: Option<u64>,
     all_hops: u64,
     time: Option<f64>,
@@ -81,6 +84,7 @@ impl Currents {
                     occupations: state.occupations,
                     states: Some(state.states),
                     left_out: Some(state.left_out),
+                    rounding: state.rounding,
                     ..Found::default()
                 }
             }
@@ -104,6 +108,8 @@ impl Currents {
                     standard_errors: Some(found.standard_errors),
                     occupations: found.occupations,
                     states: found.states,
+                    none_counted: found.none_counted,
+                    relative_error: Some(found.relative_error),
                     hops: Some(found.hops),
                     all_hops: found.hops + found.equilibration_hops,
                     time: Some(found.time),
@@ -130,6 +136,9 @@ impl Currents {
                 "occupations": found.occupations,
                 "states": found.states,
                 "left_out_bound": found.left_out.map(|l| l * scale),
+                "rounding_bounds": found.rounding.iter().map(|r| r * scale).collect::<Vec<f64>>(),
+                "none_counted": found.none_counted,
+                "relative_error": found.relative_error.filter(|e| e.is_finite()),
                 "hops": found.hops,
                 "simulated_time": found.time.map(|t| t / device.scales.attempt_frequency_hz),
                 "simulated_time_units": device.scales.time_unit(),
@@ -137,13 +146,21 @@ impl Currents {
                 "hops_per_second": found.hops.map(|_| found.all_hops as f64 / wall_time_s),
             });
             say!("{text}");
-            return Ok(());
+            return self.reached(found.relative_error);
         }
-        say!("{:>9} {:>14} {:>18} {:>16}", "electrode", "voltage", format!("current [{units}]"), "standard error");
+        say!("{:>9} {:>14} {:>18} {:>24}", "electrode", "voltage", format!("current [{units}]"), "standard error");
         for (k, (volt, current)) in voltages.iter().zip(&currents).enumerate() {
-            let error = errors.as_ref().map_or("exact".to_owned(), |e| format!("{:.3e}", e[k]));
-            let error = if self.method == Method::MeanField { "approximate".to_owned() } else { error };
-            say!("{k:>9} {volt:>14.5} {current:>18.8e} {error:>16}");
+            let error = match (self.method, &errors) {
+                (Method::MeanField, _) => "approximate".to_owned(),
+                (_, Some(errors)) if found.none_counted[k] => format!("none counted, {:.1e}", errors[k]),
+                (_, Some(errors)) => format!("{:.3e}", errors[k]),
+                // a current that rounding could make as well has no known sign
+                (_, None) if current.abs() <= found.rounding[k] * scale => {
+                    format!("within rounding {:.1e}", found.rounding[k] * scale)
+                }
+                (_, None) => "exact".to_owned(),
+            };
+            say!("{k:>9} {volt:>14.5} {current:>18.8e} {error:>24}");
         }
         if let Some(left_out) = found.left_out {
             let states = found.states.unwrap_or(0);
@@ -154,6 +171,16 @@ impl Currents {
             say!("\n{hops} hops in {seconds:.4e} {} of simulated time", device.scales.time_unit());
             say!("{:.1} million hops per second", found.all_hops as f64 / wall_time_s / 1e6);
         }
-        Ok(())
+        self.reached(found.relative_error)
+    }
+
+    /// Whether the error that was asked for was reached within the hops that were allowed.
+    fn reached(&self, relative_error: Option<f64>) -> Result<(), Failure> {
+        match (self.relative_error, relative_error) {
+            (Some(wanted), Some(found)) if found > wanted => {
+                Err(Failure::NotReached { wanted, found, hops: self.hops })
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -13,8 +13,8 @@ mod trajectory;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use dopant_network::DopantNetwork;
 use dopant_network::steady::SteadyOptions;
+use dopant_network::{DopantNetwork, NetworkError};
 
 use crate::failure::Failure;
 
@@ -124,18 +124,26 @@ struct Steady {
     /// Most states.
     #[arg(long, default_value_t = SteadyOptions::default().most_states)]
     most_states: usize,
+    /// Memory that states may take (MB).
+    #[arg(long, default_value_t = SteadyOptions::default().most_megabytes)]
+    most_megabytes: f64,
+    /// Give up after this time (s).
+    #[arg(long)]
+    most_seconds: Option<f64>,
 }
 
 impl Steady {
     fn options(&self) -> Result<SteadyOptions, Failure> {
-        if !(self.tolerance > 0.0 && self.tolerance < 1.0) {
-            let message = format!("--tolerance {}: must lie between 0 and 1", self.tolerance);
-            return Err(Failure::BadInput(message));
-        }
-        Ok(SteadyOptions {
+        let options = SteadyOptions {
             tolerance: self.tolerance,
             most_states: self.most_states.max(2),
+            most_megabytes: self.most_megabytes,
+            most_seconds: self.most_seconds,
             ..SteadyOptions::default()
+        };
+        options.checked().map_err(|e| match e {
+            NetworkError::Entry { entry, what } => Failure::BadInput(format!("--{} {what}", entry.replace('_', "-"))),
+            other => other.into(),
         })
     }
 }

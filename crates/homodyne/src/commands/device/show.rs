@@ -32,6 +32,7 @@ impl ShowDevice {
                 "voltage_unit": device.scales.voltage_unit(),
                 "current_unit": device.scales.current_unit(),
                 "volt_in_kt": device.scales.kt_per_volt,
+                "interaction_kt": device.interaction_kt(),
                 "attempt_frequency": device.scales.attempt_frequency_hz,
                 "energies_without_holes_kt": energies[..network.acceptors()],
             });
@@ -40,6 +41,13 @@ impl ShowDevice {
         }
         say!("{}", title(&device, &self.source.file));
         say!("{} acceptors, {} donors, {} electrodes", network.acceptors(), device.donors.len(), network.electrodes());
+        say!(
+            "I0/kT {:.2} (repulsion of holes at the typical distance of acceptors; weak below about 3)",
+            device.interaction_kt()
+        );
+        say!(
+            "the boundary between electrodes is grounded: the same voltage added to all electrodes changes the currents"
+        );
         say!("one {} is {:.4} kT", device.scales.voltage_unit(), device.scales.kt_per_volt);
         say!(
             "\n{:>9} {:>24} {:>12}",

@@ -1,0 +1,157 @@
+//! Where the methods for dopant networks end, and that they say so.
+
+use dopant_network::events::{self, EventOptions, Sampler};
+use dopant_network::steady::{SteadyOptions, SteadySolver};
+use dopant_network::{DopantNetwork, Generate, NetworkError, Occupation, mean_field};
+
+fn made(acceptors: usize, seed: u64, change: impl FnOnce(&mut Generate)) -> DopantNetwork {
+    let mut generate = Generate { acceptors, donors: 1, seed, ..Generate::default() };
+    change(&mut generate);
+    DopantNetwork::from_description(&generate.describe().unwrap()).unwrap()
+}
+
+fn solve(device: &DopantNetwork, volt: &[f64], options: SteadyOptions) -> Result<Vec<f64>, NetworkError> {
+    Ok(SteadySolver::new(&device.network, options).solve(&device.voltages_kt(volt))?.currents)
+}
+
+const BIAS_VOLT: [f64; 8] = [0.2, 0.0, -0.1, 0.0, 0.0, 0.1, 0.0, 0.0];
+
+/// Without bias nothing flows, at any strength of the interaction: the flows to and fro at an electrode cancel to
+/// rounding.
+#[test]
+fn mean_field_carries_no_current_without_bias() {
+    for (acceptors, permittivity) in [(8, 11.7), (30, 11.7), (30, 2.0), (30, 120.0)] {
+        let device = made(acceptors, 30, |g| g.relative_permittivity = permittivity);
+        let biased = mean_field(&device.network, &device.voltages_kt(&BIAS_VOLT), None).unwrap();
+        let scale = biased.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
+        let found = mean_field(&device.network, &device.voltages_kt(&[0.0; 8]), None).unwrap();
+        for current in found.currents {
+            assert!(current.abs() < 1e-9 * scale, "{acceptors} acceptors: {current} of {scale}");
+        }
+    }
+}
+
+/// Without bias, occupations are those of the 2^N states' Boltzmann law, to the second order of a weak interaction.
+#[test]
+fn mean_field_has_boltzmanns_occupations_where_holes_hardly_interact() {
+    for (permittivity, allowed) in [(1e6, 1e-6), (1000.0, 3e-3)] {
+        let device = made(8, 3, |g| g.relative_permittivity = permittivity);
+        let voltages = device.voltages_kt(&[0.0; 8]);
+        let exact = SteadySolver::new(&device.network, SteadyOptions::default()).solve(&voltages).unwrap();
+        let found = mean_field(&device.network, &voltages, None).unwrap();
+        for (p, q) in found.occupations.iter().zip(&exact.occupations) {
+            assert!((p - q).abs() < allowed, "permittivity {permittivity}: {p} {q}");
+        }
+    }
+}
+
+/// Without bias the true currents are zero: what is found lies within the bound of rounding, which is a small part of the
+/// gross flow. A current within it has no sign.
+#[test]
+fn currents_of_cancelling_flows_lie_within_the_bound_of_rounding() {
+    for (acceptors, seed) in [(3, 1), (6, 2), (8, 3), (9, 4)] {
+        let device = made(acceptors, seed, |_| ());
+        let options = SteadyOptions { tolerance: 1e-9, ..SteadyOptions::default() };
+        let mut solver = SteadySolver::new(&device.network, options);
+        let found = solver.solve(&device.voltages_kt(&[0.0; 8])).unwrap();
+        let (n, sites) = (device.network.acceptors(), device.network.sites());
+        for (k, (current, rounding)) in found.currents.iter().zip(&found.rounding).enumerate() {
+            let gross: f64 =
+                (0..n).map(|i| found.traffic[i * sites + n + k] + found.traffic[(n + k) * sites + i]).sum();
+            assert!(current.abs() <= rounding + found.left_out, "electrode {k}: {current}, bound {rounding}");
+            assert!(*rounding > 0.0 && *rounding < 1e-9 * gross, "electrode {k}: {rounding} of {gross}");
+        }
+    }
+}
+
+#[test]
+fn a_search_that_cannot_end_is_not_begun() {
+    for acceptors in [30, 100] {
+        let device = made(acceptors, 0, |g| g.donors = 3);
+        let error = solve(&device, &BIAS_VOLT, SteadyOptions::default()).unwrap_err();
+        assert!(matches!(error, NetworkError::TooManyStatesExpected { .. }), "{acceptors} acceptors: {error}");
+    }
+}
+
+#[test]
+fn limits_of_states_memory_and_time_hold() {
+    let device = made(14, 5, |_| ());
+    let default = SteadyOptions::default();
+    for options in [SteadyOptions { most_states: 50, ..default }, SteadyOptions { most_megabytes: 0.35, ..default }] {
+        let error = solve(&device, &BIAS_VOLT, options).unwrap_err();
+        let limited = matches!(
+            error,
+            NetworkError::TooManyStates { limit: 50, .. } | NetworkError::TooManyStatesExpected { limit: 50, .. }
+        );
+        assert!(limited, "{error}");
+    }
+    // a time that is over before the first look at the clock
+    let options = SteadyOptions { most_seconds: Some(1e-12), tolerance: 1e-9, ..default };
+    let error = solve(&device, &BIAS_VOLT, options).unwrap_err();
+    assert!(matches!(error, NetworkError::TooLong { .. }), "{error}");
+}
+
+#[test]
+fn tolerances_below_what_arithmetic_allows_are_refused_and_those_above_end() {
+    let device = made(10, 0, |_| ());
+    for tolerance in [1e-13, 0.0, 1.0, f64::NAN] {
+        let options = SteadyOptions { tolerance, ..SteadyOptions::default() };
+        let message = solve(&device, &BIAS_VOLT, options).unwrap_err().to_string();
+        assert!(message.contains("tolerance") && message.contains("1e-10"), "{message}");
+    }
+    let at = |tolerance| solve(&device, &BIAS_VOLT, SteadyOptions { tolerance, ..SteadyOptions::default() }).unwrap();
+    for (low, lower) in at(1e-7).iter().zip(&at(1e-10)) {
+        assert!((low - lower).abs() < 1e-6 * at(1e-7).iter().fold(0.0_f64, |a, i| a.max(i.abs())), "{low} {lower}");
+    }
+}
+
+/// 0 ± 0 would be a claim. Three times e/T bound the rate of holes at 95 %.
+#[test]
+fn where_no_hole_was_counted_the_error_is_one_in_the_simulated_time() {
+    let device = made(8, 1, |_| ());
+    let landscape = device.network.landscape(&device.voltages_kt(&BIAS_VOLT));
+    let options = EventOptions { hops: 64, ..EventOptions::default() };
+    let found = events::currents(&landscape, Occupation::default(), &options);
+    assert!(found.none_counted.iter().any(|none| *none), "64 hops reached all electrodes: choose another seed");
+    for ((none, error), current) in found.none_counted.iter().zip(&found.standard_errors).zip(&found.currents) {
+        if *none {
+            assert!(current.abs() <= 0.0 && (error * found.time - 1.0).abs() < 1e-12, "{current} ± {error}");
+        }
+    }
+    let wanted = EventOptions { hops: 1000, relative_error: Some(1e-6), ..EventOptions::default() };
+    assert!(events::currents(&landscape, Occupation::default(), &wanted).relative_error > 1e-6);
+}
+
+/// A large network hardly ever comes back to a state: remembering them costs memory and time for nothing.
+#[test]
+fn states_of_large_networks_are_not_remembered_and_those_of_small_ones_are() {
+    for (acceptors, expected) in [(8, Sampler::Recurring), (200, Sampler::Incremental)] {
+        let device = made(acceptors, 0, |g| {
+            if acceptors > 100 {
+                *g = Generate {
+                    domain: dopant_network::Domain::Disc { radius_nm: 80.0, thickness_nm: 0.0 },
+                    ..g.clone()
+                };
+            }
+        });
+        let landscape = device.network.landscape(&device.voltages_kt(&BIAS_VOLT));
+        let options = EventOptions { hops: 1000, equilibration_hops: Some(50_000), ..EventOptions::default() };
+        let found = events::currents(&landscape, Occupation::default(), &options);
+        assert_eq!(found.sampler, expected, "{acceptors} acceptors");
+        assert_eq!(found.states.is_some(), expected == Sampler::Recurring);
+    }
+}
+
+#[test]
+fn sizes_of_generated_devices_have_maxima() {
+    let most = usize::MAX / 2;
+    for (entry, generate) in [
+        ("acceptors", Generate { acceptors: most, ..Generate::default() }),
+        ("donors", Generate { donors: most, ..Generate::default() }),
+        ("electrodes", Generate { electrodes: most, ..Generate::default() }),
+        ("acceptors", Generate { acceptors: 3000, ..Generate::default() }),
+    ] {
+        let message = generate.describe().unwrap_err().to_string();
+        assert!(message.contains(entry) && message.contains("must be"), "{message}");
+    }
+}
