@@ -25,8 +25,8 @@ pub struct Threshold {
     pub current_na: f64,
     /// The part of the patterns from which it was found that lies on the right side.
     pub accuracy: f64,
-    /// How far the nearest of them lies on the right side \[nA\]; negative where one is on the wrong side, and then how far
-    /// the farthest of those is.
+    /// How far the nearest of them lies on the right side \[nA\]: of two classes half the distance between the lowest current
+    /// of class 1 and the highest of class 0. Negative where these overlap, nothing where they are equal.
     pub margin_na: f64,
 }
 
@@ -60,7 +60,15 @@ impl Threshold {
                 best = (right, cut);
             }
         }
-        Self::at(best.1, currents_na, classes)
+        let found = Self::at(best.1, currents_na, classes);
+        let ends = |of: bool| order.iter().filter(move |(_, one)| *one == of).map(|(current, _)| *current);
+        match (ends(true).reduce(f64::min), ends(false).reduce(f64::max)) {
+            (Some(lowest), Some(highest)) if lowest - highest > resolution || lowest < highest => {
+                Self { margin_na: 0.5 * lowest - 0.5 * highest, ..found }
+            }
+            (Some(_), Some(_)) => Self { margin_na: 0.0, ..found },
+            _ => found,
+        }
     }
 
     /// One that is given.
@@ -104,6 +112,7 @@ mod tests {
         assert!((t.accuracy_on(&[1.4, 1.6], &[true, true]) - 0.5).abs() < 1e-12);
         let wrong = Threshold::best(&[1.0, 0.0], &[false, true]);
         assert!((wrong.accuracy - 0.5).abs() < 1e-12 && !wrong.divides(0.0));
+        assert!((wrong.margin_na + 0.5).abs() < 1e-12);
     }
 
     /// A device that always gives the same current has one class right and the other wrong, whichever pattern comes first.
@@ -117,6 +126,7 @@ mod tests {
                     let found = Threshold::best(&currents, &classes);
                     assert!((found.accuracy - accuracy).abs() < 1e-12, "{gate} {level}: {found:?}");
                     assert_eq!(found.divides(0.0), gate == "1111", "{gate} {level}");
+                    assert!(gate == "1111" || found.margin_na <= 0.0, "{gate} {level}: {found:?}");
                 }
             }
         }

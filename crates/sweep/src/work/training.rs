@@ -33,7 +33,7 @@ const SCALARS: [(&str, &str, &str); 13] = [
     (
         "margin",
         "nA",
-        "distance of the nearest training current, without noise, from the best threshold; negative on the wrong side",
+        "half the distance of the lowest training current of class 1 from the highest of class 0, without noise; of a single class its distance from the threshold",
     ),
     ("training_accuracy", "1", "part of the training patterns on the right side of the threshold, measured"),
     ("test_accuracy", "1", "part of the test patterns on the right side of the threshold, measured"),
