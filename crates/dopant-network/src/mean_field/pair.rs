@@ -106,9 +106,15 @@ mod tests {
             let [both, first, second, neither] = weights.map(|w| w / sum);
             let of = |hole: f64, hollow: f64| Occupied { hole: hole.ln(), hollow: hollow.ln() };
             let law = PairLaw::new(of(both + first, second + neither), of(both + second, first + neither), coulomb);
-            for (found, exact) in [(law.first, first), (law.second, second), (law.both, both), (law.neither, neither)] {
-                // where a and d are both far below b and c, only their product is known well
-                assert!((found - exact.ln()).abs() < 1e-9, "{e1} {e2} {coulomb}: {found} {}", exact.ln());
+            for (found, exact) in [(law.first, first.ln()), (law.second, second.ln())] {
+                assert!((found - exact).abs() < 1e-9, "{e1} {e2} {coulomb}: {found} {exact}");
+            }
+            let product = both.ln() + neither.ln();
+            assert!((law.both + law.neither - product).abs() < 1e-9, "{e1} {e2} {coulomb}");
+            // a − d is the difference of two numbers near 1: where both are far below b and c, only their product is known well
+            let rounding = 1e-9 + 4.0 * f64::EPSILON / both.max(neither);
+            for (found, exact) in [(law.both, both.ln()), (law.neither, neither.ln())] {
+                assert!((found - exact).abs() < rounding, "{e1} {e2} {coulomb}: {found} {exact}");
             }
         }
     }
