@@ -219,7 +219,7 @@ mod tests {
         let options = SteadyOptions { tolerance: 1e-9, most_states: 20, ..SteadyOptions::default() };
         let device = NetworkDevice::new(network, 3, NetworkMethod::SteadyState, options, None).unwrap();
         let message = device.gradient(&[0.3, -0.21, 0.12]).unwrap_err().to_string();
-        assert!(message.contains("20 are allowed"), "{message}");
+        assert!(message.contains("more than 20 states"), "{message}");
     }
 
     #[test]

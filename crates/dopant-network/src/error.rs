@@ -33,14 +33,15 @@ pub enum NetworkError {
     },
     /// The set of states would outgrow its limit by far.
     #[error(
-        "the steady state needs about {expected:.1e} states, as a walk of 2000 hops tells, and {limit} are allowed: use \
-         the method `events` or `mean-field`"
+        "the steady state needs far more than {limit} states: after 2000 hops of a walk, {:.0} % of all hops lead to states \
+         that it has not met; use the method `events` or `mean-field`",
+        100.0 * unmet
     )]
     TooManyStatesExpected {
         /// Largest number of states allowed.
         limit: usize,
-        /// States that hold all but the tolerance of the probability.
-        expected: f64,
+        /// Probability of the states that the walk has not met.
+        unmet: f64,
     },
     /// The search took longer than it may.
     #[error(

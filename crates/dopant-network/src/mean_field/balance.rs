@@ -171,6 +171,13 @@ impl Balance {
             .sum()
     }
 
+    /// All that flows into and out of an electrode \[eν₀\].
+    pub(super) fn gross_flow(&self, network: &Network, electrode: usize) -> f64 {
+        let at = network.acceptors() + electrode;
+        let hops = (0..network.acceptors()).map(|i| self.hops(network, i, at));
+        hops.map(|hops| hops.out.exp() + hops.back.exp()).sum()
+    }
+
     /// Change of the current into an electrode, given by how much the logits ln(p/(1 − p)) change, and the energies of the
     /// acceptors against that of the electrode.
     pub(super) fn current_change(

@@ -23,6 +23,9 @@ use pair::Occupied;
 const MOST_STEPS: usize = 3000;
 /// Distance of every probability from its balance at which it has settled.
 const SETTLED: f64 = 1e-9;
+/// How far currents may be from adding up to zero: a part of the largest one, and of all that flows to and fro.
+const CONSERVED: f64 = 1e-6;
+const ROUNDING: f64 = 1e-13;
 /// Newton steps that follow, for the probabilities close to 0 and 1.
 const MOST_POLISHING: usize = 12;
 /// First step in pseudo-time.
@@ -135,11 +138,12 @@ fn base_kt(landscape: &Landscape<'_>) -> Vec<f64> {
 pub fn mean_field(network: &Network, voltages_kt: &[f64], start: Option<&[f64]>) -> Result<MeanField, NetworkError> {
     let landscape = network.landscape(voltages_kt);
     let (balance, steps) = settled(&landscape, &base_kt(&landscape), start)?;
-    Ok(MeanField {
-        currents: (0..network.electrodes()).map(|k| balance.current(network, k)).collect(),
-        occupations: balance.occupied.iter().map(|o| o.hole.exp()).collect(),
-        steps,
-    })
+    let currents: Vec<f64> = (0..network.electrodes()).map(|k| balance.current(network, k)).collect();
+    let gross: f64 = (0..network.electrodes()).map(|k| balance.gross_flow(network, k)).sum();
+    if currents.iter().sum::<f64>().abs() > CONSERVED * largest(currents.iter().copied()) + ROUNDING * gross {
+        return Err(NetworkError::NotSettled { what: "the mean field" });
+    }
+    Ok(MeanField { currents, occupations: balance.occupied.iter().map(|o| o.hole.exp()).collect(), steps })
 }
 
 /// Derivatives of the mean-field currents ∂I_k/∂V_m \[eν₀/kT\], `[k][m]`: the fixed point, differentiated implicitly.

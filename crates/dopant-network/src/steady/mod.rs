@@ -220,7 +220,7 @@ impl<'a> SteadySolver<'a> {
             let options = self.options;
             let limit = options.state_limit();
             let explored = self.set.explore(landscape, SPAN, &options);
-            self.probability = explored.map_err(|expected| NetworkError::TooManyStatesExpected { limit, expected })?;
+            self.probability = explored.map_err(|unmet| NetworkError::TooManyStatesExpected { limit, unmet })?;
         }
         self.link(landscape, 0.0);
         Ok(())
