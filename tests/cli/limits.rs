@@ -158,7 +158,7 @@ fn numbers_of_sweeps() {
     );
     let points = "sweep.\"device.operating_point_volt\"={ random = 9000000, from = 0.0, to = 1.0 }";
     refused(sweepless, points, &["device.operating_point_volt", "9000000", "at most 5000000 values of 2 numbers"]);
-    let stored = sweepless.replace("repetitions = 200", "repetitions = 9000000000\nstore_estimates = true");
+    let stored = sweepless.replace("repetitions = 200", "repetitions = 8500000000\nstore_estimates = true");
     refused(
         &stored,
         &axis("[1e-3, 2e-3, 3e-3, 4e-3, 5e-3, 6e-3]"),
