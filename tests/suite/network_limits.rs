@@ -2,7 +2,7 @@
 
 use dopant_network::events::{self, EventOptions, Sampler};
 use dopant_network::steady::{SteadyOptions, SteadySolver};
-use dopant_network::{DopantNetwork, Generate, NetworkError, Occupation, mean_field};
+use dopant_network::{DopantNetwork, Generate, NetworkError, Occupation};
 
 fn made(acceptors: usize, seed: u64, change: impl FnOnce(&mut Generate)) -> DopantNetwork {
     let mut generate = Generate { acceptors, donors: 1, seed, ..Generate::default() };
@@ -15,35 +15,6 @@ fn solve(device: &DopantNetwork, volt: &[f64], options: SteadyOptions) -> Result
 }
 
 const BIAS_VOLT: [f64; 8] = [0.2, 0.0, -0.1, 0.0, 0.0, 0.1, 0.0, 0.0];
-
-/// Without bias nothing flows, at any strength of the interaction: the flows to and fro at an electrode cancel to
-/// rounding.
-#[test]
-fn mean_field_carries_no_current_without_bias() {
-    for (acceptors, permittivity) in [(8, 11.7), (30, 11.7), (30, 2.0), (30, 120.0)] {
-        let device = made(acceptors, 30, |g| g.relative_permittivity = permittivity);
-        let biased = mean_field(&device.network, &device.voltages_kt(&BIAS_VOLT), None).unwrap();
-        let scale = biased.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
-        let found = mean_field(&device.network, &device.voltages_kt(&[0.0; 8]), None).unwrap();
-        for current in found.currents {
-            assert!(current.abs() < 1e-9 * scale, "{acceptors} acceptors: {current} of {scale}");
-        }
-    }
-}
-
-/// Without bias, occupations are those of the 2^N states' Boltzmann law, to the second order of a weak interaction.
-#[test]
-fn mean_field_has_boltzmanns_occupations_where_holes_hardly_interact() {
-    for (permittivity, allowed) in [(1e6, 1e-6), (1000.0, 3e-3)] {
-        let device = made(8, 3, |g| g.relative_permittivity = permittivity);
-        let voltages = device.voltages_kt(&[0.0; 8]);
-        let exact = SteadySolver::new(&device.network, SteadyOptions::default()).solve(&voltages).unwrap();
-        let found = mean_field(&device.network, &voltages, None).unwrap();
-        for (p, q) in found.occupations.iter().zip(&exact.occupations) {
-            assert!((p - q).abs() < allowed, "permittivity {permittivity}: {p} {q}");
-        }
-    }
-}
 
 /// Without bias the true currents are zero: what is found lies within the bound of rounding, which is a small part of the
 /// gross flow. A current within it has no sign.
