@@ -141,6 +141,34 @@ fn damaged_checkpoint() {
     assert!(bytes_without_time(&bench.path("out/small.h5")) == expected);
 }
 
+/// A page of a kind that does not exist makes redb panic before it has checked anything; so does one that another stands in
+/// the place of. Either is damage like any other.
+#[test]
+fn damage_that_makes_the_store_panic() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    assert!(bench.run(&scenario, &["--shard", "1/2"]).status.success());
+    let path = bench.path("out/small.shard-1-of-2.checkpoint");
+    let whole = std::fs::read(&path).expect("a checkpoint");
+    const PAGE: usize = 4096;
+    let in_use = |at: &usize| whole[*at..at + PAGE].iter().any(|b| *b != 0);
+    let used: Vec<usize> = (PAGE..whole.len()).step_by(PAGE).filter(in_use).collect();
+    let mut noticed = 0;
+    for &page in &used {
+        let mut bytes = whole.clone();
+        bytes[page] = 0xff;
+        std::fs::write(&path, &bytes).expect("written");
+        let output = bench.run(&scenario, &["--shard", "1/2"]);
+        if !output.status.success() {
+            refused(&output, &["small.shard-1-of-2.checkpoint` is damaged", "--fresh"]);
+            noticed += 1;
+        }
+    }
+    println!("{noticed} of {} pages", used.len());
+    assert!(noticed >= 3, "{noticed}");
+    assert!(bench.run(&scenario, &["--shard", "1/2", "--fresh"]).status.success());
+}
+
 /// Files that are not ours under our names.
 #[test]
 fn foreign_files() {

@@ -12,6 +12,7 @@ mod interruptions;
 mod limits;
 mod memory;
 mod python;
+mod results_files;
 mod slurm;
 mod submission;
 
@@ -267,9 +268,18 @@ fn signal(process: u32, name: &str) {
     assert!(sent.expect("kill starts").success(), "{name} to {process}");
 }
 
-/// A results file without the time at which it was written, the one thing in which equal studies on one host differ.
+/// A results file without the checksum behind it.
+fn without_checksum(bytes: &[u8]) -> &[u8] {
+    let line = b"\nhomodyne checksum: ";
+    let at = bytes.windows(line.len()).rposition(|w| w == line).expect("results end with their checksum");
+    &bytes[..at]
+}
+
+/// A results file without the time at which it was written, the one thing in which equal studies on one host differ, and
+/// the checksum, which covers it.
 fn bytes_without_time(path: &Path) -> Vec<u8> {
-    let mut bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut bytes = without_checksum(&bytes).to_vec();
     let is_time = |window: &[u8]| {
         window.iter().zip(b"0000-00-00T00:00:00Z").all(|(b, p)| if *p == b'0' { b.is_ascii_digit() } else { b == p })
     };

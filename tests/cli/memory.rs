@@ -2,8 +2,9 @@
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
+use std::time::Duration;
 
-use crate::{AtWork, Bench, SCENARIO, units_done};
+use crate::{AtWork, Bench, SCENARIO, units_done, without_checksum};
 
 /// Starts a scenario and returns its peak of memory in MB at its end, or when it has done `units` of work.
 fn peak(bench: &Bench, name: &str, text: &str, units: Option<usize>) -> f64 {
@@ -77,4 +78,23 @@ fn results_are_written_in_a_stream() {
     let written_mb = std::fs::metadata(bench.path("out/large.h5")).expect("results").len() as f64 / 1e6;
     println!("{written_mb:.0} MB written; peaks {small:.0} and {large:.0} MB");
     assert!(written_mb > 300.0 && large < small + 100.0 && large < 250.0, "{small} and {large} MB");
+
+    // reading them is no different, with a checksum and without
+    let whole = bench.path("out/large.h5");
+    let bytes = std::fs::read(&whole).expect("results");
+    std::fs::write(bench.path("old.h5"), without_checksum(&bytes)).expect("written");
+    drop(bytes);
+    for file in ["out/large.h5", "old.h5"] {
+        let mut child = bench.start(&["export", file, "--output", "large.npz", "--overwrite"]);
+        let mut peak_kb = 0;
+        let status = loop {
+            peak_kb = peak_of_kb(child.id()).max(peak_kb);
+            if let Some(status) = child.try_wait().expect("a child") {
+                break status;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        println!("export of {file}: peak {} MB", peak_kb / 1000);
+        assert!(status.success() && (1000..150_000).contains(&peak_kb), "{file}: {peak_kb} kB");
+    }
 }

@@ -55,6 +55,28 @@ assert 'gradient_na_per_volt = [123, 60]' in f.attrs['scenario']
     );
 }
 
+/// The checksum behind the file goes when something else changes it, and what was changed is still read.
+#[test]
+fn what_h5py_has_changed_is_read() {
+    let bench = results();
+    if !has(&bench, "h5py") {
+        return;
+    }
+    passes(
+        &bench,
+        "import h5py
+assert open('out/small.h5', 'rb').read()[:4] == b'\\x89HDF'
+assert b'homodyne checksum' in open('out/small.h5', 'rb').read()[-200:]
+with h5py.File('out/small.h5', 'r+') as f:
+    f['mse'][0, 0, 0] = 77.0
+    f.attrs['remark'] = 'mine'
+assert b'homodyne checksum' not in open('out/small.h5', 'rb').read()[-200:]
+",
+    );
+    let shown = bench.homodyne(&["show", "out/small.h5"]);
+    assert!(text(&shown.stdout).contains("77.0000"), "{}{}", text(&shown.stdout), text(&shown.stderr));
+}
+
 #[test]
 fn xarray_reads_named_dimensions_with_both_engines() {
     let bench = results();
@@ -64,7 +86,7 @@ fn xarray_reads_named_dimensions_with_both_engines() {
     passes(
         &bench,
         "import xarray as xr
-for engine in ('h5netcdf', 'netcdf4'):
+for engine in (None, 'h5netcdf', 'netcdf4'):
     d = xr.open_dataset('out/small.h5', engine=engine)
     one = d.mse_exact.sel({'estimator.mode': 'parallel', 'parameter': 2, 'estimator.frequencies_hz.spacing': 40})
     assert one.dims == () and float(one) > 0
@@ -106,16 +128,67 @@ else: raise SystemExit('a misspelt key passed')
 fn numpy_reads_the_export() {
     let bench = results();
     assert!(bench.homodyne(&["export", "out/small.h5", "--output", "small.npz"]).status.success());
-    if !has(&bench, "numpy") {
+    if !has(&bench, "numpy, h5py") {
         return;
     }
     passes(
         &bench,
         "import numpy as np
-z = np.load('small.npz')
+import h5py
+z = np.load('small.npz', allow_pickle=False)
 assert z['mse'].shape == (3, 2, 2) and z['estimator.frequencies_hz.spacing'].tolist() == [20, 40, 80]
+assert z['mse.dims'].tolist() == ['estimator.frequencies_hz.spacing', 'estimator.mode', 'parameter']
+assert z['estimate.dims'].tolist() == ['estimator.frequencies_hz.spacing', 'estimator.mode', 'repetition', 'parameter']
+assert z['estimator.mode'].tolist() == ['parallel', 'sequential'] and z['mse.units'] == 'nA^2/V^2'
+half = z['measurement_time_s'][:, z['estimator.mode'].tolist().index('parallel')]
+assert np.allclose(half, 0.05) and np.allclose(2 * half, z['measurement_time_s'][:, 1])
+f = h5py.File('out/small.h5')
+for name in f:
+    if f[name].dtype.kind == 'f': assert np.array_equal(z[name], f[name][:], equal_nan=True), name
 ",
     );
+}
+
+/// The same without Python: the arrays of the archive, which is not compressed, byte by byte.
+#[test]
+fn the_export_says_which_half_is_parallel() {
+    let bench = results();
+    assert!(bench.homodyne(&["export", "out/small.h5", "--output", "small.npz"]).status.success());
+    let archive = std::fs::read(bench.path("small.npz")).expect("an export");
+    let array = |name: &str, kind: &str, shape: &str, elements: usize| {
+        let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
+        let entry = format!("{name}.npy");
+        let find = |from: usize, what: &[u8]| {
+            let found = archive[from..].windows(what.len()).position(|w| w == what);
+            from + found.unwrap_or_else(|| panic!("no {what:?} of {name}"))
+        };
+        let at = find(0, entry.as_bytes()) + entry.len();
+        assert!(archive[at..].starts_with(b"\x93NUMPY\x01\x00"), "{name} stands where its entry says");
+        let start = find(at, b"\n") + 1;
+        assert!(String::from_utf8_lossy(&archive[at..start]).contains(&header), "{name}: {header}");
+        archive[start..start + elements].to_vec()
+    };
+    let texts = |bytes: Vec<u8>, width: usize| -> Vec<String> {
+        bytes
+            .chunks_exact(4 * width)
+            .map(|text| {
+                let codes = text.chunks_exact(4).map(|c| u32::from_le_bytes(c.try_into().expect("four bytes")));
+                codes.filter(|c| *c != 0).map(|c| char::from_u32(c).expect("a character")).collect()
+            })
+            .collect()
+    };
+    let modes = texts(array("estimator.mode", "<U10", "(2,)", 2 * 10 * 4), 10);
+    assert_eq!(modes, ["parallel", "sequential"]);
+    let dims = texts(array("measurement_time_s.dims", "<U32", "(2,)", 2 * 32 * 4), 32);
+    assert_eq!(dims, ["estimator.frequencies_hz.spacing", "estimator.mode"]);
+    let times: Vec<f64> = array("measurement_time_s", "<f8", "(3, 2)", 48)
+        .chunks_exact(8)
+        .map(|x| f64::from_le_bytes(x.try_into().expect("eight bytes")))
+        .collect();
+    // two parameters one after the other take twice as long
+    for row in times.chunks_exact(2) {
+        assert!((row[0] - 0.05).abs() < 1e-12 && (row[1] - 0.1).abs() < 1e-12, "{times:?}");
+    }
 }
 
 #[test]

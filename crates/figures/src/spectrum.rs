@@ -19,7 +19,12 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     };
     let n = frequency_hz.len();
     // the two lowest lines hold the mean's leakage, the last has half the degrees of freedom
-    let shown = 2..n - 1;
+    let shown = 2..n.saturating_sub(1);
+    if shown.is_empty() {
+        return Err(FigureError::Empty {
+            what: format!("a spectrum of {n} lines, of which the outer ones say little"),
+        });
+    }
     let mut series = Vec::new();
     let mut ys = Vec::new();
     for k in 0..welch.values.len() / n {

@@ -215,6 +215,9 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
     }
     let mut sorted: Vec<f64> = tested.currents.iter().copied().filter(|c| c.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
+    if sorted.is_empty() {
+        return Err(FigureError::Empty { what: "`test_current` holds no number".to_owned() });
+    }
     let (low, high) = (sorted[sorted.len() / 50], sorted[sorted.len() - 1 - sorted.len() / 50]);
     let step =
         |current: f64| ((current - low) / (high - low) * MAP.len() as f64).clamp(0.0, MAP.len() as f64 - 1.0) as usize;

@@ -1,5 +1,7 @@
 //! What stops a command, and with which exit code.
 
+use std::path::PathBuf;
+
 use device::DeviceError;
 use dopant_network::NetworkError;
 use estimators::EstimatorError;
@@ -17,6 +19,9 @@ pub(crate) enum Failure {
     Sweep(#[from] SweepError),
     #[error(transparent)]
     Figure(#[from] FigureError),
+    /// A figure of this results file.
+    #[error("`{}`: {error}", file.display())]
+    FigureOf { file: PathBuf, error: FigureError },
     #[error(transparent)]
     Estimator(#[from] EstimatorError),
     #[error(transparent)]
@@ -60,13 +65,14 @@ impl Failure {
             | Self::BadInput(_)
             | Self::Slurm(SlurmError::Unfit { .. } | SlurmError::Store(_))
             | Self::Estimator(_)
-            | Self::Network(NetworkError::Entry { .. } | NetworkError::File { .. })
-            | Self::Figure(
+            | Self::Network(NetworkError::Entry { .. } | NetworkError::File { .. }) => BAD_INPUT,
+            Self::Figure(error) | Self::FigureOf { error, .. } => match error {
                 FigureError::Setting { .. }
                 | FigureError::Missing { .. }
                 | FigureError::Empty { .. }
-                | FigureError::Write(_),
-            ) => BAD_INPUT,
+                | FigureError::Write(_) => BAD_INPUT,
+                _ => 1,
+            },
             _ => 1,
         }
     }

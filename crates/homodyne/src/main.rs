@@ -5,6 +5,7 @@ mod say;
 mod commands;
 mod failure;
 mod machine;
+mod reading;
 mod signals;
 
 use std::process::ExitCode;
@@ -48,6 +49,8 @@ enum Command {
     Plan(commands::plan::Plan),
     Device(commands::device::Device),
     Export(commands::export::Export),
+    #[command(hide = true)]
+    CopyResults(commands::copy_results::CopyResults),
     Schema(commands::schema::Schema),
     List(commands::list::List),
     Completions(commands::completions::Completions),
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Plan(c) => c.execute(),
         Command::Device(c) => c.execute(),
         Command::Export(c) => c.execute(),
+        Command::CopyResults(c) => c.execute(),
         Command::Schema(c) => c.execute(),
         Command::List(c) => c.execute(),
         Command::Completions(c) => c.execute(),

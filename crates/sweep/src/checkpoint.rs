@@ -14,6 +14,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTab
 
 use crate::error::StoreError;
 use crate::identity::Identity;
+use crate::panics::caught;
 use crate::plan::{Shard, Stage, Unit};
 use crate::store;
 use crate::work::Record;
@@ -184,21 +185,7 @@ impl Checkpoint {
         if metadata.len() == 0 {
             return Err(damaged("the file is empty".to_owned()));
         }
-        let mut database = Database::builder().set_cache_size(cache_bytes).open(path).map_err(|e| match e {
-            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
-            // what redb says of content, and a read past the end of the file, is damage; the rest is the file system's
-            DatabaseError::Storage(redb::StorageError::Io(e))
-                if !matches!(e.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) =>
-            {
-                StoreError::Write { path: path.to_owned(), reason: e.to_string() }
-            }
-            other => damaged(other.to_string()),
-        })?;
-        match database.check_integrity() {
-            Ok(true) => {}
-            Ok(false) => return Err(damaged("its pages do not match their checksums".to_owned())),
-            Err(e) => return Err(damaged(e.to_string())),
-        }
+        let database = caught(|| open_whole(path, cache_bytes)).unwrap_or_else(|panic| Err(damaged(panic)))?;
         // of the file that was opened, should its name have changed hands in between
         let place = Place {
             path: path.to_owned(),
@@ -239,8 +226,11 @@ impl Checkpoint {
     }
 
     fn read<T>(&self, of: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> Result<T, StoreError> {
-        let transaction = self.database.begin_read().map_err(|e| self.damaged(e.to_string()))?;
-        of(&transaction).map_err(|e| self.damaged(e.to_string()))
+        let attempt = || -> Result<T, redb::Error> { of(&self.database.begin_read()?) };
+        match caught(attempt) {
+            Ok(read) => read.map_err(|e| self.damaged(e.to_string())),
+            Err(panic) => Err(self.damaged(panic)),
+        }
     }
 
     fn write(&self, with: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>) -> Result<(), StoreError> {
@@ -252,7 +242,7 @@ impl Checkpoint {
             transaction.commit()?;
             Ok(())
         };
-        attempt().map_err(|e| StoreError::Write {
+        caught(attempt).map_err(|panic| self.damaged(panic))?.map_err(|e| StoreError::Write {
             path: self.path().to_owned(),
             reason: format!("{e}. What was saved before is whole: put this right and run the command again"),
         })
@@ -361,25 +351,46 @@ impl Reader {
         StoreError::Damaged { path: self.path.clone(), reason: reason.to_owned() }
     }
 
-    fn record(
+    fn record<K: redb::Key + 'static>(
         &self,
-        found: Result<Option<redb::AccessGuard<'_, &'static [u8]>>, redb::StorageError>,
+        table: &redb::ReadOnlyTable<K, &'static [u8]>,
+        key: K::SelfType<'static>,
     ) -> Result<Option<Record>, StoreError> {
-        match found.map_err(|e| self.damaged(&e.to_string()))? {
+        let found = caught(|| -> Result<_, redb::StorageError> {
+            Ok(table.get(key)?.map(|bytes| Record::from_bytes(bytes.value())))
+        });
+        match found.map_err(|panic| self.damaged(&panic))?.map_err(|e| self.damaged(&e.to_string()))? {
             None => Ok(None),
-            Some(bytes) => {
-                let record = Record::from_bytes(bytes.value());
-                record.map(Some).ok_or_else(|| self.damaged("a record cannot be read"))
-            }
+            Some(record) => record.map(Some).ok_or_else(|| self.damaged("a record cannot be read")),
         }
     }
 
     pub(crate) fn head(&self, point: usize) -> Result<Option<Record>, StoreError> {
-        self.record(self.heads.get(point as u64))
+        self.record(&self.heads, point as u64)
     }
 
     pub(crate) fn unit(&self, unit: Unit) -> Result<Option<Record>, StoreError> {
-        self.record(self.units.get(key(unit)))
+        self.record(&self.units, key(unit))
+    }
+}
+
+/// Opens a database and checks every page of it. Damage in what redb reads before it has checked anything can make it panic.
+fn open_whole(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
+    let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
+    let mut database = Database::builder().set_cache_size(cache_bytes).open(path).map_err(|e| match e {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
+        // what redb says of content, and a read past the end of the file, is damage; the rest is the file system's
+        DatabaseError::Storage(redb::StorageError::Io(e))
+            if !matches!(e.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) =>
+        {
+            StoreError::Write { path: path.to_owned(), reason: e.to_string() }
+        }
+        other => damaged(other.to_string()),
+    })?;
+    match database.check_integrity() {
+        Ok(true) => Ok(database),
+        Ok(false) => Err(damaged("its pages do not match their checksums".to_owned())),
+        Err(e) => Err(damaged(e.to_string())),
     }
 }
 

@@ -35,6 +35,12 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// A results file that carries no checksum, so that nothing is known of its bytes.
+    #[error(
+        "`{}` has no checksum: an earlier version wrote it, something else changed it since, or it was cut short",
+        .0.display()
+    )]
+    NoChecksum(PathBuf),
     /// A checkpoint that is not whole.
     #[error(
         "the checkpoint `{}` is damaged ({reason}): nothing in it is trusted, and nothing was changed. \

@@ -2,11 +2,9 @@
 //! together if all of these are equal.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 use toml::{Table, Value};
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::ScenarioError;
 use crate::study::Study;
@@ -121,15 +119,7 @@ fn flatten(path: &str, value: &Value, entries: &mut BTreeMap<String, String>) {
 }
 
 fn hash_of(path: &Path) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    let mut hash = Xxh3::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(format!("{:032x}", hash.digest128())),
-            n => hash.update(&buffer[..n]),
-        }
-    }
+    Ok(format!("{:032x}", crate::hash::of(std::fs::File::open(path)?)?))
 }
 
 #[cfg(test)]

@@ -217,10 +217,15 @@ fn is_finished(results: &Path, identity: &Identity) -> Result<bool, StoreError> 
     if !results.exists() {
         return Ok(false);
     }
-    let stored = store::attribute(results, "identity")?.and_then(|text| Identity::from_json(&text));
-    let differences = match stored {
-        Some(stored) => identity.differences(&stored),
-        None => vec!["  it does not say which program made it".to_owned()],
+    let differences = match store::attribute(results, "identity") {
+        Ok(text) => match text.and_then(|text| Identity::from_json(&text)) {
+            Some(stored) => identity.differences(&stored),
+            None => vec!["  it does not say which program made it".to_owned()],
+        },
+        Err(StoreError::NoChecksum(_)) => {
+            vec!["  it has no checksum: an earlier version wrote it, or something else changed it".to_owned()]
+        }
+        Err(e) => return Err(e),
     };
     if differences.is_empty() {
         return Ok(true);

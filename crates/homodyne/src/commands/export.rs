@@ -1,11 +1,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sweep::{export, store};
 
 use crate::failure::Failure;
+use crate::reading;
 
 /// Export a results file to NumPy's .npz.
+///
+/// It holds every variable and every coordinate under its name; coordinates that are words are arrays of unicode. `NAME.dims`
+/// are the names of a variable's dimensions in the order of its axes, `NAME.units` its unit: where `z["mse.dims"]` has
+/// "estimator.mode" at position 1, `z["mse"][:, k]` belongs to `z["estimator.mode"][k]`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  homodyne export results/error-vs-spacing.h5 --output spacing.npz")]
 pub(crate) struct Export {
@@ -21,9 +25,8 @@ pub(crate) struct Export {
 
 impl Export {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        let results = store::read(&self.results)?;
         let path = self.output.unwrap_or_else(|| self.results.with_extension("npz"));
-        export::npz(&results, &path, self.overwrite)?;
+        reading::export_npz(&self.results, &path, self.overwrite)?;
         say!("{}", path.display());
         Ok(())
     }

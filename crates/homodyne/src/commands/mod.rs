@@ -1,6 +1,7 @@
 //! One module a command.
 
 pub(crate) mod completions;
+pub(crate) mod copy_results;
 pub(crate) mod device;
 pub(crate) mod export;
 pub(crate) mod list;

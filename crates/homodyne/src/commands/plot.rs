@@ -3,9 +3,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use figures::FigureError;
 use sweep::scenario::{ErrorVariable, FigureKind};
-use sweep::store;
 
 use crate::failure::Failure;
+use crate::reading;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Quantity {
@@ -83,7 +83,7 @@ pub(crate) struct PlotArguments {
 
 impl PlotArguments {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        let results = store::read_small(&self.results)?;
+        let results = reading::read_small(&self.results)?;
         let mut figure = figures::section_of(&results).unwrap_or_default();
         let given: Vec<&str> = [
             ("kind", self.kind.is_some()),
@@ -116,7 +116,7 @@ impl PlotArguments {
             Err(FigureError::Setting { key, message }) if given.contains(&key.as_str()) => {
                 return Err(Failure::BadInput(format!("--{key}: {message}")));
             }
-            Err(e) => return Err(e.into()),
+            Err(error) => return Err(Failure::FigureOf { file: self.results, error }),
         }
         Ok(())
     }

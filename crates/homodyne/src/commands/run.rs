@@ -336,7 +336,7 @@ pub(crate) fn finish(study: &Study, folder: &Path, figure: bool) -> Result<(), F
         Err(e @ (FigureError::Missing { .. } | FigureError::Setting { .. })) if study.figure.is_none() => {
             say!("no figure: {e}; see `homodyne show {}`", shell_path(&path));
         }
-        Err(e) => return Err(e.into()),
+        Err(error) => return Err(Failure::FigureOf { file: path, error }),
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Results as one HDF5 file that xarray, netCDF and h5py read with named dimensions.
+//! Results as one HDF5 file that xarray, netCDF and h5py read with named dimensions, and a checksum behind it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,13 @@ use crate::error::{StoreError, SweepError};
 use crate::results::{Results, Sink};
 
 mod boxes;
+mod checksum;
 mod dimension_scales;
 mod read;
 mod write;
 
-pub(crate) use read::MOST_SINGLE;
-pub use read::{attribute, read, read_small};
+pub(crate) use read::{MOST_SINGLE, stream};
+pub use read::{Part, attribute, copy_unverified, read, read_small};
 pub(crate) use write::Writer;
 
 /// The temporary file beside `path` under which it is written before it takes its name:

@@ -7,12 +7,16 @@ use hdf5::{Dataset, File, Hyperslab, SliceOrIndex};
 use ndarray::{ArrayViewD, IxDyn};
 
 use super::boxes::boxes;
-use super::dimension_scales;
+use super::{checksum, dimension_scales};
 use crate::error::{StoreError, SweepError};
+use crate::layout;
 use crate::results::{Coordinate, Dimension, Results, Sink};
 
 /// Numbers of one variable that are written together.
 const BUFFER: usize = 1 << 16;
+
+/// The attribute by which netCDF tools know what the others mean.
+const CONVENTIONS: (&str, &str) = ("Conventions", "CF-1.10");
 
 /// A results file in the making. It has a temporary name, which goes with it, until it is published.
 pub(crate) struct Writer {
@@ -71,10 +75,12 @@ impl Writer {
     }
 
     fn declare(&mut self, outline: Results) -> hdf5::Result<()> {
-        for (name, value) in &outline.attributes {
+        layout::check(&outline)?;
+        // a copy has read it among the others
+        for (name, value) in outline.attributes.iter().filter(|(name, _)| name != CONVENTIONS.0) {
             write_text(&self.file, name, value)?;
         }
-        write_text(&self.file, "Conventions", "CF-1.10")?;
+        write_text(&self.file, CONVENTIONS.0, CONVENTIONS.1)?;
         let scales: Vec<Dataset> =
             outline.dimensions.iter().map(|d| write_dimension(&self.file, d)).collect::<hdf5::Result<_>>()?;
         for variable in &outline.variables {
@@ -90,7 +96,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes what is left, checks that nothing is missing, syncs the file, and gives it its name.
+    /// Writes what is left, checks that nothing is missing, adds the checksum, syncs the file, and gives it its name.
     ///
     /// # Errors
     /// If a variable is not complete or the file cannot be written.
@@ -106,6 +112,8 @@ impl Writer {
         self.columns.clear();
         self.file.flush().map_err(|e| self.fail(&e))?;
         self.file.close().map_err(|e| write_error(&self.path, &e))?;
+        checksum::append(&self.part)
+            .map_err(|e| StoreError::Write { path: self.path.clone(), reason: e.to_string() })?;
         super::publish(self.part, &self.path)
     }
 }

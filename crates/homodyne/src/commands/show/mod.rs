@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sweep::results::Coordinate;
-use sweep::{Results, Variable, store};
+use sweep::{Results, Variable};
 
 use crate::failure::Failure;
-use crate::say;
+use crate::{reading, say};
 
 /// Print a results file as a table: errors (Monte Carlo, exact, published, deviation in standard errors), or how training went.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        let results = store::read_small(&self.results)?;
+        let results = reading::read_small(&self.results)?;
         say::all(|out| print(&results, self.parameter, out));
         Ok(())
     }

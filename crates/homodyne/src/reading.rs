@@ -1,0 +1,144 @@
+//! Reading results files so that damage ends in a message.
+//!
+//! libhdf5 follows what it finds in a file; a wrong byte can make it crash, hang or fill the memory. A file whose checksum holds
+//! is read here. One without a checksum (written by an earlier version, changed by h5py or h5repack, cut short) is first
+//! copied by a process of its own, this program again, under limits of time and memory; what goes wrong there is a message.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use sweep::{Results, StoreError, SweepError, export, store};
+
+use crate::failure::Failure;
+
+/// Longest time for a file of no length \[s\], and for each byte more (10 MB/s).
+const PATIENCE_S: f64 = 20.0;
+const PATIENCE_S_PER_BYTE: f64 = 1e-7;
+
+/// Memory of the process that copies: it holds a part of the file at a time.
+#[cfg(unix)]
+const MOST_MEMORY: u64 = 4 << 30;
+
+/// Longest message that is taken over.
+const MOST_MESSAGE: u64 = 4096;
+
+/// What figures and summaries need of a results file.
+pub(crate) fn read_small(path: &Path) -> Result<Results, Failure> {
+    guarded(path, store::Part::Small, store::read_small)
+}
+
+/// Exports a results file to `.npz`.
+pub(crate) fn export_npz(from: &Path, to: &Path, overwrite: bool) -> Result<(), Failure> {
+    guarded(from, store::Part::All, |from| export::npz(from, to, overwrite))
+}
+
+/// Does something with a results file, or with a copy of it if nothing vouches for its bytes.
+fn guarded<T>(path: &Path, part: store::Part, with: impl Fn(&Path) -> Result<T, SweepError>) -> Result<T, Failure> {
+    match with(path) {
+        Err(SweepError::Store(StoreError::NoChecksum(_))) => {
+            let folder = tempfile::tempdir()?;
+            let copy = folder.path().join("results.h5");
+            copy_guarded(path, &copy, part)?;
+            Ok(with(&copy)?)
+        }
+        other => Ok(other?),
+    }
+}
+
+fn copy_guarded(from: &Path, to: &Path, part: store::Part) -> Result<(), Failure> {
+    let fail = |reason: String| Failure::from(StoreError::Read { path: from.to_owned(), reason });
+    let seconds = patience_s(from)?;
+    let said = to.with_extension("said");
+    let mut command = Command::new(program()?);
+    command.arg("copy-results");
+    if part == store::Part::Small {
+        command.arg("--small");
+    }
+    command.arg("--").arg(from).arg(to);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&said)?).spawn()?;
+    let Some(status) = wait(child, Duration::from_secs_f64(seconds))? else {
+        return Err(fail(format!(
+            "it has no checksum, and libhdf5 was not done with it after {seconds:.0} s: it is damaged. {WAY_OUT}"
+        )));
+    };
+    if status.success() {
+        return Ok(());
+    }
+    let mut message = String::new();
+    // what a crashing process says last need not be text
+    drop(File::open(&said)?.take(MOST_MESSAGE).read_to_string(&mut message));
+    match message.trim_end().strip_prefix("error: ") {
+        Some(reason) if status.code().is_some() && reason.contains(&from.display().to_string()) => {
+            Err(Failure::BadInput(reason.to_owned()))
+        }
+        // what is in a damaged file need not be writable, and the copy's folder need not have room
+        Some(reason) if status.code().is_some() => {
+            Err(fail(format!("it has no checksum, and cannot be copied: {reason}")))
+        }
+        _ => Err(fail(format!(
+            "it has no checksum, and libhdf5 {} on reading it: it is damaged. {WAY_OUT}",
+            end(status)
+        ))),
+    }
+}
+
+const WAY_OUT: &str = "Restore it from a copy, or compute it again with `homodyne run SCENARIO --fresh`";
+
+/// How a process ended that said nothing.
+fn end(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("crashed (signal {signal})");
+    }
+    format!("failed ({status})")
+}
+
+/// This program, even if a newer one took its place while it runs.
+fn program() -> std::io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
+}
+
+/// Waits for a process, and ends it after a time.
+fn wait(mut child: Child, at_most: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if started.elapsed() > at_most {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(pause);
+        pause = (2 * pause).min(Duration::from_millis(50));
+    }
+}
+
+/// Time that a file may take \[s\].
+fn patience_s(path: &Path) -> std::io::Result<f64> {
+    Ok(PATIENCE_S + PATIENCE_S_PER_BYTE * std::fs::metadata(path)?.len() as f64)
+}
+
+#[cfg(unix)]
+/// Limits what this process may take for copying a file: memory, and time, should the process that started it be gone.
+pub(crate) fn limit_own_resources(path: &Path) -> Result<(), Failure> {
+    use rlimit::Resource;
+    let cannot = |e: std::io::Error| StoreError::Read { path: path.to_owned(), reason: e.to_string() };
+    let seconds = patience_s(path).map_err(cannot)?.ceil() as u64;
+    for (resource, most) in [(Resource::AS, MOST_MEMORY), (Resource::CPU, seconds), (Resource::CORE, 0)] {
+        let (_, hard) = resource.get()?;
+        resource.set(most.min(hard), hard)?;
+    }
+    Ok(())
+}
+
+/// Limits what this process may take for copying a file.
+#[cfg(not(unix))]
+pub(crate) fn limit_own_resources(_path: &Path) -> Result<(), Failure> {
+    Ok(())
+}
