@@ -9,6 +9,7 @@ mod figures;
 mod good_runs;
 mod input_files;
 mod interruptions;
+mod laboratory_files;
 mod limits;
 mod memory;
 mod python;

@@ -1,10 +1,9 @@
 //! Neural surrogates: a feed-forward network fitted to a measured device.
 
-use std::fs::File;
 use std::path::Path;
 
-use ndarray::{Array1, Array2, ArrayD, ArrayView2, ArrayViewMut2, Axis, Ix1, Ix2};
-use ndarray_npy::NpzReader;
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Ix1, Ix2};
+use tables::Archive;
 
 use crate::kinks::Kinks;
 use crate::linear::check_width;
@@ -113,26 +112,9 @@ impl NeuralSurrogate {
     /// layers do not fit together or do not follow one another without a gap.
     pub fn from_npz(path: &Path, activation: Activation) -> Result<Self, DeviceError> {
         let fail = |what: String| DeviceError::File { path: path.to_owned(), what };
-        let file = File::open(path).map_err(|e| fail(e.to_string()))?;
-        let mut npz = NpzReader::new(file).map_err(|e| fail(format!("is not an .npz archive ({e})")))?;
-        let names: Vec<String> = npz
-            .names()
-            .map_err(|e| fail(e.to_string()))?
-            .into_iter()
-            .map(|n| n.trim_end_matches(".npy").to_owned())
-            .collect();
-        let mut array = |name: &str| -> Result<ArrayD<f64>, DeviceError> {
-            let full = format!("{name}.npy");
-            let read = npz.by_name::<ndarray::OwnedRepr<f64>, ndarray::IxDyn>(&full).or_else(|double| {
-                let single = npz.by_name::<ndarray::OwnedRepr<f32>, ndarray::IxDyn>(&full);
-                single.map(|a| a.mapv(f64::from)).map_err(|_| double)
-            });
-            let read = read.map_err(|e| fail(format!("array `{name}`: {e} (arrays of f64 or f32 are needed)")))?;
-            match read.iter().find(|x| !x.is_finite()) {
-                Some(x) => Err(fail(format!("array `{name}` holds {x}: all numbers must be finite"))),
-                None => Ok(read),
-            }
-        };
+        let mut archive = Archive::open(path).map_err(|e| fail(e.to_string()))?;
+        let names = archive.names();
+        let mut array = |name: &str| archive.array(name).map_err(|e| fail(e.to_string()));
         let mut used = Vec::new();
         let mut layers: Vec<Layer> = Vec::new();
         while names.iter().any(|n| *n == format!("layer{}_weight", layers.len())) {
@@ -280,6 +262,8 @@ impl Device for NeuralSurrogate {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
     use ndarray_npy::NpzWriter;
 

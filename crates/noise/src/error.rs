@@ -53,3 +53,13 @@ pub enum NoiseError {
         at: usize,
     },
 }
+
+impl NoiseError {
+    /// Names the file from which a table came.
+    pub(crate) fn in_file(self, path: &std::path::Path) -> Self {
+        match self {
+            Self::BadTable { what } => Self::Unreadable { path: path.to_owned(), reason: what },
+            other => other,
+        }
+    }
+}

@@ -129,15 +129,50 @@ impl TabulatedSpectrum {
         Ok(Self { frequency_hz, psd_na2_per_hz })
     }
 
-    /// Reads two columns, frequency \[Hz\] and density \[nA²/Hz\], from a `.csv` (a header line is allowed) or a
-    /// `.npy` of shape (rows, 2).
+    /// Reads two columns, frequency \[Hz\] and density \[nA²/Hz\], from a text table, `.npy` or `.npz`
+    /// ([`tables::read_columns`]), and what should be remarked on the reading, one sentence each.
+    ///
+    /// A row at 0 Hz, with which every Welch estimate begins, is left out: it is what the removal of the mean left, half of
+    /// the one-sided density by SciPy's convention, and has no place on a logarithmic scale. The density of the first
+    /// row above holds down to 0.
     ///
     /// # Errors
-    /// If the file cannot be read or [`TabulatedSpectrum::new`] refuses its numbers.
-    pub fn from_file(path: &Path) -> Result<Self, NoiseError> {
-        let columns = trace::read_columns(path, 2)?;
-        let [frequency_hz, psd_na2_per_hz]: [Vec<f64>; 2] = columns.try_into().expect("two columns were asked for");
-        Self::new(frequency_hz, psd_na2_per_hz)
+    /// If the file cannot be read or [`TabulatedSpectrum::new`] refuses its numbers: with their line.
+    pub fn from_file(path: &Path) -> Result<(Self, Vec<String>), NoiseError> {
+        let mut read = trace::read_columns(path, 2)?;
+        if read.values[0].first().is_some_and(|f| f.abs() <= 0.0) {
+            let (place, density) = (read.place(0), read.values[1][0]);
+            read.remarks.push(format!(
+                "{place} is at 0 Hz and left out ({density:e} nA²/Hz): below the next row, its density is taken"
+            ));
+            for column in &mut read.values {
+                column.remove(0);
+            }
+            if !read.places.is_empty() {
+                read.places.remove(0);
+            }
+        }
+        let refused = |row: usize, what: String| NoiseError::Unreadable {
+            path: path.to_owned(),
+            reason: format!("{}: {what}", read.place(row)),
+        };
+        let [f, s] = [&read.values[0], &read.values[1]];
+        for row in 0..f.len() {
+            if f[row] <= 0.0 || s[row] <= 0.0 {
+                let what = "frequency and density must be positive; leave out rows without power, or give them the floor \
+                            of the measurement";
+                return Err(refused(row, format!("found {} Hz and {:e} nA²/Hz: {what}", f[row], s[row])));
+            }
+            if row > 0 && f[row] <= f[row - 1] {
+                return Err(refused(
+                    row,
+                    format!("found {} Hz after {} Hz: frequencies must rise from row to row", f[row], f[row - 1]),
+                ));
+            }
+        }
+        let remarks = read.remarks.clone();
+        let [f, s] = [read.values.swap_remove(0), read.values.swap_remove(0)];
+        Ok((Self::new(f, s).map_err(|e| e.in_file(path))?, remarks))
     }
 
     fn density(&self, f: f64) -> f64 {

@@ -1,8 +1,7 @@
-//! Measured traces, and the two file formats that they come in.
+//! Measured traces.
 
 use std::path::Path;
 
-use ndarray::Array2;
 use num_complex::Complex64;
 use rand::{Rng, RngExt};
 
@@ -42,13 +41,15 @@ impl Trace {
         Ok(Self { samples_na, rate_hz, spectrum })
     }
 
-    /// Reads one column \[nA\] from a `.csv` or a one-dimensional `.npy`.
+    /// Reads one column \[nA\] from a text table, `.npy` or `.npz` ([`tables::read_columns`]), and what should be
+    /// remarked on the reading, one sentence each.
     ///
     /// # Errors
     /// If the file cannot be read or [`Trace::new`] refuses its numbers.
-    pub fn from_file(path: &Path, rate_hz: f64) -> Result<Self, NoiseError> {
-        let column = read_columns(path, 1)?.pop().expect("one column was asked for");
-        Self::new(column, rate_hz)
+    pub fn from_file(path: &Path, rate_hz: f64) -> Result<(Self, Vec<String>), NoiseError> {
+        let mut read = read_columns(path, 1)?;
+        let trace = Self::new(read.values.swap_remove(0), rate_hz).map_err(|e| e.in_file(path))?;
+        Ok((trace, read.remarks))
     }
 
     /// Samples in the trace.
@@ -107,48 +108,10 @@ impl Trace {
     }
 }
 
-/// Reads `columns` columns of numbers from a `.csv` (one header line is allowed) or `.npy` file.
-pub(crate) fn read_columns(path: &Path, columns: usize) -> Result<Vec<Vec<f64>>, NoiseError> {
-    let unreadable = |reason: String| NoiseError::Unreadable { path: path.to_owned(), reason };
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("npy") if columns == 1 => {
-            let array: ndarray::Array1<f64> = ndarray_npy::read_npy(path).map_err(|e| unreadable(e.to_string()))?;
-            Ok(vec![array.to_vec()])
-        }
-        Some("npy") => {
-            let array: Array2<f64> = ndarray_npy::read_npy(path).map_err(|e| unreadable(e.to_string()))?;
-            if array.ncols() != columns {
-                return Err(unreadable(format!("found {} columns, {columns} are needed", array.ncols())));
-            }
-            Ok(array.columns().into_iter().map(|c| c.to_vec()).collect())
-        }
-        Some("csv") => {
-            let mut reader = csv::ReaderBuilder::new()
-                .has_headers(false)
-                .trim(csv::Trim::All)
-                .from_path(path)
-                .map_err(|e| unreadable(e.to_string()))?;
-            let mut out = vec![Vec::new(); columns];
-            for (row, record) in reader.records().enumerate() {
-                let record = record.map_err(|e| unreadable(e.to_string()))?;
-                if record.len() != columns {
-                    return Err(unreadable(format!(
-                        "line {} has {} columns, {columns} are needed",
-                        row + 1,
-                        record.len()
-                    )));
-                }
-                let numbers: Result<Vec<f64>, _> = record.iter().map(str::parse).collect();
-                match numbers {
-                    Ok(numbers) => out.iter_mut().zip(numbers).for_each(|(column, x)| column.push(x)),
-                    Err(_) if row == 0 => {}
-                    Err(_) => return Err(unreadable(format!("line {} is not a row of numbers", row + 1))),
-                }
-            }
-            Ok(out)
-        }
-        _ => Err(unreadable("its name ends in neither .csv nor .npy".to_owned())),
-    }
+/// Reads `columns` columns of finite numbers.
+pub(crate) fn read_columns(path: &Path, columns: usize) -> Result<tables::Columns, NoiseError> {
+    tables::read_columns(path, columns)
+        .map_err(|e| NoiseError::Unreadable { path: path.to_owned(), reason: e.to_string() })
 }
 
 #[cfg(test)]
@@ -164,16 +127,5 @@ mod tests {
             let mean: f64 = (0..50).map(|s| trace.sample(s) * trace.sample(s + lag)).sum::<f64>() / 50.0;
             assert!((r.at(lag) - mean).abs() < 1e-14);
         }
-    }
-
-    #[test]
-    fn a_bad_line_is_named() {
-        let dir = std::env::temp_dir().join(format!("noise-trace-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let path = dir.join("psd.csv");
-        std::fs::write(&path, "frequency_hz,psd\n1,2\n3,x\n").unwrap();
-        let message = read_columns(&path, 2).unwrap_err().to_string();
-        assert!(message.contains("line 3"), "{message}");
-        std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -43,6 +43,8 @@ pub struct Point {
     pub operating_point_volt: Vec<f64>,
     /// The noise.
     pub noise: NoiseModel,
+    /// What was left out of the noise's files, one sentence each.
+    pub remarks: Vec<String>,
     /// The estimator's scheme (error studies only).
     pub scheme: Option<Scheme>,
     instrument: Instrument,
@@ -97,7 +99,8 @@ impl Point {
             (Some(section), Some(device)) => operating_point(section, device.as_ref())?,
             _ => Vec::new(),
         };
-        let noise = build_noise(&scenario.noise, rate_hz, folder)?;
+        let mut remarks = Vec::new();
+        let noise = build_noise(&scenario.noise, rate_hz, folder, &mut remarks)?;
         if let Some(published) = &scenario.published {
             let psd = published.psd_na2_per_hz;
             if psd < 0.0 {
@@ -130,7 +133,7 @@ impl Point {
                 training = device.as_ref().map(|d| TrainingPoint::build(&scenario, d, &noise, folder)).transpose()?;
             }
         }
-        Ok(Self { scenario, device, operating_point_volt, noise, scheme, instrument, hge, training })
+        Ok(Self { scenario, device, operating_point_volt, noise, remarks, scheme, instrument, hge, training })
     }
 
     /// The device of a scenario's tree, whatever else stands in it or is missing.
@@ -382,7 +385,12 @@ fn operating_point(section: &DeviceSection, device: &dyn Device) -> Result<Vec<f
     }
 }
 
-fn build_noise(section: &NoiseSection, rate_hz: f64, folder: &Path) -> Result<NoiseModel, KeyError> {
+fn build_noise(
+    section: &NoiseSection,
+    rate_hz: f64,
+    folder: &Path,
+    remarks: &mut Vec<String>,
+) -> Result<NoiseModel, KeyError> {
     let law = |psd_na2_per_hz, at_hz, exponent, corner_hz| {
         PowerLaw { psd_na2_per_hz, at_hz, exponent, corner_hz }.checked().map_err(from_noise)
     };
@@ -413,17 +421,22 @@ fn build_noise(section: &NoiseSection, rate_hz: f64, folder: &Path) -> Result<No
             NoiseModel::Gaussian(Spectrum::PowerLaw(law(s.psd_na2_per_hz, s.at_hz, s.exponent, s.corner_hz)?))
         }
         NoiseSection::Tabulated(s) => {
-            let table = TabulatedSpectrum::from_file(&folder.join(&s.file)).map_err(from_noise)?;
+            let path = folder.join(&s.file);
+            let (table, of_file) = TabulatedSpectrum::from_file(&path).map_err(from_noise)?;
+            remarks.extend(of_file.iter().map(|remark| format!("`{}`: {remark}", path.display())));
             NoiseModel::Gaussian(Spectrum::Tabulated(table))
         }
         NoiseSection::Relaxation(s) => NoiseModel::Gaussian(Spectrum::Relaxation(ensemble(s)?)),
         NoiseSection::Telegraph(s) => NoiseModel::Telegraph(ensemble(s)?),
         NoiseSection::Trace(s) => {
-            NoiseModel::Replay(Trace::from_file(&folder.join(&s.file), rate_hz).map_err(from_noise)?)
+            let path = folder.join(&s.file);
+            let (trace, of_file) = Trace::from_file(&path, rate_hz).map_err(from_noise)?;
+            remarks.extend(of_file.iter().map(|remark| format!("`{}`: {remark}", path.display())));
+            NoiseModel::Replay(trace)
         }
         NoiseSection::Sum { terms } => {
             let build = |(k, term): (usize, &NoiseSection)| {
-                build_noise(term, rate_hz, folder).map_err(|e| e.moved("noise", &format!("noise.terms.{k}")))
+                build_noise(term, rate_hz, folder, remarks).map_err(|e| e.moved("noise", &format!("noise.terms.{k}")))
             };
             NoiseModel::Sum(terms.iter().enumerate().map(build).collect::<Result<_, _>>()?)
         }

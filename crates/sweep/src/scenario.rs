@@ -464,7 +464,7 @@ fn default_per_decade() -> usize {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileNoise {
-    /// `.npy` or `.csv`; a relative path starts at the scenario's folder.
+    /// Text (`.csv`, `.txt`, `.tsv`, `.dat`, `.asc`), `.npy` or `.npz`; a relative path starts at the scenario's folder.
     pub file: InputFile,
 }
 

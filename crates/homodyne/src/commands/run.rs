@@ -147,6 +147,7 @@ impl Run {
         if self.fresh || !path.exists() {
             self.check_needs(&study)?;
         }
+        say_remarks(&study.point(0)?);
         let program = program();
         if let Some(expected) = &self.expect {
             let found = Identity::new(&study, &program).map_err(Failure::from)?.digest();
@@ -282,6 +283,7 @@ impl Run {
             "estimated time  {bound}{} on {threads} threads (measured at up to {MOST_PROBED} points)",
             human_time(seconds)
         );
+        say_remarks(&first);
         let remarks = first.findings()?;
         if !remarks.is_empty() {
             say!("frequencies     {} remarks at the first point:", remarks.len());
@@ -301,6 +303,11 @@ impl Run {
 
 /// Longest measurement of the time that a study will take, before it begins.
 const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Says what was left out of input files at a point.
+fn say_remarks(point: &sweep::point::Point) {
+    point.remarks.iter().for_each(|remark| say!("{remark}"));
+}
 
 /// Points at which samples are counted.
 const MOST_COUNTED: usize = 1000;

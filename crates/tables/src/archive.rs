@@ -1,0 +1,109 @@
+//! NumPy's `.npz`: a zip archive of `.npy` files, stored or deflated.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use ndarray::ArrayD;
+use zip::ZipArchive;
+
+use crate::{TableError, npy};
+
+/// An open `.npz`.
+#[derive(Debug)]
+pub struct Archive {
+    zip: ZipArchive<BufReader<File>>,
+}
+
+impl Archive {
+    /// Opens an archive.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no archive.
+    pub fn open(path: &Path) -> Result<Self, TableError> {
+        let file = BufReader::new(File::open(path)?);
+        let zip = ZipArchive::new(file).map_err(|e| TableError::File(format!("is not an .npz archive ({e})")))?;
+        Ok(Self { zip })
+    }
+
+    /// Names of its arrays, in the order of the archive.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.zip.file_names().map(|name| name.trim_end_matches(".npy").to_owned()).collect()
+    }
+
+    /// The array of this name.
+    ///
+    /// # Errors
+    /// If there is none, it is packed in another way than NumPy's, it is no array of real or whole numbers, it holds fewer or
+    /// more numbers than its header says, or one that is not finite.
+    pub fn array(&mut self, name: &str) -> Result<ArrayD<f64>, TableError> {
+        let fail = |what: String| TableError::Array { name: name.to_owned(), what };
+        let entry = self.zip.by_name(&format!("{name}.npy")).map_err(|e| fail(format!("cannot be read ({e})")))?;
+        // the size that the archive's directory states: the reader may give fewer bytes, and is not asked for more
+        let size = entry.size();
+        let array = npy::parse(entry, size).map_err(fail)?;
+        match array.iter().find(|x| !x.is_finite()) {
+            Some(x) => Err(fail(format!("holds {x}: all numbers must be finite"))),
+            None => Ok(array),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::npy::tests::file;
+    use zip::write::SimpleFileOptions;
+    use zip::{CompressionMethod, ZipWriter};
+
+    fn written(method: CompressionMethod, arrays: &[(&str, Vec<u8>)]) -> tempfile::NamedTempFile {
+        let out = tempfile::NamedTempFile::new().unwrap();
+        let mut zip = ZipWriter::new(out.reopen().unwrap());
+        for (name, bytes) in arrays {
+            zip.start_file(*name, SimpleFileOptions::default().compression_method(method)).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap();
+        out
+    }
+
+    #[test]
+    fn stored_and_compressed_archives_are_read() {
+        let numbers: Vec<u8> = (0..1000).flat_map(|k| (k as f32).to_le_bytes()).collect();
+        for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+            let out = written(method, &[("a.npy", file("<f4", false, "(10, 100)", &numbers))]);
+            let mut archive = Archive::open(out.path()).unwrap();
+            assert_eq!(archive.names(), ["a"]);
+            let array = archive.array("a").unwrap();
+            assert_eq!((array.shape(), array[[9, 99]]), (&[10, 100][..], 999.0));
+            assert!(archive.array("b").unwrap_err().to_string().contains("array `b`: cannot be read"));
+        }
+    }
+
+    #[test]
+    fn arrays_that_are_none_are_named() {
+        let huge = file("<f8", false, "(268435456,)", &[0; 8]);
+        let infinite = file("<f8", false, "(1,)", &f64::INFINITY.to_le_bytes());
+        let out = written(CompressionMethod::Deflated, &[("huge.npy", huge), ("infinite.npy", infinite)]);
+        let mut archive = Archive::open(out.path()).unwrap();
+        let message = archive.array("huge").unwrap_err().to_string();
+        assert!(message.contains("array `huge`") && message.contains("2147483648 bytes, but 8 bytes"), "{message}");
+        assert!(archive.array("infinite").unwrap_err().to_string().contains("holds inf"));
+        // every byte of an archive changed in turn: an array or a message
+        let whole = std::fs::read(out.path()).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x55;
+            let damaged = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(damaged.path(), bytes).unwrap();
+            if let Ok(mut archive) = Archive::open(damaged.path()) {
+                for name in archive.names() {
+                    drop(archive.array(&name));
+                }
+            }
+        }
+    }
+}

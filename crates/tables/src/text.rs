@@ -1,0 +1,209 @@
+//! Text tables: rows of numbers in columns separated by commas, semicolons, tabs or blanks.
+//!
+//! Numbers have a decimal point, or, where no comma separates columns, a decimal comma. Empty lines and lines that begin
+//! with `#`, `%` or `//` are left out, and so is what follows a `#`. At most two lines before the first row may be a
+//! heading (names and units of the columns): every field of it must look like a name, so that a damaged first row is
+//! not taken for one.
+
+use std::borrow::Cow;
+
+use crate::TableError;
+use crate::columns::Columns;
+
+/// Lines that a heading may have.
+const MOST_HEADING: usize = 2;
+/// Instruments write 9.9·10³⁷ for an overload and 9.91·10³⁷ for no number; no voltage, current or density comes near this.
+pub(crate) const OVERLOAD: f64 = 1e30;
+/// What instruments and spreadsheets write in place of a number.
+const NO_NUMBERS: [&str; 13] =
+    ["ovld", "ovrld", "overload", "over", "ovf", "err", "error", "n/a", "na", "null", "none", "invalid", "missing"];
+
+/// Reads `columns` columns.
+pub(crate) fn parse(bytes: &[u8], columns: usize) -> Result<Columns, TableError> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(TableError::File("is text in UTF-16: save it as plain text or CSV in UTF-8".to_owned()));
+    }
+    if bytes.contains(&0) {
+        return Err(TableError::File("is no text: it holds bytes of value 0".to_owned()));
+    }
+    // a heading may be in any encoding, rows of numbers are the same in all
+    let text = String::from_utf8_lossy(bytes);
+    let mut out = Columns { values: vec![Vec::new(); columns], places: Vec::new(), remarks: Vec::new() };
+    let mut heading = 0;
+    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let number = number + 1;
+        // not tabs, which may separate
+        let content = line.split('#').next().unwrap_or_default().trim_matches([' ', '\r']);
+        if content.trim().is_empty() || content.starts_with('%') || content.starts_with("//") {
+            continue;
+        }
+        let fields = Fields::of(content);
+        if out.places.is_empty() && heading < MOST_HEADING && fields.are_names() {
+            heading += 1;
+            out.remarks.push(format!("line {number} is taken for a heading: {}", shortened(content)));
+            continue;
+        }
+        let row = fields.row(columns, content).map_err(|what| TableError::Line { line: number, what })?;
+        for (column, value) in out.values.iter_mut().zip(row) {
+            column.push(value);
+        }
+        out.places.push(number);
+    }
+    Ok(out)
+}
+
+/// The fields of a line, and whether commas separate them.
+struct Fields<'a> {
+    fields: Vec<&'a str>,
+    by_comma: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn of(line: &'a str) -> Self {
+        for separator in ['\t', ';'] {
+            if line.contains(separator) {
+                return Self { fields: split(line, separator), by_comma: false };
+            }
+        }
+        if line.contains(',') {
+            let fields = split(line, ',');
+            // blanks within: they separate, and the commas are decimal ones
+            if !fields.iter().any(|f| f.contains(char::is_whitespace) && f.contains(|c: char| c.is_ascii_digit())) {
+                return Self { fields, by_comma: true };
+            }
+        }
+        Self { fields: line.split_whitespace().map(unquoted).collect(), by_comma: false }
+    }
+
+    /// Whether every field is the name or the unit of a column.
+    fn are_names(&self) -> bool {
+        let is_name = |field: &&str| {
+            let letters = field.chars().filter(|c| c.is_alphabetic()).count();
+            let digits = field.chars().filter(char::is_ascii_digit).count();
+            let is_word = letters > digits && !NO_NUMBERS.contains(&field.to_lowercase().as_str());
+            is_word && field.parse::<f64>().is_err()
+        };
+        let mut fields = self.fields.iter().filter(|f| !f.is_empty()).peekable();
+        fields.peek().is_some() && fields.all(is_name)
+    }
+
+    fn row(&self, columns: usize, line: &str) -> Result<Vec<f64>, String> {
+        let mut fields = self.fields.as_slice();
+        if fields.len() == columns + 1 && fields[columns].is_empty() {
+            fields = &fields[..columns];
+        }
+        if fields.len() != columns {
+            let found = format!("found {} columns, {columns} are needed: {}", fields.len(), shortened(line));
+            let decimal = self.by_comma && fields.len() == 2 * columns;
+            let hint = "; if these are decimal commas, write points, or separate the columns by semicolons or tabs";
+            return Err(found.replace("1 are needed", "1 is needed") + if decimal { hint } else { "" });
+        }
+        fields.iter().map(|field| self.number(field)).collect()
+    }
+
+    fn number(&self, field: &str) -> Result<f64, String> {
+        let decimal_comma = !self.by_comma && !field.contains('.');
+        let plain = if decimal_comma { Cow::from(field.replacen(',', ".", 1)) } else { Cow::from(field) };
+        match plain.parse::<f64>() {
+            Ok(x) if x.abs() >= OVERLOAD && x.is_finite() => Err(format!(
+                "found {field}, which instruments write for an overload or for no number: leave the row out, or measure \
+                 on a larger range"
+            )),
+            Ok(x) if x.is_finite() => Ok(x),
+            _ => Err(format!(
+                "found \"{}\", a finite number is needed (a heading or a remark begins with #)",
+                shortened(field)
+            )),
+        }
+    }
+}
+
+/// Splits at a separator outside quotation marks; takes blanks and quotation marks off.
+fn split(line: &str, separator: char) -> Vec<&str> {
+    let mut within = false;
+    line.split(|c| {
+        within ^= c == '"';
+        c == separator && !within
+    })
+    .map(unquoted)
+    .collect()
+}
+
+fn unquoted(field: &str) -> &str {
+    field.trim().trim_matches('"').trim()
+}
+
+/// At most 60 characters of it.
+fn shortened(text: &str) -> String {
+    let mut out: String = text.chars().take(60).collect();
+    if out.len() < text.len() {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_read_as_laboratories_write_them() {
+        for text in [
+            "frequency_hz,psd\n1,0.5\n2.5,-3e-2\n",
+            "1,0.5\n2.5,-3e-2",
+            "\u{feff}# of Tuesday\n\"f\";\"S\"\n[Hz];[nA^2/Hz]\n1;0,5\n\n2,5;-3e-2\n",
+            "f\tS\r\nHz\tnA²/Hz\r\n1\t0.5\r\n2.5\t-0.03\r\n",
+            "% MATLAB\n  1   0.5 \n  2.5   -.03  # a remark\n",
+            "1,0 0,5\n2,5 -0,03\n",
+            "1, 0.5\n2.5, -0.03\n",
+            "\"1,0\";\"0,5\"\n\"2,5\";\"-0,03\"\n",
+            "// of Tuesday\n1;0.5;\n2.5;-0.03;\n",
+            "CH1,CH2\n\"1\",\"0.5\"\n\"2.5\",\"-0.03\"\n",
+        ] {
+            let read = parse(text.as_bytes(), 2).unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(read.values, [[1.0, 2.5], [0.5, -0.03]], "{text}");
+            assert_eq!(read.places.len(), 2);
+        }
+        // one column, a unit in Latin-1
+        let read = parse(b"I (\xb5A)\n0,5\t\n", 1);
+        assert_eq!(read.unwrap().values, [[0.5]]);
+        let read = parse(b"current_na\n1.5\n2.5\n", 1).unwrap();
+        assert_eq!(read.remarks, ["line 1 is taken for a heading: current_na"]);
+        assert_eq!(read.places, [2, 3]);
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused_with_its_line_and_text() {
+        for (columns, text, words) in [
+            (2, "frequency_hz,psd\n1,2\n3,x\n", "line 3: found \"x\""),
+            (2, "f,S\n1,2\n3\n", "line 3: found 1 columns, 2 are needed: 3"),
+            (2, "1,5,2,5\n", "line 1: found 4 columns, 2 are needed: 1,5,2,5; if these are decimal commas"),
+            (1, "0,5\n0,7\n", "line 1: found 2 columns, 1 is needed: 0,5; if these are decimal commas"),
+            (2, "a,b\nc,d\ne,f\n1,2\n", "line 3: found \"e\""),
+            (2, "# x\n\n1,2\n1,nan\n", "line 4: found \"nan\""),
+            (2, "1,2\n1,inf\n", "line 2: found \"inf\""),
+            (2, "1,\n", "line 1: found \"\""),
+            (2, "1,,\n", "line 1: found \"\""),
+            (1, "1\n9.9E37\n", "line 2: found 9.9E37, which instruments write for an overload"),
+            (1, "1\n-9,91E+37;\n", "line 2: found -9,91E+37, which instruments write for an overload"),
+        ] {
+            let message = parse(text.as_bytes(), columns).unwrap_err().to_string();
+            assert!(message.contains(words), "{text}: {message}");
+        }
+        assert!(parse(b"\xff\xfe1\x00", 1).unwrap_err().to_string().contains("UTF-16"));
+        assert!(parse(b"1\x002\n", 1).unwrap_err().to_string().contains("no text"));
+    }
+
+    /// A first sample that cannot be read is not a heading.
+    #[test]
+    fn a_damaged_first_sample_does_not_vanish() {
+        for damaged in
+            ["O.123", "1.2.3", "-", "------", "0.1e", "1,2,3", "nan", "OVLD", "Overload", "x12.5", "#N/A?", "N/A"]
+        {
+            let text = format!("{damaged}\n1.5\n2.5\n");
+            let read = parse(text.as_bytes(), 1);
+            let vanished = read.is_ok_and(|r| r.values == [[1.5, 2.5]] && !damaged.starts_with('#'));
+            assert!(!vanished, "{damaged}");
+        }
+    }
+}
