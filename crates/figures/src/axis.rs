@@ -33,11 +33,15 @@ pub struct Tick {
     pub label: Option<String>,
 }
 
+/// Largest size that an axis shows, and the inverse of the smallest positive one on a logarithmic axis: beyond, its margins and ticks
+/// would leave the range of numbers.
+const LARGEST: f64 = 1e150;
+
 impl Axis {
     /// An axis around `values`, with a margin; values that the scale cannot show are left out. `None` if none is left.
     #[must_use]
     pub fn around(label: String, scale: Scale, values: impl Iterator<Item = f64>) -> Option<Self> {
-        let shown = values.filter(|v| v.is_finite() && (scale == Scale::Linear || *v > 0.0));
+        let shown = values.filter(|v| v.abs() <= LARGEST && (scale == Scale::Linear || *v >= 1.0 / LARGEST));
         let (low, high) = shown.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         if low > high {
             return None;
@@ -49,8 +53,9 @@ impl Axis {
             }
             Scale::Linear => {
                 // around a single zero, no scale is better than another
-                let span = if low.abs().max(high.abs()) > 0.0 { (high - low).max(1e-3 * high.abs()) } else { 1.0 };
-                let margin = 0.05 * span.max(1e-12);
+                let size = low.abs().max(high.abs());
+                let span = if size > 1.0 / LARGEST { (high - low).max(1e-3 * size) } else { 1.0 };
+                let margin = 0.05 * span;
                 (low - margin, high + margin)
             }
         };
@@ -94,12 +99,12 @@ impl Axis {
         let small = step / f64::from(minor);
         let first = (self.low / small).ceil() as i64;
         let last = (self.high / small).floor() as i64;
-        let decimals = (-step.log10().floor()).max(0.0) as usize;
+        let exponent = step.log10().floor() as i32;
         (first..=last)
             .map(|k| {
                 let value = k as f64 * small;
                 let major = k.rem_euclid(i64::from(minor)) == 0;
-                Tick { value, label: major.then(|| minus(&format!("{:.decimals$}", value + 0.0))) }
+                Tick { value, label: major.then(|| in_steps(value, exponent)) }
             })
             .collect()
     }
@@ -137,6 +142,17 @@ pub fn plain(value: f64) -> String {
     let text = format!("{value:.6}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     if text.is_empty() || text == "0" && value.abs() > 0.0 { format!("{value:e}") } else { minus(text) }
+}
+
+/// A multiple of a power of ten: with as many decimals as it takes, or with the power written out where those would be many.
+fn in_steps(value: f64, exponent: i32) -> String {
+    match exponent {
+        -6..=6 => minus(&format!("{:.*}", exponent.min(0).unsigned_abs() as usize, value + 0.0)),
+        _ => match (value / 10.0_f64.powi(exponent)).round() as i64 {
+            0 => "0".to_owned(),
+            multiple => minus(&format!("{multiple}×{}", power_of_ten(exponent.into()))),
+        },
+    }
 }
 
 fn minus(text: &str) -> String {
@@ -179,6 +195,7 @@ mod tests {
         assert_eq!(labels(Scale::Log, &[1e-6, 1e5]).first().unwrap(), "10⁻⁶");
         assert_eq!(labels(Scale::Log, &[5.0, 200.0]), ["5", "10", "20", "50", "100", "200"]);
         assert_eq!(labels(Scale::Linear, &[-1.0, 1.0]), ["−1.0", "−0.5", "0.0", "0.5", "1.0"]);
+        assert_eq!(labels(Scale::Linear, &[0.0, 4e-9]), ["0", "1×10⁻⁹", "2×10⁻⁹", "3×10⁻⁹", "4×10⁻⁹"]);
     }
 
     #[test]
@@ -190,5 +207,18 @@ mod tests {
     fn nothing_to_show_is_said() {
         assert!(Axis::around(String::new(), Scale::Log, [0.0, -1.0].into_iter()).is_none());
         assert!(Axis::around(String::new(), Scale::Linear, [f64::NAN].into_iter()).is_none());
+        assert!(Axis::around(String::new(), Scale::Log, [1e308, 5e-324].into_iter()).is_none());
+        assert!(labels(Scale::Log, &[1e-150, 1e150]).len() < 20);
+    }
+
+    #[test]
+    fn ranges_of_every_size_have_a_handful_of_labels() {
+        for size in [1e-320, 1e-150, 1e-140, 1e-18, 1.0, 1e18, 1e140, 1e150] {
+            for values in [[size, size], [0.0, size], [-size, size], [0.99 * size, size]] {
+                let axis = Axis::around(String::new(), Scale::Linear, values.into_iter()).unwrap();
+                let labelled = axis.ticks().iter().filter(|t| t.label.is_some()).count();
+                assert!((3..=12).contains(&labelled), "{values:?}: {labelled} labels between {} and {}", axis.low, axis.high);
+            }
+        }
     }
 }

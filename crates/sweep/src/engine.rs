@@ -110,7 +110,7 @@ impl<W: Work> Engine<'_, W> {
                 }
                 let units: Vec<Unit> = self.plan.units_at(point).filter(|u| open(*u)).collect();
                 let failed = |unit: Unit, error: PointError| {
-                    let message = self.describe(point, &error);
+                    let message = self.study.failure(point, &error);
                     saver.take(Save::Failed(unit, message.clone()));
                     counts.failed.fetch_add(1, Ordering::Relaxed);
                     let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,10 +191,5 @@ impl<W: Work> Engine<'_, W> {
         saver.take(Save::Done(unit, Record { steps: length, numbers, text: String::new() }));
         self.progress.advance(length - first - told);
         Ok(true)
-    }
-
-    fn describe(&self, point: usize, error: &PointError) -> String {
-        let at = self.study.coordinates(point);
-        format!("point {point} of the sweep ({at}) failed: {error}")
     }
 }

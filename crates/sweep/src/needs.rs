@@ -231,7 +231,7 @@ fn probed_cpu_s<W: Work>(
         };
         total += seconds().map_err(|e| SweepError::Points {
             count: 1,
-            failures: vec![format!("point {point} of the sweep ({}) failed: {e}", study.coordinates(point))],
+            failures: vec![study.failure(point, &e)],
         })?;
         probed += 1;
     }

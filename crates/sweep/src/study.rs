@@ -12,7 +12,7 @@ use toml::{Table, Value};
 
 use crate::axes::{self, Axis, AxisKey, Components, PerParameter};
 use crate::document::{Document, KeyError, set_path};
-use crate::error::ScenarioError;
+use crate::error::{PointError, ScenarioError};
 use crate::input_file::{InputFile, SECTIONS, files_of};
 use crate::limits;
 use crate::needs;
@@ -248,6 +248,12 @@ impl Study {
     #[must_use]
     pub fn coordinates(&self, point: usize) -> String {
         coordinates(&self.axes, point)
+    }
+
+    /// What is said of a point that failed: the scenario, which point, where it is, and why.
+    pub(crate) fn failure(&self, point: usize, error: &PointError) -> String {
+        let (file, at) = (self.document.file.display(), self.coordinates(point));
+        format!("{file}: point {point} of the sweep ({at}) failed: {error}")
     }
 
     /// The scenario as it runs: changes applied, defaults filled in (at the first point), the sweep as written.
