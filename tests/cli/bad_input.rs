@@ -150,6 +150,18 @@ fn a_study_without_a_figure() {
     assert_eq!(bench.files("out"), ["small.h5"]);
 }
 
+/// A fit to an I-V curve needs a curve that holds the operating point; training moves that.
+#[test]
+fn curves_that_cannot_be_fitted() {
+    let from =
+        "kind = \"hge\"\nduration_s = 0.05\namplitude_volt = 8e-3\nfrequencies_hz = { top = 1000.0, spacing = 40.0 }";
+    let fit = |range: &str| format!("kind = \"curve-fit\"\npoints = 11\nduration_s = 0.05\n{range}");
+    let plain = SCENARIO.split("[sweep]").next().expect("text before it");
+    refused_in(plain, from, &fit(""), Some(17), &["estimator.range_volt", "no ranges of its own"]);
+    refused_in(plain, from, &fit("range_volt = [0.5, 1.0]"), Some(21), &["estimator.range_volt", "parameter 1", "0 V"]);
+    refused_in(TRAINING, from, &fit("range_volt = [-0.5, 0.5]"), Some(19), &["estimator.kind", "training moves it"]);
+}
+
 /// What is left over of the table that was replaced is not held against the user, and a sweep that no longer fits is named.
 #[test]
 fn a_table_given_whole_replaces_the_table() {

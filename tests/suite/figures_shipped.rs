@@ -35,6 +35,8 @@ fn figures_hold_all_that_they_draw() {
         "error_vs_spacing",
         "fig1c",
         "fig2b",
+        "fig2b_derivative",
+        "fig2e_derivative",
         "fig2d",
         "fig2d_flat",
         "fig2e",

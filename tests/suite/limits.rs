@@ -91,6 +91,47 @@ fn random_operating_points_stand_beside_any_other_axis() {
     assert!(within.iter().all(|v| (0.1..0.2).contains(v)));
 }
 
+/// A key that only some of the swept tables know leaves the others as they are; one that none knows is refused.
+#[test]
+fn a_swept_key_may_be_unknown_to_some_of_the_swept_tables() {
+    let text = |key: &str| {
+        format!(
+            "[study]\nname = \"t\"\nrepetitions = 2\n[device]\nkind = \"linear\"\ngradient_na_per_volt = [50]\n\
+             [noise]\nkind = \"white\"\npsd_na2_per_hz = 1e-5\n[sweep]\n\"estimator.{key}\" = [4e-3, 8e-3]\n\
+             estimator = [{{ kind = \"fd\", duration_s = 0.1, amplitude_volt = 1.0 }}, \
+             {{ kind = \"curve-fit\", duration_s = 0.1, points = 11, range_volt = [-0.5, 0.5] }}]"
+        )
+    };
+    let r = run_text(&text("amplitude_volt"), &[]);
+    let variance = &variable(&r, "variance_exact").values;
+    assert!((variance[0] / variance[2] - 4.0).abs() < 1e-9, "{variance:?}");
+    assert!((variance[1] / variance[3] - 1.0).abs() < 1e-12, "{variance:?}");
+    let parse = |text: String| sweep::Document::parse(std::path::Path::new("t.toml"), text).expect("TOML");
+    let noises = "noise = [{ kind = \"white\", psd_na2_per_hz = 1e-5 }, { kind = \"none\" }]\n";
+    let over_noises = format!("\"noise.psd_na2_per_hz\" = [1e-5, 2e-5]\n{noises}\"estimator.amplitude_volt\"");
+    let study =
+        sweep::Study::new(parse(text("amplitude_volt").replacen("\"estimator.amplitude_volt\"", &over_noises, 1)));
+    assert!(study.expect("sound").files().expect("sound everywhere").is_empty());
+    let document = parse(text("amplitud_volt"));
+    let error = sweep::Study::new(document).expect_err("no estimator knows it");
+    assert!(error.message.contains("estimator.amplitud_volt"), "{error}");
+    assert_eq!(error.line, Some(11), "{error}");
+}
+
+/// White noise: the variance of a fitted slope is that of textbooks, σ²/Σ(x − x̄)², for means over the samples of each point.
+#[test]
+fn a_fitted_line_has_the_textbook_variance() {
+    let text = "[study]\nname = \"t\"\nrepetitions = 2\n[device]\nkind = \"linear\"\ngradient_na_per_volt = [50, 30]\n\
+        [noise]\nkind = \"white\"\npsd_na2_per_hz = 1e-5\n[estimator]\nkind = \"curve-fit\"\ndegree = 1\npoints = 11\n\
+        range_volt = [-0.5, 0.5]\nduration_s = 0.11\n[sweep]\n\"device.offset_na\" = [0.0, 5.0]";
+    let r = run_text(text, &[]);
+    let spread: f64 = (0..11).map(|k| (0.1 * f64::from(k) - 0.5).powi(2)).sum();
+    let of_mean = 0.5 * 1e-5 * 10_000.0 / 100.0;
+    for (variance, bias) in variable(&r, "variance_exact").values.iter().zip(&variable(&r, "bias_exact").values) {
+        assert!((variance * spread / of_mean - 1.0).abs() < 1e-9 && bias.abs() < 1e-9, "{variance} {bias}");
+    }
+}
+
 /// A spectrum measured from a power law, read from a file, gives that law's errors.
 #[test]
 fn a_tabulated_spectrum_is_read_from_csv() {

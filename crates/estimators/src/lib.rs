@@ -15,6 +15,7 @@
 //! | homodyne gradient extraction, sequential and parallel, X and R | [`hge::Hge`] |
 //! | finite differences, forward and central | [`differences::FiniteDifferences`] |
 //! | simultaneous perturbation, one- and two-sided, averaged | [`random::Spsa`] |
+//! | polynomial fit to a current-voltage curve | [`curve_fit::CurveFit`] |
 //! | Walsh codes | [`walsh::Walsh`] |
 //! | random codes | [`random::RandomCode`] |
 //!
@@ -54,6 +55,7 @@
 //! ```
 
 pub mod amplitude;
+pub mod curve_fit;
 pub mod differences;
 mod error;
 pub mod exact;

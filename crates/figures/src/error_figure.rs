@@ -11,7 +11,21 @@ use crate::render::spanning;
 use crate::variable;
 
 /// Most series that one panel shows.
-const MOST_SERIES: usize = 8;
+pub(crate) const MOST_SERIES: usize = 8;
+
+/// Marks of series, in the order of use.
+pub(crate) const MARKERS: [Marker; 4] = [Marker::Disc, Marker::Square, Marker::Triangle, Marker::Diamond];
+
+/// Every choice of one value of each dimension, as (dimension, index).
+pub(crate) fn combinations(results: &Results, dimensions: &[usize]) -> Vec<Vec<(usize, usize)>> {
+    let mut all = vec![Vec::new()];
+    for &d in dimensions {
+        let values = || 0..results.dimensions[d].coordinate.len();
+        let with = |fixed: Vec<(usize, usize)>| values().map(move |k| fixed.iter().copied().chain([(d, k)]).collect());
+        all = all.into_iter().flat_map(with).collect();
+    }
+    all
+}
 
 /// Name of a coordinate value in legends.
 pub(crate) fn name_of(dimension: &Dimension, index: usize) -> String {
@@ -76,13 +90,11 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let Coordinate::Numbers(xs) = &results.dimensions[x_dimension].coordinate else {
         unreachable!("an axis of numbers")
     };
-    if figure.markers_every == Some(0) {
-        return Err(FigureError::setting("markers_every", "found 0: must be at least 1"));
-    }
+    let every = markers_every(figure)?;
     let parameters = results.dimensions[parameter_dimension].coordinate.len();
     let shown = shown_parameters(results, parameter_dimension, figure)?;
     let others: Vec<usize> = swept.iter().copied().filter(|&d| d != x_dimension && Some(d) != band).collect();
-    let combinations: usize = others.iter().map(|&d| results.dimensions[d].coordinate.len()).product();
+    let combinations = combinations(results, &others);
     let absolute = |v: f64| if quantity == "bias" { v.abs() } else { v };
     let time = results.variable("measurement_time_s");
     let value_of_time = |k: usize, fixed: &[(usize, usize)]| {
@@ -95,17 +107,8 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let mut series = Vec::new();
     let show_published = figure.published.unwrap_or(true);
     let (mut any_published, mut ys) = (false, Vec::new());
-    for combination in 0..combinations.min(MOST_SERIES) {
-        let mut rest = combination;
-        let mut fixed: Vec<(usize, usize)> = Vec::new();
-        for &d in others.iter().rev() {
-            let n = results.dimensions[d].coordinate.len();
-            fixed.push((d, rest % n));
-            rest /= n;
-        }
-        fixed.reverse();
-        let colour = PALETTE[combination];
-        let marker = [Marker::Disc, Marker::Square, Marker::Triangle, Marker::Diamond][combination % 4];
+    for (combination, fixed) in combinations.iter().take(MOST_SERIES).enumerate() {
+        let (colour, marker) = (PALETTE[combination], MARKERS[combination % MARKERS.len()]);
         let values = |v: &Variable, k: usize, b: usize| -> Vec<f64> {
             let at = |parameter: usize| {
                 value_at(results, v, &|d| {
@@ -168,12 +171,12 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         }
         let points: Vec<(f64, f64, f64)> = order
             .iter()
-            .step_by(figure.markers_every.unwrap_or(1))
+            .step_by(every)
             .map(|&k| (xs[k], absolute(value(monte_carlo, k, middle)), uncertainty(k)))
             .collect();
         ys.extend(points.iter().map(|p| p.1));
         let name = if name.is_empty() { "Monte Carlo".to_owned() } else { name };
-        let times: Vec<f64> = order.iter().map(|&k| value_of_time(k, &fixed)).collect();
+        let times: Vec<f64> = order.iter().map(|&k| value_of_time(k, fixed)).collect();
         let legend = format!("{name}{}", time_note(&times));
         series.push(Series { item: Item::Points { points, marker }, colour, legend: Some(legend) });
     }
@@ -204,8 +207,8 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let title =
         figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().replace('-', " "));
     let mut notes = Vec::new();
-    if combinations > MOST_SERIES {
-        notes.push(format!("the first {MOST_SERIES} of {combinations} series"));
+    if combinations.len() > MOST_SERIES {
+        notes.push(format!("the first {MOST_SERIES} of {} series", combinations.len()));
     }
     let title = match shown[..] {
         [parameter] if parameters > 1 => format!("{title}: parameter {}", parameter + 1),
@@ -234,7 +237,7 @@ pub(crate) fn axis_named(results: &Results, swept: &[usize], key: &str, path: &s
 }
 
 /// The axis of numbers that is drawn along x.
-fn x_axis(results: &Results, swept: &[usize], asked: Option<&str>) -> Result<usize, FigureError> {
+pub(crate) fn x_axis(results: &Results, swept: &[usize], asked: Option<&str>) -> Result<usize, FigureError> {
     let is_number = |d: &usize| matches!(results.dimensions[*d].coordinate, Coordinate::Numbers(_));
     match asked {
         Some(path) => {
@@ -252,8 +255,20 @@ fn x_axis(results: &Results, swept: &[usize], asked: Option<&str>) -> Result<usi
     }
 }
 
+/// At every how many values of x the Monte Carlo is drawn.
+pub(crate) fn markers_every(figure: &FigureSection) -> Result<usize, FigureError> {
+    match figure.markers_every {
+        Some(0) => Err(FigureError::setting("markers_every", "found 0: must be at least 1")),
+        other => Ok(other.unwrap_or(1)),
+    }
+}
+
 /// The parameters of which the mean is drawn: usually one.
-fn shown_parameters(results: &Results, dimension: usize, figure: &FigureSection) -> Result<Vec<usize>, FigureError> {
+pub(crate) fn shown_parameters(
+    results: &Results,
+    dimension: usize,
+    figure: &FigureSection,
+) -> Result<Vec<usize>, FigureError> {
     let parameters = results.dimensions[dimension].coordinate.len();
     match (figure.parameter, figure.mean_over_parameters) {
         (Some(_), true) => {

@@ -5,7 +5,7 @@ use sweep::scenario::{FigureKind, FigureSection};
 
 use crate::error::FigureError;
 use crate::plot::Plot;
-use crate::{advantage, error_figure, gates, ratios, response, scatter, spectrum, training};
+use crate::{advantage, derivative, error_figure, gates, ratios, response, scatter, spectrum, training};
 
 /// A kind of figure.
 pub(crate) struct Kind {
@@ -22,7 +22,7 @@ pub(crate) struct Kind {
 const TRAINING: (&str, &str) = ("solved", "study.kind = \"training\"");
 
 /// All of them; of those that suit a study, the first one is drawn where the scenario names none.
-pub(crate) static KINDS: [Kind; 12] = [
+pub(crate) static KINDS: [Kind; 13] = [
     Kind {
         kind: FigureKind::Error,
         name: "error",
@@ -46,6 +46,13 @@ pub(crate) static KINDS: [Kind; 12] = [
         needs: ("mse_exact", "study.kind = \"error\""),
         heeds: &["x", "x_label"],
         panels: advantage::panels,
+    },
+    Kind {
+        kind: FigureKind::Derivative,
+        name: "derivative",
+        needs: ("bias_exact", "study.kind = \"error\""),
+        heeds: &["x", "parameter", "markers_every", "x_label"],
+        panels: derivative::panels,
     },
     Kind {
         kind: FigureKind::Ratios,

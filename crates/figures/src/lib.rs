@@ -5,6 +5,7 @@
 
 mod advantage;
 pub mod axis;
+mod derivative;
 mod error;
 mod error_figure;
 mod gates;

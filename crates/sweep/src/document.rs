@@ -14,12 +14,14 @@ pub struct KeyError {
     pub key: String,
     /// What was found, what is allowed.
     pub message: String,
+    /// Whether the table that holds the key knows no such key.
+    pub is_unknown: bool,
 }
 
 impl KeyError {
     /// A problem with `key`.
     pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { key: key.into(), message: message.into() }
+        Self { key: key.into(), message: message.into(), is_unknown: false }
     }
 
     /// The same problem where what is built at `from` elsewhere stands at `to`.
@@ -225,7 +227,7 @@ fn value_of(text: &str) -> Result<Value, String> {
 }
 
 /// Whether dotted path `key` is `ancestor` or lies below it.
-fn is_at_or_below(key: &str, ancestor: &str) -> bool {
+pub(crate) fn is_at_or_below(key: &str, ancestor: &str) -> bool {
     key.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use device::{Device, DeviceError, Interface, Layer, LayeredDevice, Linear, NetworkDevice, NetworkMethod, Polynomial};
 use dopant_network::steady::SteadyOptions;
+use estimators::curve_fit::CurveFit;
 use estimators::differences::{Difference, FiniteDifferences};
 use estimators::filter::FilterSettings;
 use estimators::hge::{Hge, LockInReadout, Mode};
@@ -21,12 +22,12 @@ use crate::axes::Axis;
 use crate::document::KeyError;
 use crate::limits::{MOST_PROCESSES, RATES_HZ, number_within, within};
 use crate::scenario::{
-    ConverterSection, DeviceSection, DifferenceChoice, DistributionChoice, DopantNetworkDevice, EstimatorSection,
-    FilterSection, Frequencies, HgeEstimator, LayeredSection, LinearDevice, ModeChoice, NetworkMethodChoice,
-    NoiseSection, ReadoutChoice, RouteChoice, Scenario, SidesChoice, StudyKind,
+    ConverterSection, CurveFitEstimator, DeviceSection, DifferenceChoice, DistributionChoice, DopantNetworkDevice,
+    EstimatorSection, FilterSection, Frequencies, HgeEstimator, LayeredSection, LinearDevice, ModeChoice,
+    NetworkMethodChoice, NoiseSection, ReadoutChoice, RouteChoice, Scenario, SidesChoice, StudyKind,
 };
 use crate::seed::{self, Purpose};
-use crate::study::{Library, table_at};
+use crate::study::{Library, read_at};
 use crate::training_point::TrainingPoint;
 
 /// Longest record whose noise colour is folded into the weights.
@@ -50,6 +51,8 @@ pub struct Point {
     instrument: Instrument,
     hge: Option<Hge>,
     pub(crate) training: Option<TrainingPoint>,
+    /// Swept keys that have no effect here.
+    pub(crate) idle: Vec<String>,
 }
 
 pub(crate) fn from_estimator(error: EstimatorError) -> KeyError {
@@ -91,7 +94,7 @@ impl Point {
         folder: &Path,
         library: &Library,
     ) -> Result<Self, KeyError> {
-        let scenario = Scenario::from_table(&table_at(base, axes, point)?)?;
+        let (scenario, idle) = read_at(base, axes, point, Scenario::from_table)?;
         let rate_hz = scenario.sampling.rate_hz;
         number_within("sampling.rate_hz", rate_hz, RATES_HZ)?;
         let device = scenario.device.as_ref().map(|s| build_device(s, folder, library)).transpose()?;
@@ -112,8 +115,10 @@ impl Point {
             if let EstimatorSection::Hge(section) = estimator {
                 hge = Some(build_hge(section, rate_hz, device.parameters())?);
             }
-            let built = build_scheme(estimator, hge.as_ref(), rate_hz, device.parameters());
-            let built = built.map_err(from_estimator)?;
+            let built = match estimator {
+                EstimatorSection::CurveFit(s) => build_curve_fit(s, rate_hz, device.as_ref(), &operating_point_volt)?,
+                other => build_scheme(other, hge.as_ref(), rate_hz, device.parameters()).map_err(from_estimator)?,
+            };
             instrument = build_instrument(estimator, built.samples(), rate_hz)?;
             scheme = Some(built);
         }
@@ -133,12 +138,19 @@ impl Point {
                 training = device.as_ref().map(|d| TrainingPoint::build(&scenario, d, &noise, folder)).transpose()?;
             }
         }
-        Ok(Self { scenario, device, operating_point_volt, noise, remarks, scheme, instrument, hge, training })
+        Ok(Self { scenario, device, operating_point_volt, noise, remarks, scheme, instrument, hge, training, idle })
     }
 
     /// The device of a scenario's tree, whatever else stands in it or is missing.
-    pub(crate) fn device_of(base: &Table, folder: &Path, library: &Library) -> Result<Arc<dyn Device>, KeyError> {
-        build_device(&Scenario::device_of(base)?, folder, library)
+    pub(crate) fn device_of(
+        base: &Table,
+        axes: &[Axis],
+        point: usize,
+        folder: &Path,
+        library: &Library,
+    ) -> Result<Arc<dyn Device>, KeyError> {
+        let (section, _) = read_at(base, axes, point, Scenario::device_of)?;
+        build_device(&section, folder, library)
     }
 
     /// True gradient \[nA/V\] of the first output; NaN where the device does not know it.
@@ -156,7 +168,7 @@ impl Point {
     /// By how much each parameter is moved \[V\]; 1 where the estimator has no amplitude.
     #[must_use]
     pub fn amplitude_volt(&self) -> Vec<f64> {
-        let amplitude = self.scenario.estimator.as_ref().map(|e| e.amplitude_volt());
+        let amplitude = self.scenario.estimator.as_ref().and_then(EstimatorSection::amplitude_volt);
         let parameters = self.device.as_ref().map_or(0, |device| device.parameters());
         (0..parameters).map(|m| amplitude.and_then(|a| a.of(m)).unwrap_or(1.0)).collect()
     }
@@ -500,6 +512,31 @@ pub(crate) fn build_hge(section: &HgeEstimator, rate_hz: f64, parameters: usize)
     })
 }
 
+fn build_curve_fit(
+    section: &CurveFitEstimator,
+    rate_hz: f64,
+    device: &dyn Device,
+    operating_point_volt: &[f64],
+) -> Result<Scheme, KeyError> {
+    let range_volt = match (section.range_volt, device.range_volt()) {
+        (Some([low, high]), _) => vec![(low, high); operating_point_volt.len()],
+        (None, Some((low, high))) => low.into_iter().zip(high).collect(),
+        (None, None) => {
+            let message = "is missing, and the device has no ranges of its own: [lowest, highest] voltage of the curve";
+            return Err(KeyError::new("estimator.range_volt", message));
+        }
+    };
+    let fit = CurveFit {
+        rate_hz,
+        duration_s: section.duration_s,
+        points: section.points,
+        degree: section.degree,
+        range_volt,
+        operating_point_volt: operating_point_volt.to_vec(),
+    };
+    fit.build().map(Scheme::Fixed).map_err(from_estimator)
+}
+
 pub(crate) fn build_scheme(
     estimator: &EstimatorSection,
     hge: Option<&Hge>,
@@ -556,6 +593,11 @@ pub(crate) fn build_scheme(
         }
         .build(parameters)
         .map(Scheme::Random),
+        EstimatorSection::CurveFit(_) => Err(EstimatorError::Setting {
+            key: "estimator.kind",
+            found: "\"curve-fit\"".to_owned(),
+            allowed: "fits a curve around one fixed operating point, and training moves it".to_owned(),
+        }),
     }
 }
 

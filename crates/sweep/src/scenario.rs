@@ -742,6 +742,29 @@ pub struct SpsaEstimator {
     pub instrument: InstrumentSection,
 }
 
+/// Polynomial fitted to a measured current-voltage curve of each parameter, one after the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CurveFitEstimator {
+    /// Degree of the polynomial.
+    #[serde(default = "cubic")]
+    pub degree: usize,
+    /// Number of voltages, each held equally long.
+    pub points: usize,
+    /// Lowest and highest voltage (V); the range of the device if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range_volt: Option<[f64; 2]>,
+    /// Duration of a curve (s).
+    pub duration_s: f64,
+    /// Instrument.
+    #[serde(default)]
+    pub instrument: InstrumentSection,
+}
+
+fn cubic() -> usize {
+    3
+}
+
 /// Walsh (Hadamard) codes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -797,6 +820,8 @@ pub enum EstimatorSection {
     Walsh(WalshEstimator),
     /// Random codes.
     RandomCode(RandomCodeEstimator),
+    /// Polynomial fit to a current-voltage curve.
+    CurveFit(CurveFitEstimator),
 }
 
 /// `[published]`: what the published expressions, B25 Eqs. (8) and (10), take that the rest of the scenario does not give.
@@ -865,6 +890,8 @@ pub enum FigureKind {
     Error,
     /// Estimates in parallel mode against estimates in sequential mode.
     Scatter,
+    /// Derivative as it is measured, mean ± standard deviation, against a swept quantity.
+    Derivative,
     /// Histogram of response ratios: of each derivative, the mean response of the others over the own one.
     Ratios,
     /// Current and gradient along one parameter.
@@ -1025,7 +1052,8 @@ pub(crate) fn section<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, 
     serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();
         let key = if path == "." { at.to_owned() } else { format!("{at}.{path}") };
-        KeyError::new(key, e.inner().message().trim_end().replace('\n', "; "))
+        let message = e.inner().message().trim_end().replace('\n', "; ");
+        KeyError { is_unknown: message.starts_with("unknown field"), ..KeyError::new(key, message) }
     })
 }
 
@@ -1092,25 +1120,27 @@ impl NoiseSection {
 
 impl EstimatorSection {
     fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
-        let (kind, rest) = kind_of(value, at, &["hge", "fd", "spsa", "walsh", "random-code"])?;
+        let (kind, rest) = kind_of(value, at, &["hge", "fd", "spsa", "walsh", "random-code", "curve-fit"])?;
         Ok(match kind.as_str() {
             "hge" => Self::Hge(section(rest, at)?),
             "fd" => Self::Fd(section(rest, at)?),
             "spsa" => Self::Spsa(section(rest, at)?),
             "walsh" => Self::Walsh(section(rest, at)?),
-            _ => Self::RandomCode(section(rest, at)?),
+            "random-code" => Self::RandomCode(section(rest, at)?),
+            _ => Self::CurveFit(section(rest, at)?),
         })
     }
 
-    /// By how much it moves the parameters (V).
+    /// By how much it moves the parameters (V), if it has an amplitude.
     #[must_use]
-    pub fn amplitude_volt(&self) -> &PerParameter {
+    pub fn amplitude_volt(&self) -> Option<&PerParameter> {
         match self {
-            Self::Hge(e) => &e.amplitude_volt,
-            Self::Fd(e) => &e.amplitude_volt,
-            Self::Spsa(e) => &e.amplitude_volt,
-            Self::Walsh(e) => &e.amplitude_volt,
-            Self::RandomCode(e) => &e.amplitude_volt,
+            Self::Hge(e) => Some(&e.amplitude_volt),
+            Self::Fd(e) => Some(&e.amplitude_volt),
+            Self::Spsa(e) => Some(&e.amplitude_volt),
+            Self::Walsh(e) => Some(&e.amplitude_volt),
+            Self::RandomCode(e) => Some(&e.amplitude_volt),
+            Self::CurveFit(_) => None,
         }
     }
 
@@ -1123,6 +1153,7 @@ impl EstimatorSection {
             Self::Spsa(e) => &e.instrument,
             Self::Walsh(e) => &e.instrument,
             Self::RandomCode(e) => &e.instrument,
+            Self::CurveFit(e) => &e.instrument,
         }
     }
 }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use toml::{Table, Value};
 
 use crate::axes::{self, Axis, AxisKey, Components, PerParameter};
-use crate::document::{Document, KeyError, set_path};
+use crate::document::{Document, KeyError, is_at_or_below, set_path};
 use crate::error::{PointError, ScenarioError};
 use crate::input_file::{InputFile, SECTIONS, files_of};
 use crate::limits;
@@ -176,11 +176,24 @@ impl Study {
         check_common_coordinates(&first.scenario, &axes)?;
         let check = |point: usize| {
             Point::resolve(&base, &axes, point, document.folder(), &library)
-                .map(|point| Extent::of(&point))
+                .map(|point| (Extent::of(&point), point.idle))
                 .map_err(|e| at_point(e, &axes, point))
         };
-        let checked: Vec<Result<Extent, KeyError>> = points_to_check(&axes).into_par_iter().map(check).collect();
-        let extent = checked.into_iter().try_fold(Extent::default(), |most, own| own.map(|own| most.most(own)))?;
+        let checked: Vec<Result<(Extent, Vec<String>), KeyError>> =
+            points_to_check(&axes).into_par_iter().map(check).collect();
+        let (mut extent, mut idle_everywhere) = (Extent::default(), None::<Vec<String>>);
+        for point in checked {
+            let (own, idle) = point?;
+            extent = extent.most(own);
+            idle_everywhere = Some(match idle_everywhere {
+                None => idle,
+                Some(so_far) => so_far.into_iter().filter(|path| idle.contains(path)).collect(),
+            });
+        }
+        if let Some(path) = idle_everywhere.into_iter().flatten().next() {
+            let message = "sweep axis: none of the swept tables above it knows this key";
+            return Err(KeyError::new(path, message));
+        }
         Ok(move |document| {
             let scenario = first.scenario.clone();
             let study = Self {
@@ -232,8 +245,8 @@ impl Study {
             self.axes.iter().map(|axis| if names_files(axis) { axis.clone() } else { first_of(axis) }).collect();
         let mut files = BTreeSet::new();
         for point in 0..axes::points(&axes) {
-            let of_point = table_at(&self.base, &axes, point).and_then(|table| files_of(&table));
-            files.extend(of_point.map_err(|e| self.document.locate(at_point(e, &axes, point)))?);
+            let of_point = read_at(&self.base, &axes, point, files_of);
+            files.extend(of_point.map_err(|e| self.document.locate(at_point(e, &axes, point)))?.0);
         }
         Ok(files)
     }
@@ -285,7 +298,7 @@ fn operating_components(
     let mut common: Option<Components> = None;
     for point in points_to_check(&axes) {
         let at = |e: KeyError| if axes.is_empty() { e } else { at_point(e, &axes, point) };
-        let device = Point::device_of(&table_at(base, &axes, point)?, folder, library).map_err(at)?;
+        let device = Point::device_of(base, &axes, point, folder, library).map_err(at)?;
         let count = device.parameters();
         let bounds = device.range_volt().ok_or_else(|| "the device has no ranges of its own to draw from".to_owned());
         match &mut common {
@@ -381,13 +394,41 @@ fn coordinates(axes: &[Axis], point: usize) -> String {
     if parts.is_empty() { "the only one".to_owned() } else { parts.join(", ") }
 }
 
-/// The tree of one point: every swept key set, shallow ones first so that deeper ones refine them.
-pub(crate) fn table_at(base: &Table, axes: &[Axis], point: usize) -> Result<Table, KeyError> {
+/// What `parse` makes of the tree of a point, and the swept keys that have no effect there: where another axis gives the whole
+/// table above a key, some of its tables may not know the key, as a fit to a whole curve has no amplitude.
+pub(crate) fn read_at<T>(
+    base: &Table,
+    axes: &[Axis],
+    point: usize,
+    parse: impl Fn(&Table) -> Result<T, KeyError>,
+) -> Result<(T, Vec<String>), KeyError> {
+    let keys = || axes.iter().flat_map(|axis| &axis.keys);
+    let is_given_whole = |path: &str| keys().any(|table| table.path != path && is_at_or_below(path, &table.path));
+    let mut idle: Vec<String> = Vec::new();
+    loop {
+        match parse(&table_at(base, axes, point, &idle)?) {
+            Err(e) if e.is_unknown => {
+                let culprit = |path: &str| {
+                    is_at_or_below(path, &e.key) && is_given_whole(path) && !idle.iter().any(|known| known == path)
+                };
+                match keys().find(|key| culprit(&key.path)) {
+                    Some(key) => idle.push(key.path.clone()),
+                    None => return Err(e),
+                }
+            }
+            other => return other.map(|read| (read, idle)),
+        }
+    }
+}
+
+/// The tree of one point: every swept key set but those in `without`, shallow ones first so that deeper ones refine them.
+fn table_at(base: &Table, axes: &[Axis], point: usize, without: &[String]) -> Result<Table, KeyError> {
     let indices = axes::indices(axes, point);
     let mut changes: Vec<(&str, &Value)> = axes
         .iter()
         .zip(indices)
         .flat_map(|(a, i)| a.keys.iter().map(move |k| (k.path.as_str(), &k.values[i])))
+        .filter(|(path, _)| !without.iter().any(|idle| idle == path))
         .collect();
     changes.sort_by_key(|(path, _)| path.matches('.').count());
     let mut table = base.clone();

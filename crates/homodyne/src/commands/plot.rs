@@ -18,6 +18,7 @@ enum Quantity {
 enum Kind {
     Error,
     Scatter,
+    Derivative,
     Ratios,
     Response,
     Spectrum,
@@ -35,6 +36,7 @@ impl From<Kind> for FigureKind {
         match kind {
             Kind::Error => Self::Error,
             Kind::Scatter => Self::Scatter,
+            Kind::Derivative => Self::Derivative,
             Kind::Ratios => Self::Ratios,
             Kind::Response => Self::Response,
             Kind::Spectrum => Self::Spectrum,

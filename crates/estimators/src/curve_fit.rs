@@ -1,0 +1,176 @@
+//! Derivative of a polynomial fitted to a measured current-voltage curve (B25 Figs. 2b and 2e fit cubics to 50 of them).
+//!
+//! A least-squares fit is linear in the currents, so it is a readout as any other: one weight for each point of the curve.
+//! The polynomials are those that are orthogonal over the voltages (G. E. Forsythe, J. SIAM 5, 74 (1957)), which keeps
+//! the fit well-conditioned up to the highest degree that is offered.
+
+use crate::error::EstimatorError;
+use crate::filter::LowPass;
+use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, samples_in};
+use crate::readout::{Channel, Reference, Window};
+
+/// Highest degree of the polynomial that is offered.
+pub const HIGHEST_DEGREE: usize = 9;
+
+/// Settings of the fit to a current-voltage curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CurveFit {
+    /// Sampling rate \[Hz\].
+    pub rate_hz: f64,
+    /// Duration of a curve, for one parameter \[s\].
+    pub duration_s: f64,
+    /// Number of voltages, held equally long one after the other from the lowest to the highest; the current at each is the
+    /// mean of its samples.
+    pub points: usize,
+    /// Degree of the polynomial.
+    pub degree: usize,
+    /// Lowest and highest voltage \[V\], for each parameter.
+    pub range_volt: Vec<(f64, f64)>,
+    /// Where the derivative is taken \[V\], for each parameter; the others rest there while one is varied.
+    pub operating_point_volt: Vec<f64>,
+}
+
+/// Weights with which currents at `x` add up to the derivative at `at` of the least-squares polynomial through them.
+fn derivative_weights(x: &[f64], degree: usize, at: f64) -> Vec<f64> {
+    let mut weights = vec![0.0; x.len()];
+    let (mut before, mut here) = (vec![0.0; x.len()], vec![1.0; x.len()]);
+    // value and slope at the operating point of the last two polynomials
+    let ((mut value_before, mut slope_before), (mut value, mut slope)) = ((0.0, 0.0), (1.0, 0.0));
+    let mut norm_before = 1.0;
+    for order in 0..=degree {
+        let norm: f64 = here.iter().map(|p| p * p).sum();
+        for (w, p) in weights.iter_mut().zip(&here) {
+            *w += slope * p / norm;
+        }
+        let centre = here.iter().zip(x).map(|(p, x)| x * p * p).sum::<f64>() / norm;
+        let coupling = if order == 0 { 0.0 } else { norm / norm_before };
+        let next: Vec<f64> =
+            here.iter().zip(&before).zip(x).map(|((p, q), x)| (x - centre) * p - coupling * q).collect();
+        (before, here) = (here, next);
+        let next_value = (at - centre) * value - coupling * value_before;
+        let next_slope = value + (at - centre) * slope - coupling * slope_before;
+        (value_before, slope_before, value, slope) = (value, slope, next_value, next_slope);
+        norm_before = norm;
+    }
+    weights
+}
+
+impl CurveFit {
+    /// The measurement of the derivatives, one curve after the other.
+    ///
+    /// # Errors
+    /// If a setting is out of range, or an operating point lies outside of its curve.
+    pub fn build(&self) -> Result<Measurement, EstimatorError> {
+        let samples = samples_in(self.duration_s, self.rate_hz, 2)?;
+        if !(1..=HIGHEST_DEGREE).contains(&self.degree) {
+            let allowed = format!("must be 1 to {HIGHEST_DEGREE}");
+            return Err(EstimatorError::setting("estimator.degree", self.degree, allowed));
+        }
+        if self.points <= self.degree || self.points > samples {
+            let allowed = format!("must be above the degree ({}) and at most the samples ({samples})", self.degree);
+            return Err(EstimatorError::setting("estimator.points", self.points, allowed));
+        }
+        let parameters = self.operating_point_volt.len();
+        let records = (0..parameters).map(|m| self.record(m, samples / self.points)).collect::<Result<_, _>>()?;
+        Ok(Measurement {
+            rate_hz: self.rate_hz,
+            samples,
+            parameters,
+            filter: LowPass::Mean,
+            records,
+            combination: Combination::Linear,
+        })
+    }
+
+    fn record(&self, m: usize, hold: usize) -> Result<RecordPlan, EstimatorError> {
+        const KEY: &str = "estimator.range_volt";
+        let ((low, high), at) = (self.range_volt[m], self.operating_point_volt[m]);
+        let found = format!("[{low}, {high}]");
+        if !(low.is_finite() && high.is_finite() && low < high) {
+            return Err(EstimatorError::setting(KEY, found, "must be two voltages, the lower one first"));
+        }
+        if !(low..=high).contains(&at) {
+            let allowed = format!("must hold the operating point of parameter {} ({at} V)", m + 1);
+            return Err(EstimatorError::setting(KEY, found, allowed));
+        }
+        // from -1 to 1 over the curve
+        let half = 0.5 * (high - low);
+        let place = |k: usize| 2.0 * k as f64 / (self.points - 1) as f64 - 1.0;
+        let places: Vec<f64> = (0..self.points).map(place).collect();
+        let weights = derivative_weights(&places, self.degree, (at - low) / half - 1.0);
+        let levels = places.iter().enumerate().map(|(k, x)| (k * hold, low + half * (x + 1.0) - at)).collect();
+        let window = |(k, w): (usize, &f64)| Window { start: k * hold, length: hold, factor: w / half };
+        Ok(RecordPlan {
+            drives: vec![Drive { parameter: m, waveform: Waveform::Levels(levels) }],
+            channels: vec![Channel {
+                reference: Reference::One,
+                windows: weights.iter().enumerate().map(window).collect(),
+            }],
+            parameter_of_channel: vec![m],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fit(degree: usize, points: usize, at: f64) -> CurveFit {
+        CurveFit {
+            rate_hz: 10_000.0,
+            duration_s: 0.121,
+            points,
+            degree,
+            range_volt: vec![(-0.6, 0.6)],
+            operating_point_volt: vec![at],
+        }
+    }
+
+    /// The reading of the curve I(V), every sample of which is known.
+    fn reading(fit: &CurveFit, current: impl Fn(f64) -> f64) -> f64 {
+        let measurement = fit.build().unwrap();
+        let volt = measurement.perturbation_volt(0, 0.0);
+        let weights = measurement.weights(0);
+        weights.iter().zip(&volt).map(|(w, v)| w * current(v + fit.operating_point_volt[0])).sum()
+    }
+
+    #[test]
+    fn the_derivative_of_a_polynomial_up_to_the_degree_is_exact() {
+        let cubic = |v: f64| 20.0 + 60.0 * v + 45.0 * v * v - 110.0 * v * v * v;
+        for at in [-0.6, -0.2, 0.1, 0.6] {
+            let slope = 60.0 + 90.0 * at - 330.0 * at * at;
+            for (degree, points) in [(3, 4), (3, 121), (5, 121), (9, 121)] {
+                let found = reading(&fit(degree, points, at), cubic);
+                assert!((found - slope).abs() < 1e-9, "degree {degree}, {points} points at {at} V: {found} {slope}");
+            }
+        }
+        let ninth = reading(&fit(9, 121, 0.5), |v| v.powi(9));
+        assert!((ninth / (9.0 * 0.5_f64.powi(8)) - 1.0).abs() < 1e-9, "{ninth}");
+    }
+
+    /// A straight line through equally spaced points: the slope Σ (x − x̄) y / Σ (x − x̄)², whatever the curve.
+    #[test]
+    fn a_straight_line_is_the_regression_line() {
+        let curve = |v: f64| (3.0 * v).sin() + v.powi(4);
+        let volts: Vec<f64> = (0..11).map(|k| -0.6 + 0.12 * f64::from(k)).collect();
+        let slope = volts.iter().map(|v| v * curve(*v)).sum::<f64>() / volts.iter().map(|v| v * v).sum::<f64>();
+        for at in [-0.3, 0.4] {
+            assert!((reading(&fit(1, 11, at), curve) - slope).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn curves_that_cannot_be_fitted_are_refused() {
+        for (fit, key) in [
+            (fit(0, 121, 0.1), "estimator.degree"),
+            (fit(10, 121, 0.1), "estimator.degree"),
+            (fit(3, 3, 0.1), "estimator.points"),
+            (fit(3, 1211, 0.1), "estimator.points"),
+            (fit(3, 121, 0.7), "estimator.range_volt"),
+            (CurveFit { range_volt: vec![(0.6, -0.6)], ..fit(3, 121, 0.1) }, "estimator.range_volt"),
+        ] {
+            let message = fit.build().unwrap_err().to_string();
+            assert!(message.contains(key), "{message}");
+        }
+    }
+}
