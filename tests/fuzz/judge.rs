@@ -110,7 +110,8 @@ fn fault_of(status: ExitStatus, was_stopped: bool, message: &str, trial: &Trial)
 /// Whether something like `` `estimator.duration_s` `` or `--hops` is in a message.
 fn names_key(message: &str) -> bool {
     let is_key = |word: &str| {
-        word.contains(['.', '_']) && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'))
+        word.contains(['.', '_'])
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'))
     };
     message.split('`').skip(1).step_by(2).any(is_key) || message.contains(" --")
 }

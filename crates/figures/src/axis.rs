@@ -217,7 +217,12 @@ mod tests {
             for values in [[size, size], [0.0, size], [-size, size], [0.99 * size, size]] {
                 let axis = Axis::around(String::new(), Scale::Linear, values.into_iter()).unwrap();
                 let labelled = axis.ticks().iter().filter(|t| t.label.is_some()).count();
-                assert!((3..=12).contains(&labelled), "{values:?}: {labelled} labels between {} and {}", axis.low, axis.high);
+                assert!(
+                    (3..=12).contains(&labelled),
+                    "{values:?}: {labelled} labels between {} and {}",
+                    axis.low,
+                    axis.high
+                );
             }
         }
     }

@@ -229,10 +229,7 @@ fn probed_cpu_s<W: Work>(
             let preparation = started.elapsed().as_secs_f64();
             Ok(preparation + step_s(work, &mut ready, point)? * study.section.repetitions as f64)
         };
-        total += seconds().map_err(|e| SweepError::Points {
-            count: 1,
-            failures: vec![study.failure(point, &e)],
-        })?;
+        total += seconds().map_err(|e| SweepError::Points { count: 1, failures: vec![study.failure(point, &e)] })?;
         probed += 1;
     }
     Ok(total / probed.max(1) as f64 * points as f64)
