@@ -135,7 +135,8 @@ impl Point {
             StudyKind::Spectrum => check_spectrum(&scenario)?,
             StudyKind::Logic => check_logic(&scenario, device.as_deref())?,
             StudyKind::Training => {
-                training = device.as_ref().map(|d| TrainingPoint::build(&scenario, d, &noise, folder)).transpose()?;
+                let build = |d| TrainingPoint::build(&scenario, d, &noise, folder, &mut remarks);
+                training = device.as_ref().map(build).transpose()?;
             }
         }
         Ok(Self { scenario, device, operating_point_volt, noise, remarks, scheme, instrument, hge, training, idle })

@@ -72,6 +72,7 @@ impl TrainingPoint {
         device: &Arc<dyn Device>,
         noise: &NoiseModel,
         folder: &Path,
+        remarks: &mut Vec<String>,
     ) -> Result<Self, KeyError> {
         let (Some(task), Some(section)) = (&scenario.task, &scenario.training) else {
             return Err(KeyError::new("", "the tables `[task]` and `[training]` are needed"));
@@ -89,7 +90,7 @@ impl TrainingPoint {
         }
         let wiring = Wiring::new(numbers, parameters).map_err(from_training)?;
         let loss = loss(&section.loss)?;
-        let (training, test) = patterns(task, folder, loss)?;
+        let (training, test) = patterns(task, folder, loss, remarks)?;
         loss.check_targets(&training.targets).map_err(from_training)?;
         check_held("task.training_points", training.targets.len(), parameters, "parameters")?;
         check_held("task.test_points", test.targets.len(), parameters, "parameters")?;
@@ -128,7 +129,12 @@ impl TrainingPoint {
     }
 }
 
-fn patterns(task: &TaskSection, folder: &Path, loss: Loss) -> Result<(Patterns, Patterns), KeyError> {
+fn patterns(
+    task: &TaskSection,
+    folder: &Path,
+    loss: Loss,
+    remarks: &mut Vec<String>,
+) -> Result<(Patterns, Patterns), KeyError> {
     match task {
         TaskSection::TruthTable(t) => {
             if t.inputs.len() != 2 {
@@ -148,9 +154,12 @@ fn patterns(task: &TaskSection, folder: &Path, loss: Loss) -> Result<(Patterns, 
             Ok((draw(t.training_points)?, draw(t.test_points)?))
         }
         TaskSection::Csv(t) => {
-            let read = |key: &str, file: &InputFile| {
-                table::from_csv(&folder.join(file), t.inputs.len(), loss.needs_classes())
-                    .map_err(|e| KeyError::new(key, e.to_string()))
+            let mut read = |key: &str, file: &InputFile| {
+                let path = folder.join(file);
+                let (patterns, of_file) = table::read_patterns(&path, t.inputs.len(), loss.needs_classes())
+                    .map_err(|e| KeyError::new(key, e.to_string()))?;
+                remarks.extend(of_file.iter().map(|remark| format!("`{}`: {remark}", path.display())));
+                Ok(patterns)
             };
             let training = read("task.file", &t.file)?;
             let test = match &t.test_file {

@@ -80,7 +80,9 @@ impl<'a> Fields<'a> {
         let is_name = |field: &&str| {
             let letters = field.chars().filter(|c| c.is_alphabetic()).count();
             let digits = field.chars().filter(char::is_ascii_digit).count();
-            let is_word = letters > digits && !NO_NUMBERS.contains(&field.to_lowercase().as_str());
+            // V10, but not x12.5 or O.5
+            let is_numbered = field.starts_with(char::is_alphabetic) && !field.contains(['.', ',']);
+            let is_word = (letters > digits || is_numbered) && !NO_NUMBERS.contains(&field.to_lowercase().as_str());
             is_word && field.parse::<f64>().is_err()
         };
         let mut fields = self.fields.iter().filter(|f| !f.is_empty()).peekable();
@@ -158,7 +160,7 @@ mod tests {
             "1, 0.5\n2.5, -0.03\n",
             "\"1,0\";\"0,5\"\n\"2,5\";\"-0,03\"\n",
             "// of Tuesday\n1;0.5;\n2.5;-0.03;\n",
-            "CH1,CH2\n\"1\",\"0.5\"\n\"2.5\",\"-0.03\"\n",
+            "V9,V10\n\"1\",\"0.5\"\n\"2.5\",\"-0.03\"\n",
         ] {
             let read = parse(text.as_bytes(), 2).unwrap_or_else(|e| panic!("{text}: {e}"));
             assert_eq!(read.values, [[1.0, 2.5], [0.5, -0.03]], "{text}");
