@@ -39,11 +39,11 @@ fn tables_of_patterns_that_cannot_be_understood() {
     refused("0,0,0\n0,1,1\n1,0,2\n1,1,3\n", SOUND, &["training.csv", "line 3", "target 2"]);
     refused("0.1,0.1,2e-9\n0.2,0.1,8e-9\n", SOUND, &["training.csv", "line 1", "target 2e-9"]);
     refused("0.1,0.x1,1\n0.2,0.1,0\n", SOUND, &["training.csv", "line 1", "\"0.x1\""]);
-    refused("0.1,1\n0.2,0\n", SOUND, &["training.csv", "line 1 has 2 columns, 3 are needed"]);
+    refused("0.1,1\n0.2,0\n", SOUND, &["training.csv", "line 1: found 2 columns, 3 are needed"]);
     refused("\u{e9}", "", &["training.csv", "0 rows"]);
     fs::write(bench.path("training.csv"), b"V1,V2,class\n0.1,0.2,\xff\n").unwrap();
     let message = text(&bench.run(&scenario, &[]).stderr);
-    assert!(message.contains("training.csv") && message.contains("line 2") && message.contains("UTF-8"), "{message}");
+    assert!(message.contains("training.csv") && message.contains("line 2: found \"\u{fffd}\""), "{message}");
 }
 
 /// A file without heading is read whole, and labels of −1 and 1 are classes; so are targets in nA for a loss that takes currents,

@@ -11,6 +11,7 @@ mod generators;
 mod golden;
 mod identity;
 mod limits;
+mod mean_field;
 mod network;
 mod network_limits;
 mod network_reference;

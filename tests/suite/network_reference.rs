@@ -133,7 +133,7 @@ fn potentials_agree_with_the_reference() {
 #[test]
 fn mean_field_is_an_approximation() {
     let (mut ratios, mut settled, mut count) = (Vec::new(), 0, 0);
-    for reference in references().iter().filter(|r| r.name.ends_with(['0', '2', '5'])) {
+    for reference in references() {
         let network = &reference.device.network;
         let voltages = reference.device.voltages_kt(&reference.device.voltages_volt);
         count += 1;
@@ -152,6 +152,6 @@ fn mean_field_is_an_approximation() {
             "mean field: {settled} of {count} devices settle, median relative error {:.2}",
             median(ratios.clone())
         );
-        assert!(2 * settled > count);
+        assert!(8 * settled >= 7 * count);
     }
 }
