@@ -175,3 +175,79 @@ fn wrong_input_is_refused_by_name() {
         refused(&["run", "s.toml", "--output", "out"], &says);
     }
 }
+
+/// Every number that sets a size or a time has a maximum, which is named before anything is computed.
+#[test]
+fn numbers_of_device_commands_have_maxima() {
+    let bench = bench();
+    let huge = i64::MAX.to_string();
+    let lock_in = ["lock-in", "--electrode", "7", "--drive", "0", "--frequencies", "1e9"];
+    let iv = ["iv", "--vary", "0", "--from", "-1", "--to", "1"];
+    let refused = |command: &[&str], option: &str, value: &str, words: &str| {
+        let mut arguments = vec!["device", command[0], "d.json"];
+        arguments.extend(&command[1..]);
+        let given = format!("{option}={value}");
+        arguments.push(&given);
+        let out = bench.homodyne(&arguments);
+        let message = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{arguments:?}: {message}");
+        for word in [option, value.split(',').next().unwrap_or(value), words] {
+            assert!(message.contains(word), "{arguments:?}: wanted {word:?} in {message}");
+        }
+    };
+    for (command, option, words) in [
+        (&iv[..], "--points", "must be 2 to 100000"),
+        (&iv, "--hops", "must be 64 to 10000000000000"),
+        (&["map"], "--hops", "must be 64 to 10000000000000"),
+        (&["map", "--over", "0,1"], "--points", "must be 2 to 2000"),
+        (&["noise"], "--points", "must be 2 to 100000"),
+        (&["currents"], "--hops", "must be 64 to 10000000000000"),
+        (&["trajectory"], "--events", "must be 1 to 200000000"),
+        (&["trajectory"], "--equilibration", "must be 0 to 10000000000000"),
+        (&[&lock_in[..], &["--amplitude", "0.01", "--time", "1e-8"]].concat(), "--blocks", "must be 2 to 100000"),
+        (
+            &[&lock_in[..], &["--amplitude", "0.01", "--time", "1e-8"]].concat(),
+            "--most-events",
+            "must be 1 to 10000000000000",
+        ),
+        (&["gradient"], "--electrode", "must be 0 to 7"),
+    ] {
+        refused(command, option, &huge, words);
+    }
+    refused(&["currents"], "--voltages", "1", "has 1 values");
+    refused(&["currents"], "--voltages", "1000000000000,0,0,0,0,0,0,0", "from -1000000 to 1000000");
+    refused(&["currents"], "--voltages", "NaN,0,0,0,0,0,0,0", "from -1000000 to 1000000");
+    refused(&["currents"], "--most-states", "0", "must be at least 2");
+    refused(&["iv", "--vary", "0", "--from", "-1"], "--to", "1000000000000", "from -1000000 to 1000000");
+    refused(&[&lock_in[..], &["--time", "1e-8"]].concat(), "--amplitude", "1000000000000", "from -1000000 to 1000000");
+    assert_eq!(bench.files("results"), Vec::<String>::new());
+}
+
+/// A measurement that was cut short has failed, and says how long it was.
+#[test]
+fn a_lock_in_that_runs_out_of_events_fails() {
+    let bench = bench();
+    let arguments = [
+        "device",
+        "lock-in",
+        "d.json",
+        "--electrode",
+        "7",
+        "--drive",
+        "0",
+        "--amplitude",
+        "0.01",
+        "--frequencies",
+        "1e7",
+        "--time",
+        "1",
+        "--most-events",
+        "100000",
+    ];
+    for arguments in [&arguments[..], &[&arguments[..], &["--json"]].concat()] {
+        let out = bench.homodyne(arguments);
+        let message = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(1), "{message}");
+        assert!(message.contains("--time 1 was not reached: --most-events 100000 were used up after"), "{message}");
+    }
+}

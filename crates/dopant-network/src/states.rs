@@ -27,9 +27,15 @@ pub(crate) struct StateSet {
     pub members: Vec<Member>,
     pub index: HashMap<Occupation, u32>,
     pub survey: Survey,
+    hops: usize,
 }
 
 impl StateSet {
+    /// Hops of all members together.
+    pub(crate) fn hops(&self) -> usize {
+        self.hops
+    }
+
     pub(crate) fn add(&mut self, landscape: &Landscape<'_>, state: Occupation, span: f64) -> u32 {
         if let Some(&known) = self.index.get(&state) {
             return known;
@@ -38,6 +44,7 @@ impl StateSet {
         let Survey { hops, total_rate, .. } = &mut self.survey;
         hops.sort_unstable_by(|a, b| b.rate.total_cmp(&a.rate));
         let number = self.members.len() as u32;
+        self.hops += hops.len();
         let targets = vec![OUTSIDE; hops.len()];
         self.members.push(Member { state, hops: hops.clone(), targets, exit_rate: *total_rate });
         self.index.insert(state, number);

@@ -41,6 +41,12 @@ pub(crate) enum Failure {
          --hops {hops}; allow more hops"
     )]
     NotReached { wanted: f64, found: f64, hops: u64 },
+    /// A simulated measurement was cut short.
+    #[error(
+        "--time {wanted} was not reached: --most-events {most_events} were used up after {simulated:.4e} {unit}, and what is \
+         printed is of that time alone; allow more events"
+    )]
+    EventsRanOut { simulated: f64, wanted: f64, unit: &'static str, most_events: u64 },
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
 }

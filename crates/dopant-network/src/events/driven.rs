@@ -79,12 +79,17 @@ struct Bounded {
     total: f64,
 }
 
+/// Candidates (24 bytes each) of remembered states, beyond which all but the present state are forgotten.
+const MOST_REMEMBERED: usize = 1 << 25;
+
 struct Simulation<'a> {
     landscape: &'a Landscape<'a>,
     sines: &'a [Sine],
     states: Vec<Bounded>,
     index: HashMap<Occupation, usize>,
     survey: Survey,
+    remembered: usize,
+    most_remembered: usize,
 }
 
 impl Simulation<'_> {
@@ -102,6 +107,11 @@ impl Simulation<'_> {
     fn number_of(&mut self, state: Occupation) -> usize {
         if let Some(&known) = self.index.get(&state) {
             return known;
+        }
+        if self.remembered > self.most_remembered {
+            self.states.clear();
+            self.index.clear();
+            self.remembered = 0;
         }
         let network = self.landscape.network;
         let widest = 2.0 * self.sines.iter().map(|s| s.amplitude_kt.abs()).sum::<f64>();
@@ -127,6 +137,7 @@ impl Simulation<'_> {
         self.survey = survey;
         candidates.sort_by(|a, b| b.bound.total_cmp(&a.bound));
         let total = candidates.iter().map(|c| c.bound).sum();
+        self.remembered += candidates.len();
         let number = self.states.len();
         self.states.push(Bounded { state, candidates, total });
         self.index.insert(state, number);
@@ -148,6 +159,10 @@ struct Block {
 /// If a sine names an electrode that is not there.
 #[must_use]
 pub fn driven_currents(landscape: &Landscape<'_>, start: Occupation, drive: &Drive) -> DrivenCurrents {
+    driven(landscape, start, drive, MOST_REMEMBERED)
+}
+
+fn driven(landscape: &Landscape<'_>, start: Occupation, drive: &Drive, most_remembered: usize) -> DrivenCurrents {
     let network = landscape.network;
     let (n, electrodes) = (network.acceptors(), network.electrodes());
     let sines = drive.sines.len();
@@ -158,6 +173,8 @@ pub fn driven_currents(landscape: &Landscape<'_>, start: Occupation, drive: &Dri
         states: Vec::new(),
         index: HashMap::new(),
         survey: Survey::default(),
+        remembered: 0,
+        most_remembered,
     };
     let count = drive.blocks.max(2);
     let empty = Block {
@@ -241,5 +258,30 @@ pub fn driven_currents(landscape: &Landscape<'_>, start: Occupation, drive: &Dri
         occupations: occupied.iter().map(|t| t / measured).collect(),
         hops,
         time: measured,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DopantNetwork, Generate};
+
+    #[test]
+    fn currents_are_the_same_however_few_states_are_remembered() {
+        let description = Generate { acceptors: 12, donors: 1, seed: 5, ..Generate::default() }.describe().unwrap();
+        let device = DopantNetwork::from_description(&description).unwrap();
+        let landscape = device.network.landscape(&device.voltages_kt(&[0.2, 0.0, -0.1, 0.0, 0.0, 0.1, 0.0, 0.0]));
+        let drive = Drive {
+            sines: vec![Sine { electrode: 0, amplitude_kt: 1.0, frequency: 1e-4, phase_rad: 0.0 }],
+            settling_time: 1e3,
+            time: 1e6,
+            most_events: 20_000,
+            blocks: 4,
+            seed: 1,
+        };
+        assert_eq!(
+            driven_currents(&landscape, device.initial, &drive),
+            driven(&landscape, device.initial, &drive, 300)
+        );
     }
 }

@@ -7,6 +7,9 @@ use crate::network::{Landscape, NEGLIGIBLE};
 use crate::occupation::Occupation;
 use crate::states::StateSet;
 
+/// Hops (about 24 bytes each) of remembered states, beyond which all but the present state are forgotten.
+const MOST_REMEMBERED: usize = 1 << 25;
+
 /// One hop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Event {
@@ -25,6 +28,7 @@ pub struct Trajectory<'a> {
     states: StateSet,
     current: u32,
     time: f64,
+    most_remembered: usize,
 }
 
 impl<'a> Trajectory<'a> {
@@ -33,7 +37,7 @@ impl<'a> Trajectory<'a> {
     pub fn new(landscape: &'a Landscape<'a>, start: Occupation) -> Self {
         let mut states = StateSet::default();
         let current = states.add(landscape, start, NEGLIGIBLE);
-        Self { landscape, states, current, time: 0.0 }
+        Self { landscape, states, current, time: 0.0, most_remembered: MOST_REMEMBERED }
     }
 
     /// The present state.
@@ -50,6 +54,39 @@ impl<'a> Trajectory<'a> {
         let chosen = self.states.draw(self.current, rng);
         let hop = self.states.members[self.current as usize].hops[chosen];
         self.current = self.states.follow(self.landscape, self.current, chosen, NEGLIGIBLE);
+        if self.states.hops() > self.most_remembered {
+            let state = self.state();
+            self.states = StateSet::default();
+            self.current = self.states.add(self.landscape, state, NEGLIGIBLE);
+        }
         Event { time: self.time, from: hop.from, to: hop.to }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_pcg::Pcg64Dxsm;
+
+    use super::*;
+    use crate::{DopantNetwork, Generate};
+
+    #[test]
+    fn events_are_the_same_however_few_states_are_remembered() {
+        let description = Generate { acceptors: 12, donors: 1, seed: 5, ..Generate::default() }.describe().unwrap();
+        let device = DopantNetwork::from_description(&description).unwrap();
+        let landscape = device.network.landscape(&device.voltages_kt(&[0.2, 0.0, -0.1, 0.0, 0.0, 0.1, 0.0, 0.0]));
+        let events = |most_remembered: usize| {
+            let mut rng = Pcg64Dxsm::seed_from_u64(1);
+            let mut trajectory = Trajectory { most_remembered, ..Trajectory::new(&landscape, device.initial) };
+            let events: Vec<Event> = (0..5000).map(|_| trajectory.next(&mut rng)).collect();
+            (events, trajectory.states.hops())
+        };
+        let (all, remembered) = events(MOST_REMEMBERED);
+        let few = remembered / 4;
+        let (same, fewer) = events(few);
+        assert_eq!(all, same);
+        // a state is added before others are forgotten
+        assert!(fewer <= few + device.network.sites().pow(2), "{fewer} of {remembered}");
     }
 }

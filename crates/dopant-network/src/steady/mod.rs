@@ -73,6 +73,9 @@ impl Default for SteadyOptions {
     }
 }
 
+/// States of the smallest network, of one acceptor.
+const LEAST_STATES: usize = 2;
+
 impl SteadyOptions {
     /// Most states, by their number and by their memory.
     fn state_limit(&self) -> usize {
@@ -90,6 +93,10 @@ impl SteadyOptions {
                 self.tolerance
             );
             return Err(NetworkError::entry("tolerance", what));
+        }
+        if self.most_states < LEAST_STATES {
+            let what = format!("is {}: must be at least {LEAST_STATES}", self.most_states);
+            return Err(NetworkError::entry("most_states", what));
         }
         for (entry, found) in [("most_megabytes", Some(self.most_megabytes)), ("most_seconds", self.most_seconds)] {
             if let Some(found) = found.filter(|x| !(*x > 0.0 && x.is_finite())) {

@@ -6,7 +6,7 @@ use dopant_network::mean_field;
 use dopant_network::steady::SteadySolver;
 use serde_json::json;
 
-use super::{Method, Source, Steady};
+use super::{Method, Source, Steady, limits};
 use crate::failure::Failure;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -67,9 +67,7 @@ struct Found {
 impl Currents {
     pub(super) fn execute(self) -> Result<(), Failure> {
         let (device, voltages) = self.source.read()?;
-        if self.hops < 64 {
-            return Err(Failure::BadInput(format!("--hops {}: must be at least 64", self.hops)));
-        }
+        limits::within("--hops", self.hops, &limits::HOPS)?;
         if self.relative_error.is_some_and(|e| !(e > 0.0 && e.is_finite())) {
             return Err(Failure::BadInput("--relative-error: must be a positive number".to_owned()));
         }

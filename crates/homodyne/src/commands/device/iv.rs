@@ -6,7 +6,7 @@ use dopant_network::mean_field;
 use dopant_network::steady::SteadySolver;
 use figures::network::{CurrentVoltage, current_voltage};
 
-use super::{Method, Source, Steady, check_electrode, draw, grid, title, write_csv};
+use super::{Method, Source, Steady, check_electrode, draw, grid, limits, title, write_csv};
 use crate::failure::Failure;
 
 /// What is found at one voltage.
@@ -62,10 +62,8 @@ impl Iv {
         for &electrode in &shown {
             check_electrode(&device, "--electrode", electrode)?;
         }
-        if self.hops < 64 {
-            return Err(Failure::BadInput(format!("--hops {}: must be at least 64", self.hops)));
-        }
-        let voltages = grid(self.from, self.to, self.points)?;
+        limits::within("--hops", self.hops, &limits::HOPS)?;
+        let voltages = grid(self.from, self.to, self.points, &limits::POINTS)?;
         let (to_na, per_volt) = (device.scales.na_per_charge_rate, device.scales.kt_per_volt);
         let mut solver = SteadySolver::new(&device.network, self.steady.options()?);
         let mut state = device.initial;

@@ -3,7 +3,7 @@ use dopant_network::events::{Drive, Sine, driven_currents};
 use dopant_network::steady::SteadySolver;
 use serde_json::json;
 
-use super::{Source, Steady, check_electrode};
+use super::{Source, Steady, check_electrode, limits};
 use crate::failure::Failure;
 
 /// Homodyne gradient extraction inside the event simulation: sines on electrodes, lock-in on the hops themselves.
@@ -66,9 +66,9 @@ impl LockIn {
                 "--time, --amplitude and --frequencies: must be positive numbers".to_owned(),
             ));
         }
-        if self.blocks < 2 {
-            return Err(Failure::BadInput(format!("--blocks {}: must be at least 2", self.blocks)));
-        }
+        limits::within("--blocks", self.blocks, &limits::BLOCKS)?;
+        limits::within("--most-events", self.most_events, &limits::EVENTS)?;
+        limits::voltages("--amplitude", [&self.amplitude])?;
         let scales = &device.scales;
         let attempt = scales.attempt_frequency_hz;
         let voltages_kt = device.voltages_kt(&voltages);
@@ -92,14 +92,17 @@ impl LockIn {
         };
         let found = driven_currents(&device.network.landscape(&voltages_kt), device.initial, &drive);
         let mut solver = SteadySolver::new(&device.network, self.steady.options()?);
-        let exact = match solver.solve(&voltages_kt) {
-            Ok(_) => Some(solver.gradient()?),
-            Err(_) => None,
-        };
+        let exact = solver.solve(&voltages_kt).and_then(|_| solver.gradient());
         let scale = scales.na_per_charge_rate;
         let slope = |x: f64| scale * x / self.amplitude;
-        let exact_slope = |m: usize| exact.as_ref().map(|g| g[self.electrode][m] * scale * scales.kt_per_volt);
-        let complete = found.time >= drive.time * (1.0 - 1e-12);
+        let exact_slope = |m: usize| exact.as_ref().ok().map(|g| g[self.electrode][m] * scale * scales.kt_per_volt);
+        let is_complete = found.time >= drive.time * (1.0 - 1e-12);
+        let ran_out = Failure::EventsRanOut {
+            simulated: found.time / attempt,
+            wanted: self.time,
+            unit: scales.time_unit(),
+            most_events: self.most_events,
+        };
         if self.json {
             let text = json!({
                 "electrode": self.electrode,
@@ -110,14 +113,15 @@ impl LockIn {
                     found.in_phase_standard_errors[self.electrode].iter().map(|x| slope(*x)).collect::<Vec<_>>(),
                 "quadrature": found.quadrature[self.electrode].iter().map(|x| slope(*x)).collect::<Vec<_>>(),
                 "static_derivatives": self.drive.iter().map(|&m| exact_slope(m)).collect::<Vec<_>>(),
+                "no_static_derivatives": exact.as_ref().err().map(ToString::to_string),
                 "units": scales.derivative_unit(),
                 "current": found.currents[self.electrode] * scale,
                 "hops": found.hops,
                 "simulated_time": found.time / attempt,
-                "complete": complete,
+                "complete": is_complete,
             });
             say!("{text}");
-            return Ok(());
+            return if is_complete { Ok(()) } else { Err(ran_out) };
         }
         say!("dI{}/dV [{}] from {} hops", self.electrode, scales.derivative_unit(), found.hops);
         say!(
@@ -138,9 +142,9 @@ impl LockIn {
                 slope(found.quadrature[self.electrode][s]),
             );
         }
-        if !complete {
-            say!("the events ran out after {:.4e} {}: raise --most-events", found.time / attempt, scales.time_unit());
+        if let Err(error) = &exact {
+            say!("no static derivatives: {error}");
         }
-        Ok(())
+        if is_complete { Ok(()) } else { Err(ran_out) }
     }
 }

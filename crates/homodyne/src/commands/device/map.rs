@@ -7,7 +7,7 @@ use dopant_network::mean_field;
 use dopant_network::steady::{SteadyOptions, SteadySolver};
 use figures::network::{DevicePicture, Grid, device_map, stability_map};
 
-use super::{Method, Source, Steady, check_electrode, draw, grid, title};
+use super::{Method, Source, Steady, check_electrode, draw, grid, limits, title};
 use crate::failure::Failure;
 
 /// Cells of the potential along each axis.
@@ -56,6 +56,7 @@ pub(super) struct Map {
 impl Map {
     pub(super) fn execute(self) -> Result<(), Failure> {
         let (device, voltages) = self.source.read()?;
+        limits::within("--hops", self.hops, &limits::HOPS)?;
         let options = self.steady.options()?;
         match &self.over {
             Some(over) => self.stability(&device, &voltages, options, over),
@@ -73,7 +74,7 @@ impl Map {
                 (found.occupations, found.traffic)
             }
             Method::Events => {
-                let options = EventOptions { hops: self.hops.max(64), seed: self.seed, ..EventOptions::default() };
+                let options = EventOptions { hops: self.hops, seed: self.seed, ..EventOptions::default() };
                 let found = events::currents(&network.landscape(&voltages_kt), device.initial, &options);
                 (found.occupations, found.traffic)
             }
@@ -139,7 +140,7 @@ impl Map {
                 "--over: the derivative is exact, which only --method steady-state gives".to_owned(),
             ));
         }
-        let axis = grid(self.from, self.to, self.points)?;
+        let axis = grid(self.from, self.to, self.points, &limits::MAP_POINTS)?;
         let mut solver = SteadySolver::new(&device.network, options);
         let scale = device.scales.na_per_charge_rate * device.scales.kt_per_volt;
         let mut values = Vec::with_capacity(axis.len() * axis.len());

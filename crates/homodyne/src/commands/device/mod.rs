@@ -4,12 +4,14 @@ mod currents;
 mod generate;
 mod gradient;
 mod iv;
+mod limits;
 mod lock_in;
 mod map;
 mod noise;
 mod show;
 mod trajectory;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -108,9 +110,7 @@ impl Source {
             );
             return Err(Failure::BadInput(message));
         }
-        if let Some(bad) = voltages.iter().find(|v| !v.is_finite()) {
-            return Err(Failure::BadInput(format!("--voltages holds {bad}: must be finite numbers")));
-        }
+        limits::voltages("--voltages", &voltages)?;
         Ok((device, voltages))
     }
 }
@@ -136,7 +136,7 @@ impl Steady {
     fn options(&self) -> Result<SteadyOptions, Failure> {
         let options = SteadyOptions {
             tolerance: self.tolerance,
-            most_states: self.most_states.max(2),
+            most_states: self.most_states,
             most_megabytes: self.most_megabytes,
             most_seconds: self.most_seconds,
             ..SteadyOptions::default()
@@ -158,13 +158,13 @@ fn check_electrode(device: &DopantNetwork, option: &str, electrode: usize) -> Re
 }
 
 /// A finite range with at least two points.
-fn grid(from: f64, to: f64, points: usize) -> Result<Vec<f64>, Failure> {
-    if !(from < to && from.is_finite() && to.is_finite()) {
+fn grid(from: f64, to: f64, points: usize, allowed: &RangeInclusive<usize>) -> Result<Vec<f64>, Failure> {
+    limits::voltages("--from", [&from])?;
+    limits::voltages("--to", [&to])?;
+    if from >= to {
         return Err(Failure::BadInput(format!("--from {from} --to {to}: must be two voltages, the lower one first")));
     }
-    if !(2..=100_000).contains(&points) {
-        return Err(Failure::BadInput(format!("--points {points}: must be 2 to 100000")));
-    }
+    limits::within("--points", points, allowed)?;
     Ok((0..points).map(|k| from + (to - from) * k as f64 / (points - 1) as f64).collect())
 }
 

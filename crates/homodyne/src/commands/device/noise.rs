@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use dopant_network::steady::{SteadySolver, TerminalCurrent};
 use figures::network::noise_spectrum;
 
-use super::{Source, Steady, check_electrode, draw, title, write_csv};
+use super::{Source, Steady, check_electrode, draw, limits, title, write_csv};
 use crate::failure::Failure;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -53,13 +53,11 @@ impl Noise {
         }
         let attempt = device.scales.attempt_frequency_hz;
         let (from, to) = (self.from.unwrap_or(1e-9 * attempt), self.to.unwrap_or(attempt));
-        if !(from > 0.0 && to > from && to.is_finite()) || self.points < 2 {
-            let message = format!(
-                "--from {from} --to {to} --points {}: must be two positive frequencies, at least 2 points",
-                self.points
-            );
+        if !(from > 0.0 && to > from && to.is_finite()) {
+            let message = format!("--from {from} --to {to}: must be two positive frequencies, the lower one first");
             return Err(Failure::BadInput(message));
         }
+        limits::within("--points", self.points, &limits::POINTS)?;
         let current = match self.current {
             CurrentChoice::Induced => TerminalCurrent::Induced,
             CurrentChoice::Particle => TerminalCurrent::Particle,

@@ -7,8 +7,12 @@ use rand_pcg::Pcg64Dxsm;
 use sweep::results::{Coordinate, Dimension};
 use sweep::{Results, Variable, store};
 
-use super::{Source, title};
+use super::{Source, limits, title};
 use crate::failure::Failure;
+use crate::machine::free_memory_bytes;
+
+/// Memory of a recorded hop: as it is recorded, and as the four numbers that are written.
+const BYTES_OF_EVENT: u64 = 16 + 4 * 8;
 
 /// Record single hops, with true waiting times, in an HDF5 file.
 #[derive(Debug, Args)]
@@ -20,7 +24,7 @@ pub(super) struct Record {
     events: usize,
     /// Hops before.
     #[arg(long, default_value_t = 10_000)]
-    equilibration: usize,
+    equilibration: u64,
     /// Seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -35,8 +39,16 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn execute(self) -> Result<(), Failure> {
         let (device, voltages) = self.source.read()?;
-        if self.events == 0 || self.events > 200_000_000 {
-            return Err(Failure::BadInput(format!("--events {}: must be 1 to 2·10⁸", self.events)));
+        limits::within("--events", self.events, &limits::RECORDED)?;
+        limits::within("--equilibration", self.equilibration, &(0..=*limits::EVENTS.end()))?;
+        if let Some(free) = free_memory_bytes().filter(|free| self.events as u64 * BYTES_OF_EVENT > *free) {
+            let needed = self.events as f64 * BYTES_OF_EVENT as f64;
+            return Err(Failure::BadInput(format!(
+                "--events {}: would take {:.1} GB of memory, {:.1} GB are free",
+                self.events,
+                1e-9 * needed,
+                1e-9 * free as f64
+            )));
         }
         store::check_writable(&self.output, self.overwrite)?;
         let landscape = device.network.landscape(&device.voltages_kt(&voltages));
