@@ -230,6 +230,8 @@ pub struct Survey {
     pub hops: Vec<Hop>,
     /// Sum of their rates \[ν₀\].
     pub total_rate: f64,
+    /// Sum of the rates of the hops that are left out \[ν₀\], where these can be more than rounding of the total.
+    pub left_out_rate: f64,
     open_kt: Vec<f64>,
     rows: Vec<u16>,
     exponents: Vec<f64>,
@@ -281,12 +283,12 @@ impl Landscape<'_> {
     }
 
     /// Looks at a state: energies of its sites, its hops (always in the same order) and their total rate. Hops that are
-    /// less than e^−`span` as frequent as the most frequent one are left out; with [`NEGLIGIBLE`] that changes the total
-    /// by less than its rounding.
+    /// less than e^−`span` as frequent as the most frequent one are left out, and their total rate is kept beside that
+    /// of the others; with [`NEGLIGIBLE`] it is less than the rounding of the total, and is not computed.
     pub fn survey(&self, state: &Occupation, span: f64, survey: &mut Survey) {
         let network = self.network;
         let (n, sites) = (network.acceptors, network.sites());
-        let Survey { energies_kt, open_kt, rows, exponents, hops, total_rate } = survey;
+        let Survey { energies_kt, open_kt, rows, exponents, hops, total_rate, left_out_rate } = survey;
         self.energies_kt(state, energies_kt);
         // no hole enters an occupied acceptor
         open_kt.clone_from(energies_kt);
@@ -312,6 +314,12 @@ impl Landscape<'_> {
         for hop in hops {
             hop.rate = hop.rate.exp();
             *total_rate += hop.rate;
+        }
+        *left_out_rate = 0.0;
+        if span < NEGLIGIBLE {
+            // further down, all together are less than the rounding of the total
+            let counts = |x: &&f64| **x < least && **x >= largest - NEGLIGIBLE;
+            *left_out_rate = exponents.iter().filter(counts).map(|x| x.exp()).sum();
         }
     }
 

@@ -17,8 +17,10 @@ pub(crate) struct Member {
     pub hops: Vec<Hop>,
     /// Where they lead.
     pub targets: Vec<u32>,
-    /// Total rate \[ν₀\], with the hops that are not kept.
+    /// Total rate of its hops \[ν₀\], with those that are not kept.
     pub exit_rate: f64,
+    /// Rate of those that are not kept.
+    pub left_out_rate: f64,
 }
 
 /// A set of states.
@@ -27,26 +29,20 @@ pub(crate) struct StateSet {
     pub members: Vec<Member>,
     pub index: HashMap<Occupation, u32>,
     pub survey: Survey,
-    hops: usize,
 }
 
 impl StateSet {
-    /// Hops of all members together.
-    pub(crate) fn hops(&self) -> usize {
-        self.hops
-    }
-
     pub(crate) fn add(&mut self, landscape: &Landscape<'_>, state: Occupation, span: f64) -> u32 {
         if let Some(&known) = self.index.get(&state) {
             return known;
         }
         landscape.survey(&state, span, &mut self.survey);
-        let Survey { hops, total_rate, .. } = &mut self.survey;
+        let Survey { hops, total_rate, left_out_rate, .. } = &mut self.survey;
         hops.sort_unstable_by(|a, b| b.rate.total_cmp(&a.rate));
         let number = self.members.len() as u32;
-        self.hops += hops.len();
         let targets = vec![OUTSIDE; hops.len()];
-        self.members.push(Member { state, hops: hops.clone(), targets, exit_rate: *total_rate });
+        let exit_rate = *total_rate + *left_out_rate;
+        self.members.push(Member { state, hops: hops.clone(), targets, exit_rate, left_out_rate: *left_out_rate });
         self.index.insert(state, number);
         number
     }

@@ -8,7 +8,7 @@ use rand_pcg::Pcg64Dxsm;
 
 use super::SteadyOptions;
 use super::elimination::Rates;
-use crate::network::Landscape;
+use crate::network::{Hop, Landscape, Survey};
 use crate::occupation::Occupation;
 use crate::states::{Member, OUTSIDE, StateSet};
 
@@ -78,19 +78,47 @@ impl StateSet {
         Ok(probability)
     }
 
-    /// The same states and hops at other voltages.
-    pub(crate) fn move_to(&mut self, landscape: &Landscape<'_>) {
-        for member in &mut self.members {
-            landscape.energies_kt(&member.state, &mut self.survey.energies_kt);
-            let before: f64 = member.hops.iter().map(|h| h.rate).sum();
-            let missing = (member.exit_rate - before).max(0.0) / member.exit_rate;
-            let mut total = 0.0;
-            for hop in &mut member.hops {
-                hop.rate = landscape.rate(&self.survey.energies_kt, hop.from, hop.to);
-                total += hop.rate;
-            }
-            member.exit_rate = total * (1.0 + missing);
+    /// The same states at other voltages.
+    pub(crate) fn move_to(&mut self, landscape: &Landscape<'_>, span: f64) {
+        let mut known = Vec::new();
+        for number in 0..self.members.len() {
+            self.look_again(landscape, number, span, &mut known);
         }
+    }
+
+    /// Takes all hops of those states into the set whose hops that are not kept carry at least `least_flow`, or may be the
+    /// only way back.
+    pub(crate) fn widen(&mut self, landscape: &Landscape<'_>, probability: &[f64], least_flow: f64) {
+        let mut known = Vec::new();
+        for (number, &p) in probability.iter().enumerate() {
+            let left_out_rate = self.members[number].left_out_rate;
+            if left_out_rate > 0.0 && (p == 0.0 || p * left_out_rate >= least_flow) {
+                self.look_again(landscape, number, f64::INFINITY, &mut known);
+            }
+        }
+    }
+
+    /// Hops of a state that are within `span` at these voltages, with the targets that are known. `known` is working memory:
+    /// empty, or as it was left.
+    fn look_again(&mut self, landscape: &Landscape<'_>, number: usize, span: f64, known: &mut Vec<u32>) {
+        let sites = landscape.network.sites();
+        known.resize(sites * sites, OUTSIDE);
+        let pair = |hop: &Hop| usize::from(hop.from) * sites + usize::from(hop.to);
+        let member = &mut self.members[number];
+        landscape.survey(&member.state, span, &mut self.survey);
+        let Survey { hops, total_rate, left_out_rate, .. } = &mut self.survey;
+        hops.sort_unstable_by(|a, b| b.rate.total_cmp(&a.rate));
+        for (hop, target) in member.hops.iter().zip(&member.targets) {
+            known[pair(hop)] = *target;
+        }
+        member.targets.clear();
+        member.targets.extend(hops.iter().map(|hop| known[pair(hop)]));
+        for hop in &member.hops {
+            known[pair(hop)] = OUTSIDE;
+        }
+        member.hops.clone_from(hops);
+        member.exit_rate = *total_rate + *left_out_rate;
+        member.left_out_rate = *left_out_rate;
     }
 
     /// Finds the targets of all hops that carry at least `least_flow`.
