@@ -35,10 +35,22 @@ fn misspelt_keys() {
 
 #[test]
 fn wrong_types() {
-    refused("duration_s = 0.05", "duration_s = \"long\"", Some(19), &["estimator.duration_s", "string"]);
+    refused(
+        "duration_s = 0.05",
+        "duration_s = \"long\"",
+        Some(19),
+        &["estimator.duration_s", "text \"long\"", "a number"],
+    );
     refused("[123, 60]", "123", Some(8), &["device.gradient_na_per_volt"]);
     refused("repetitions = 200", "repetitions = 1.5", Some(4), &["study.repetitions"]);
-    refused("seed = 1", "seed = -1", Some(3), &["study.seed"]);
+    refused("seed = 1", "seed = -1", Some(3), &["study.seed", "found -1", "from 0 to 9223372036854775807"]);
+    refused(
+        "seed = 1",
+        "seed = 9223372036854775808",
+        Some(3),
+        &["`seed = 9223372036854775808`", "to 9223372036854775807"],
+    );
+    refused("repetitions = 200", "repetitions = 2.0e1", Some(4), &["study.repetitions", "found 20.0", "written 20"]);
     refused("name = \"small\"", "name = ", Some(2), &["not valid TOML"]);
 }
 
@@ -370,5 +382,29 @@ fn survives(sound: &str, keys: &[&str]) {
             assert!(matches!(output.status.code(), Some(0 | 2)), "{change}: {:?} {message}", output.status);
             assert!(!message.contains("panicked"), "{change}: {message}");
         }
+    }
+}
+
+/// Some editors put a mark before UTF-8, and others save UTF-16.
+#[test]
+fn encodings_of_text() {
+    let bench = Bench::new();
+    let scenario = bench.write("marked.toml", &format!("\u{feff}{SCENARIO}"));
+    let output = bench.run(&scenario, &["--dry-run"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let made = bench.homodyne(&["device", "generate", "--acceptors", "3", "--donors", "1", "--output", "plain.json"]);
+    assert!(made.status.success());
+    let device = fs::read_to_string(bench.path("plain.json")).unwrap();
+    bench.write("marked.json", &format!("\u{feff}{device}"));
+    let shown = bench.homodyne(&["device", "show", "marked.json"]);
+    assert!(shown.status.success(), "{}", text(&shown.stderr));
+    for (name, sound) in [("wide.toml", SCENARIO), ("wide.json", &device)] {
+        let wide: Vec<u8> = "\u{feff}".encode_utf16().chain(sound.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        fs::write(bench.path(name), wide).unwrap();
+        let command: &[&str] = if name.ends_with("json") { &["device", "show", name] } else { &["run", name] };
+        let output = bench.homodyne(command);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(name) && message.contains("UTF-16: save it as plain text in UTF-8"), "{message}");
     }
 }

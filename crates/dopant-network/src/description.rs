@@ -198,7 +198,7 @@ impl DopantNetwork {
     /// If the file cannot be read, an entry is missing, unknown or out of range; the message names it.
     pub fn from_file(path: &Path) -> Result<Self, NetworkError> {
         let fail = |what: String| NetworkError::File { path: path.to_owned(), what };
-        let text = std::fs::read_to_string(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
+        let text = tables::read_text(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
         Self::from_json(&text).map_err(|e| match e {
             NetworkError::Entry { .. } => fail(e.to_string()),
             other => other,

@@ -6,6 +6,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use crate::ScenarioError;
+use crate::plain::plain_toml;
 
 /// A problem with one key, before it is known where the key stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +52,7 @@ impl Document {
     /// # Errors
     /// If it cannot be read or is not TOML.
     pub fn read(file: &Path) -> Result<Self, ScenarioError> {
-        let text = std::fs::read_to_string(file).map_err(|e| ScenarioError {
+        let text = tables::read_text(file).map_err(|e| ScenarioError {
             file: file.to_owned(),
             line: None,
             message: format!("cannot read the scenario: {e}"),
@@ -64,10 +65,10 @@ impl Document {
     /// # Errors
     /// If it is not TOML.
     pub fn parse(file: &Path, text: String) -> Result<Self, ScenarioError> {
-        let table = toml::from_str::<Table>(&text).map_err(|e| ScenarioError {
-            file: file.to_owned(),
-            line: e.span().map(|span| line_at(&text, span.start)),
-            message: format!("not valid TOML: {}", e.message()),
+        let table = toml::from_str::<Table>(&text).map_err(|e| {
+            let line = e.span().map(|span| line_at(&text, span.start));
+            let found = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
+            ScenarioError { file: file.to_owned(), line, message: plain_toml(e.message(), found) }
         })?;
         Ok(Self { file: file.to_owned(), text, table, overridden: Vec::new() })
     }

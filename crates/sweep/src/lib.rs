@@ -47,6 +47,7 @@ pub mod limits;
 pub mod moments;
 pub mod needs;
 mod panics;
+mod plain;
 mod plan;
 pub mod point;
 pub mod results;

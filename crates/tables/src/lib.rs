@@ -12,6 +12,7 @@ mod text;
 pub use archive::Archive;
 pub use columns::{Columns, read_columns};
 pub use npy::{MOST_NUMBERS, read_npy};
+pub use text::read_text;
 
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]

@@ -6,10 +6,13 @@
 //! not taken for one.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use crate::TableError;
 use crate::columns::Columns;
 
+/// The byte-order mark.
+const MARK: char = '\u{feff}';
 /// Lines that a heading may have.
 const MOST_HEADING: usize = 2;
 /// Instruments write 9.9·10³⁷ for an overload and 9.91·10³⁷ for no number; no voltage, current or density comes near this.
@@ -18,19 +21,41 @@ pub(crate) const OVERLOAD: f64 = 1e30;
 const NO_NUMBERS: [&str; 13] =
     ["ovld", "ovrld", "overload", "over", "ovf", "err", "error", "n/a", "na", "null", "none", "invalid", "missing"];
 
-/// Reads `columns` columns.
-pub(crate) fn parse(bytes: &[u8], columns: usize) -> Result<Columns, TableError> {
+/// Reads a text in UTF-8, without the byte-order mark that some editors put before it.
+///
+/// # Errors
+/// If the file cannot be read or is no text in UTF-8, with the line where it ceases to be.
+pub fn read_text(path: &Path) -> Result<String, TableError> {
+    let bytes = std::fs::read(path)?;
+    refuse_other_text(&bytes)?;
+    let mut text = String::from_utf8(bytes).map_err(|e| {
+        let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
+        TableError::Line { line, what: "found bytes that are no UTF-8 text: save the file in UTF-8".to_owned() }
+    })?;
+    if text.starts_with(MARK) {
+        text.drain(..MARK.len_utf8());
+    }
+    Ok(text)
+}
+
+fn refuse_other_text(bytes: &[u8]) -> Result<(), TableError> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(TableError::File("is text in UTF-16: save it as plain text or CSV in UTF-8".to_owned()));
+        return Err(TableError::File("is text in UTF-16: save it as plain text in UTF-8".to_owned()));
     }
     if bytes.contains(&0) {
         return Err(TableError::File("is no text: it holds bytes of value 0".to_owned()));
     }
+    Ok(())
+}
+
+/// Reads `columns` columns.
+pub(crate) fn parse(bytes: &[u8], columns: usize) -> Result<Columns, TableError> {
+    refuse_other_text(bytes)?;
     // a heading may be in any encoding, rows of numbers are the same in all
     let text = String::from_utf8_lossy(bytes);
     let mut out = Columns { values: vec![Vec::new(); columns], places: Vec::new(), remarks: Vec::new() };
     let mut heading = 0;
-    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+    for (number, line) in text.trim_start_matches(MARK).lines().enumerate() {
         let number = number + 1;
         // not tabs, which may separate
         let content = line.split('#').next().unwrap_or_default().trim_matches([' ', '\r']);

@@ -34,7 +34,7 @@ pub(super) fn within<T: PartialOrd + Display>(
 
 /// Refuses voltages that are no numbers, or too large.
 pub(super) fn voltages<'a>(option: &str, volt: impl IntoIterator<Item = &'a f64>) -> Result<(), Failure> {
-    match volt.into_iter().find(|v| !(v.abs() <= LARGEST_VOLTAGE)) {
+    match volt.into_iter().find(|v| v.is_nan() || v.abs() > LARGEST_VOLTAGE) {
         Some(bad) => Err(Failure::BadInput(format!(
             "{option} {bad}: must be finite numbers from {} to {LARGEST_VOLTAGE}",
             -LARGEST_VOLTAGE
