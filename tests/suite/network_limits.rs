@@ -2,7 +2,7 @@
 
 use dopant_network::events::{self, EventOptions, Sampler};
 use dopant_network::steady::{SteadyOptions, SteadySolver};
-use dopant_network::{DopantNetwork, Generate, NetworkError, Occupation};
+use dopant_network::{Domain, DopantNetwork, Generate, NetworkError, Occupation};
 
 fn made(acceptors: usize, seed: u64, change: impl FnOnce(&mut Generate)) -> DopantNetwork {
     let mut generate = Generate { acceptors, donors: 1, seed, ..Generate::default() };
@@ -124,5 +124,21 @@ fn sizes_of_generated_devices_have_maxima() {
     ] {
         let message = generate.describe().unwrap_err().to_string();
         assert!(message.contains(entry) && message.contains("must be"), "{message}");
+    }
+}
+
+/// A point of the boundary has one voltage: electrodes that lie on each other would add theirs.
+#[test]
+fn electrodes_do_not_lie_on_each_other() {
+    for domain in [Generate::default().domain, Domain::Disc { radius_nm: 30.0, thickness_nm: 0.0 }] {
+        for electrodes in [1, 8, 10, 25, 60] {
+            let generate = Generate { acceptors: 4, donors: 1, electrodes, domain, ..Generate::default() };
+            let device = DopantNetwork::from_description(&generate.describe().unwrap()).unwrap();
+            let most = (0..4).map(|i| (0..electrodes).map(|k| device.network.potential(k, i)).sum::<f64>());
+            assert!(most.fold(0.0, f64::max) < 1.0, "{electrodes} electrodes");
+        }
+        let wide = Generate { electrodes: 8, electrode_width_nm: Some(40.0), domain, ..Generate::default() };
+        let message = DopantNetwork::from_description(&wide.describe().unwrap()).unwrap_err().to_string();
+        assert!(message.contains("electrodes[") && message.contains("lie on each other"), "{message}");
     }
 }

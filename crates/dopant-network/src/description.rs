@@ -265,6 +265,7 @@ impl DopantNetwork {
         };
         let coulomb = COULOMB_EV_NM / d.relative_permittivity / kt_ev;
         let electrodes: Vec<([f64; 2], f64)> = d.electrodes.iter().map(|e| (e.position_nm, e.width_nm)).collect();
+        domain.check_apart(&electrodes)?;
         let middle = 0.5 * domain.thickness_nm();
         let network = Network::new(Parts {
             acceptors: d.acceptors.clone(),
@@ -453,7 +454,7 @@ pub struct Generate {
     pub donors: usize,
     /// Number of electrodes, evenly spaced.
     pub electrodes: usize,
-    /// Their width \[nm\]; a twentieth of the boundary if not given.
+    /// Their width \[nm\]; a twentieth of the boundary if not given, but at most half of what there is for each.
     pub electrode_width_nm: Option<f64>,
     /// Least distance of two dopants \[nm\].
     pub least_distance_nm: f64,
@@ -520,6 +521,8 @@ impl Generate {
             Domain::Rectangle { width_nm, height_nm, .. } => 2.0 * (width_nm + height_nm),
             Domain::Disc { radius_nm, .. } => std::f64::consts::TAU * radius_nm,
         };
+        // at most half of the boundary
+        let width_nm = (boundary / 20.0).min(0.5 * boundary / self.electrodes as f64);
         let dopants = domain.random_sites(self.acceptors + self.donors, self.least_distance_nm, &[], self.seed)?;
         let (acceptors, donors) = dopants.split_at(self.acceptors);
         let mean_distance = match domain.thickness_nm() {
@@ -543,7 +546,7 @@ impl Generate {
                 .into_iter()
                 .map(|position_nm| Electrode {
                     position_nm,
-                    width_nm: self.electrode_width_nm.unwrap_or(boundary / 20.0),
+                    width_nm: self.electrode_width_nm.unwrap_or(width_nm),
                     voltage_volt: 0.0,
                 })
                 .collect(),

@@ -104,26 +104,30 @@ impl Domain {
         }
     }
 
-    /// How far a point of the boundary is covered by an electrode: 1 within half a width of its middle, measured along the
-    /// boundary, 0 beyond, and one half at its ends, so that a mesh that ends there gives it its true width.
-    #[must_use]
-    pub fn coverage(&self, electrode: [f64; 2], width_nm: f64, point: [f64; 2]) -> f64 {
-        let distance = match *self {
+    /// Distance of two points of the boundary along it \[nm\]; infinite on different edges of a rectangle.
+    fn along_boundary_nm(&self, a: [f64; 2], b: [f64; 2]) -> f64 {
+        match *self {
             Self::Rectangle { width_nm: w, height_nm: h, .. } => {
                 let near = |a: f64, b: f64| (a - b).abs() <= ON_BOUNDARY * self.size_nm();
-                let common_edge = |axis: usize, at: f64| near(electrode[axis], at) && near(point[axis], at);
-                let along = |axis: usize| (electrode[axis] - point[axis]).abs();
+                let common_edge = |axis: usize, at: f64| near(a[axis], at) && near(b[axis], at);
+                let along = |axis: usize| (a[axis] - b[axis]).abs();
                 let upright = if common_edge(0, 0.0) || common_edge(0, w) { along(1) } else { f64::INFINITY };
                 let level = if common_edge(1, 0.0) || common_edge(1, h) { along(0) } else { f64::INFINITY };
                 upright.min(level)
             }
             Self::Disc { radius_nm, .. } => {
                 let angle = |p: [f64; 2]| p[1].atan2(p[0]);
-                let turn = (angle(electrode) - angle(point)).rem_euclid(std::f64::consts::TAU);
+                let turn = (angle(a) - angle(b)).rem_euclid(std::f64::consts::TAU);
                 turn.min(std::f64::consts::TAU - turn) * radius_nm
             }
-        };
-        let inside = 0.5 * width_nm - distance;
+        }
+    }
+
+    /// How far a point of the boundary is covered by an electrode: 1 within half a width of its middle, measured along the
+    /// boundary, 0 beyond, and one half at its ends, so that a mesh that ends there gives it its true width.
+    #[must_use]
+    pub fn coverage(&self, electrode: [f64; 2], width_nm: f64, point: [f64; 2]) -> f64 {
+        let inside = 0.5 * width_nm - self.along_boundary_nm(electrode, point);
         let tolerance = 1e-9 * self.size_nm();
         if inside > tolerance {
             1.0
@@ -237,6 +241,24 @@ impl Domain {
         };
         covered.sort_by(|a, b| along(a).total_cmp(&along(b)));
         covered
+    }
+
+    /// Refuses electrodes that lie on each other: a point of the boundary has one voltage.
+    pub(crate) fn check_apart(&self, electrodes: &[([f64; 2], f64)]) -> Result<(), NetworkError> {
+        for (k, (position, width)) in electrodes.iter().enumerate() {
+            for (l, (other, other_width)) in electrodes[..k].iter().enumerate() {
+                let distance = self.along_boundary_nm(*position, *other);
+                if distance < 0.5 * (width + other_width) - ON_BOUNDARY * self.size_nm() {
+                    let what = format!(
+                        "is {width}: electrodes {l} and {k} lie on each other, their middles are {distance:.4} apart and half \
+                         their widths are {:.4} together",
+                        0.5 * (width + other_width)
+                    );
+                    return Err(NetworkError::entry(format!("electrodes[{k}].width_nm"), what));
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn check_electrode(&self, number: usize, position: [f64; 2]) -> Result<(), NetworkError> {

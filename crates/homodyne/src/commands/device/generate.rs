@@ -38,7 +38,7 @@ pub(super) struct GenerateDevice {
     /// Number of electrodes.
     #[arg(long, default_value_t = 8)]
     electrodes: usize,
-    /// Width of the electrodes (nm); a twentieth of the boundary if not given.
+    /// Width of the electrodes (nm); a twentieth of the boundary if not given, but at most half of what there is for each.
     #[arg(long)]
     electrode_width: Option<f64>,
     /// Least distance of two dopants (nm).
