@@ -93,7 +93,7 @@ fn streamed(stream: &mut impl NoiseStream, rng: &mut Pcg64, blocks: usize) -> We
 #[test]
 fn streams() {
     let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 100.0, exponent: 1.0, corner_hz: 20.0 };
-    let ensemble = RelaxationEnsemble::power_law(&law, RATE_HZ, 2);
+    let ensemble = RelaxationEnsemble::power_law(&law, RATE_HZ, 2).unwrap();
     let mut rng = Pcg64::new(5, 5);
     let mut relaxation = RelaxationStream::new(&ensemble, &mut rng);
     within_0_2_db("relaxation", &streamed(&mut relaxation, &mut rng, 2500), smoothed(|f| ensemble.density(f)));

@@ -8,15 +8,30 @@
 use std::f64::consts::PI;
 
 use crate::autocovariance::Autocovariance;
+use crate::error::NoiseError;
 use crate::spectrum::PowerLaw;
 
-/// One source of variance σ² and correlation ρ from sample to sample.
+/// One source of variance σ² and correlation ρ = exp(−d) from sample to sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RelaxationProcess {
     /// Variance σ² \[nA²\].
     pub variance: f64,
-    /// Correlation of neighbouring samples, exp(−2π f_c / fs), in \[0, 1).
-    pub correlation: f64,
+    /// d = 2π f_c / fs, positive; infinite for uncorrelated samples.
+    pub decay: f64,
+}
+
+impl RelaxationProcess {
+    /// Correlation ρ of neighbouring samples.
+    #[must_use]
+    pub fn correlation(&self) -> f64 {
+        (-self.decay).exp()
+    }
+
+    /// 1 − ρ, to all digits also where ρ is close to 1.
+    #[must_use]
+    pub fn forgotten(&self) -> f64 {
+        -(-self.decay).exp_m1()
+    }
 }
 
 /// Independent relaxation processes, sampled at one rate.
@@ -34,21 +49,27 @@ impl RelaxationEnsemble {
     }
 
     /// The ensemble that follows `law`: corner frequencies from the law's corner to half the sampling rate (higher ones
-    /// would only fold a white floor back into the band), `per_decade` of them in each decade, with variances ∝ f_c^(1−β), scaled so that the sampled ensemble has exactly
-    /// the law's density at its reference frequency. Its slope is the law's well inside the band of corners; near
+    /// would only fold a white floor back into the band), `per_decade` of them in each decade, with variances ∝ f_c^(1−β), scaled so that the
+    /// sampled ensemble has exactly the law's density at its reference frequency. Its slope is the law's well inside the band of corners; near
     /// the ends, and for exponents near 0 and 2 for decades inside, it is the ensemble's own, as
     /// [`RelaxationEnsemble::density`] states.
     ///
     /// One process at the corner for β = 2, uncorrelated samples for β = 0. The law must have a positive corner
     /// unless β = 0.
-    #[must_use]
-    pub fn power_law(law: &PowerLaw, rate_hz: f64, per_decade: usize) -> Self {
+    ///
+    /// # Errors
+    /// If the law's reference frequency lies above half the sampling rate, where samples have no density of their own.
+    pub fn power_law(law: &PowerLaw, rate_hz: f64, per_decade: usize) -> Result<Self, NoiseError> {
+        if law.at_hz > 0.5 * rate_hz {
+            let allowed = "must be at most half the sampling rate, for an ensemble that is made sample by sample";
+            return Err(NoiseError::OutOfRange { name: "at_hz", found: law.at_hz, allowed });
+        }
         let process = |corner_hz: f64, plateau: f64| RelaxationProcess {
             variance: 0.5 * PI * corner_hz * plateau,
-            correlation: (-2.0 * PI * corner_hz / rate_hz).exp(),
+            decay: 2.0 * PI * corner_hz / rate_hz,
         };
         let processes = if law.exponent <= 0.0 {
-            vec![RelaxationProcess { variance: 1.0, correlation: 0.0 }]
+            vec![RelaxationProcess { variance: 1.0, decay: f64::INFINITY }]
         } else if law.exponent >= 2.0 {
             vec![process(law.corner_hz, 1.0)]
         } else {
@@ -63,11 +84,11 @@ impl RelaxationEnsemble {
                 .collect()
         };
         let mut ensemble = Self { rate_hz, processes };
-        let stated = ensemble.density(law.at_hz);
+        let scale = law.density(law.at_hz) / ensemble.density(law.at_hz);
         for process in &mut ensemble.processes {
-            process.variance *= law.psd_na2_per_hz / stated;
+            process.variance *= scale;
         }
-        ensemble
+        Ok(ensemble)
     }
 
     /// The processes.
@@ -84,9 +105,9 @@ impl RelaxationEnsemble {
         self.processes
             .iter()
             .map(|p| {
-                let gap = 1.0 - p.correlation;
-                let denominator = gap * gap + 4.0 * p.correlation * sin2;
-                2.0 * p.variance * gap * (1.0 + p.correlation) / (self.rate_hz * denominator)
+                let (rho, forgotten) = (p.correlation(), p.forgotten());
+                let denominator = forgotten * forgotten + 4.0 * rho * sin2;
+                2.0 * p.variance * forgotten * (1.0 + rho) / (self.rate_hz * denominator)
             })
             .sum()
     }
@@ -99,8 +120,7 @@ impl RelaxationEnsemble {
                     .iter()
                     .map(|p| match k {
                         0 => 0.0,
-                        _ if p.correlation <= 0.0 => p.variance,
-                        _ => -p.variance * (k as f64 * p.correlation.ln()).exp_m1(),
+                        _ => -p.variance * (-(k as f64) * p.decay).exp_m1(),
                     })
                     .sum()
             })
@@ -117,7 +137,7 @@ mod tests {
     fn follows_the_power_law_well_inside_its_band() {
         for (exponent, tolerance_db) in [(0.0, 1e-9), (0.8, 0.5), (1.0, 0.2), (1.2, 0.2), (2.0, 0.2)] {
             let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 30.0, exponent, corner_hz: 0.001 };
-            let ensemble = RelaxationEnsemble::power_law(&law, 10_000.0, 3);
+            let ensemble = RelaxationEnsemble::power_law(&law, 10_000.0, 3).unwrap();
             assert!((ensemble.density(30.0) / 1e-5 - 1.0).abs() < 1e-12);
             for f in [1.0_f64, 10.0, 100.0] {
                 let ideal = 1e-5 * (30.0 / f).powf(exponent);
@@ -130,8 +150,40 @@ mod tests {
     #[test]
     fn density_integrates_to_the_variance() {
         let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1000.0, exponent: 1.0, corner_hz: 20.0 };
-        let ensemble = RelaxationEnsemble::power_law(&law, 10_000.0, 3);
+        let ensemble = RelaxationEnsemble::power_law(&law, 10_000.0, 3).unwrap();
         let power: f64 = (0..100_000).map(|k| ensemble.density((f64::from(k) + 0.5) * 0.05) * 0.05).sum();
         assert!((power / ensemble.autocovariance(1).variance - 1.0).abs() < 1e-6);
+    }
+
+    /// Against the integral of the density in the logarithm of the frequency, for processes as slow as 1e-14 of the sampling rate, whose
+    /// correlation of neighbouring samples is 1 to all digits but two.
+    #[test]
+    fn slow_processes_keep_their_power_and_density() {
+        let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1.0, exponent: 1.2, corner_hz: 1e-8 };
+        let ensemble = RelaxationEnsemble::power_law(&law, 1e6, 3).unwrap();
+        let variance = ensemble.autocovariance(1).variance;
+        let step = 1e-3;
+        let top = (0.5e6_f64).ln();
+        let power: f64 = (0..60_000)
+            .map(|k| (top - (f64::from(k) + 0.5) * step).exp())
+            .map(|f| ensemble.density(f) * f * step)
+            .sum();
+        assert!((power / variance - 1.0).abs() < 1e-5, "{power} {variance}");
+        let slowest = ensemble.processes()[0];
+        let alone = RelaxationEnsemble::new(1e6, vec![slowest]);
+        // a Lorentzian: σ² / (π f_c / 2) at 0 Hz
+        assert!((alone.density(0.0) / (2.0 * slowest.variance / (PI * 1e-8)) - 1.0).abs() < 1e-12);
+    }
+
+    /// The reference is the law's density there, also where the law is flat below its corner; beyond half the sampling rate
+    /// it is none.
+    #[test]
+    fn the_reference_frequency_may_lie_below_the_corner_but_not_above_half_the_sampling_rate() {
+        let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1.0, exponent: 1.5, corner_hz: 100.0 };
+        let ensemble = RelaxationEnsemble::power_law(&law, 10_000.0, 3).unwrap();
+        assert!((ensemble.density(1.0) / 1e-8 - 1.0).abs() < 1e-12);
+        let beyond = PowerLaw { at_hz: 5001.0, ..law };
+        let message = RelaxationEnsemble::power_law(&beyond, 10_000.0, 3).unwrap_err().to_string();
+        assert!(message.contains("`at_hz` = 5001") && message.contains("half the sampling rate"), "{message}");
     }
 }

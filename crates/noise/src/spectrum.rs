@@ -57,7 +57,7 @@ impl PowerLaw {
         Ok(self)
     }
 
-    fn density(&self, frequency_hz: f64) -> f64 {
+    pub(crate) fn density(&self, frequency_hz: f64) -> f64 {
         if self.exponent <= 0.0 {
             return self.psd_na2_per_hz;
         }

@@ -60,8 +60,8 @@ impl RelaxationStream {
 impl NoiseStream for RelaxationStream {
     fn add_next<R: Rng + ?Sized>(&mut self, rng: &mut R, block: &mut [f64]) {
         for (process, state) in self.processes.iter().zip(&mut self.state_na) {
-            let rho = process.correlation;
-            let innovation = (process.variance * (1.0 - rho) * (1.0 + rho)).sqrt();
+            let rho = process.correlation();
+            let innovation = (process.variance * process.forgotten() * (1.0 + rho)).sqrt();
             for x in block.iter_mut() {
                 *x += *state;
                 let gaussian: f64 = StandardNormal.sample(rng);
@@ -92,7 +92,7 @@ impl TelegraphStream {
             .processes()
             .iter()
             .map(|p| {
-                let waiting = Geometric::new(0.5 * (1.0 - p.correlation)).expect("a probability of at most one half");
+                let waiting = Geometric::new(0.5 * p.forgotten()).expect("a probability of at most one half");
                 let sign = if rng.random::<bool>() { 1.0 } else { -1.0 };
                 Fluctuator { level_na: sign * p.variance.sqrt(), until_flip: waiting.sample(rng), waiting }
             })

@@ -422,7 +422,7 @@ fn build_noise(
             );
             return Err(KeyError::new("noise.corner_hz", message));
         }
-        Ok(RelaxationEnsemble::power_law(&law, rate_hz, s.per_decade))
+        RelaxationEnsemble::power_law(&law, rate_hz, s.per_decade).map_err(from_noise)
     };
     Ok(match section {
         NoiseSection::None {} => NoiseModel::Quiet,

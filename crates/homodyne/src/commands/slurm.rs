@@ -160,7 +160,14 @@ impl Resubmit {
         let queue = submission.queue()?;
         let missing = submission.missing(&queue);
         let merge_waits = queue.merge.as_ref().is_some_and(TaskState::is_queued);
-        if results.exists() || (missing.is_empty() && merge_waits) {
+        if results.exists() {
+            say!("nothing is missing: `{}` is finished", results.display());
+            if !results.with_extension("svg").exists() {
+                say!("no figure stands beside it: `homodyne plot {}` draws it", shell_path(&results));
+            }
+            return Ok(());
+        }
+        if missing.is_empty() && merge_waits {
             say!("nothing is missing: {} shards done or in the queue", submission.shards - missing.len());
             return Ok(());
         }
