@@ -12,7 +12,7 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use training::descent::{Descent, GradientSource};
 use training::task::truth_table;
-use training::{Answer, Limits, Loss, Meter, Session, Timing, Update, Wiring};
+use training::{Answer, Limits, Loss, Meter, Separation, Session, Timing, Update, Wiring};
 
 const ITERATIONS: usize = 300;
 const CONTROLS: usize = 5;
@@ -45,7 +45,12 @@ fn meter(device: &Arc<dyn Device>, inputs: &[usize]) -> Meter {
 }
 
 fn gate(c: &mut Criterion) {
-    let loss = Loss::CorrelationOverSeparation { scale_na: 1.0, offset_na: 0.0, threshold_na: 0.0 };
+    let loss = Loss::CorrelationOverSeparation {
+        separation: Separation::Mean,
+        scale_na: 1.0,
+        offset_na: 0.0,
+        threshold_na: 0.0,
+    };
     let descent = Descent { source: GradientSource::Measured, update: Update::Plain, learning_rate: 0.02 };
     let mut group = c.benchmark_group("gate_of_300_iterations");
     for (name, device, inputs, levels_volt) in cases() {

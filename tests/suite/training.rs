@@ -16,10 +16,11 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Dxsm;
 use tests::{root, run_shipped, run_text, shared, variable};
 use training::task::truth_table;
-use training::{Answer, Loss, Meter, Timing, Wiring};
+use training::{Answer, Loss, Meter, Separation, Timing, Wiring};
 
 const RATE_HZ: f64 = 10_000.0;
-const LOSS: Loss = Loss::CorrelationOverSeparation { scale_na: 1.0, offset_na: 0.0, threshold_na: 0.0 };
+const LOSS: Loss =
+    Loss::CorrelationOverSeparation { separation: Separation::Mean, scale_na: 1.0, offset_na: 0.0, threshold_na: 0.0 };
 
 fn surrogate() -> Arc<dyn Device> {
     let path = root().join("scenarios/devices/small_surrogate.npz");

@@ -11,17 +11,20 @@ use training::fitted::Fitted;
 use training::genetic::Genetic;
 use training::simultaneous::Simultaneous;
 use training::table::{self, MOST_PATTERNS};
-use training::{Answer, Limits, Loss, Meter, Optimiser, Patterns, Timing, TrainingError, Update, Wiring, task};
+use training::{
+    Answer, Limits, Loss, Meter, Optimiser, Patterns, Separation, Threshold, Timing, TrainingError, Update, Wiring,
+    task,
+};
 
 use crate::document::KeyError;
 use crate::input_file::InputFile;
-use crate::limits::within;
+use crate::limits::{number_within, within};
 use crate::point::{build_hge, build_scheme, from_device, from_estimator, from_zero};
 use crate::scenario::{EstimatorSection, InstrumentSection, PerParameter, Scenario};
 use crate::seed::{self, Purpose};
 use crate::training_sections::{
-    AnswerChoice, BallTask, GradientChoice, LossSection, OptimiserSection, RangeChoice, TaskSection, TrainingSection,
-    UpdateChoice,
+    AnswerChoice, BallTask, GradientChoice, LossSection, OptimiserSection, RangeChoice, SeparationChoice, TaskSection,
+    TrainingSection, UpdateChoice,
 };
 
 /// Everything that a training run needs.
@@ -32,10 +35,26 @@ pub(crate) struct TrainingPoint {
     pub(crate) test: Patterns,
     pub(crate) loss: Loss,
     pub(crate) limits: Limits,
-    /// Least distance of every training current without noise from the threshold of a run that counts as solved \[nA\].
-    pub(crate) margin_na: f64,
+    pub(crate) solved: Solved,
     pub(crate) range_volt: Vec<(f64, f64)>,
     pub(crate) optimiser: Optimiser,
+}
+
+/// What a run whose measured loss is low enough must reach without noise to count as solved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Solved {
+    /// Least distance of every training current from the threshold \[nA\], where all must be right.
+    margin_na: f64,
+    /// Part of the test patterns that must be right.
+    accuracy: f64,
+}
+
+impl Solved {
+    /// Whether a threshold that was found from training currents without noise, and the part of the test patterns on its
+    /// right side, are good enough.
+    pub(crate) fn by(&self, threshold: &Threshold, test_accuracy: f64) -> bool {
+        if self.accuracy < 1.0 { test_accuracy >= self.accuracy } else { threshold.divides(self.margin_na) }
+    }
 }
 
 /// Voltages lie between minus and plus this \[V\]: no device bears more, and their powers are still numbers.
@@ -124,8 +143,11 @@ impl TrainingPoint {
         let most = training.targets.len().max(test.targets.len());
         let meter =
             Meter::new(Arc::clone(device), wiring, scheme, answer, noise, timing, most).map_err(from_training)?;
-        let margin_na = margin_na(section)?;
-        Ok(Self { meter, training, test, loss, limits: limits(section)?, margin_na, range_volt, optimiser })
+        let solved = Solved {
+            margin_na: margin_na(section)?,
+            accuracy: number_within("training.solved_accuracy", section.solved_accuracy, 0.0..=1.0)?,
+        };
+        Ok(Self { meter, training, test, loss, limits: limits(section)?, solved, range_volt, optimiser })
     }
 }
 
@@ -252,6 +274,10 @@ fn margin_na(section: &TrainingSection) -> Result<f64, KeyError> {
 fn loss(section: &LossSection) -> Result<Loss, KeyError> {
     let loss = match section {
         LossSection::Correlation(l) => Loss::CorrelationOverSeparation {
+            separation: match l.separation {
+                SeparationChoice::Mean => Separation::Mean,
+                SeparationChoice::Worst => Separation::Worst,
+            },
             scale_na: l.scale_na,
             offset_na: l.offset_na,
             threshold_na: l.threshold_na,

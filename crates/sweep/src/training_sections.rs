@@ -122,10 +122,23 @@ impl TaskSection {
     }
 }
 
+/// How far two classes of currents lie apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeparationChoice {
+    /// The difference of their means, as published.
+    #[default]
+    Mean,
+    /// The lowest current of class 1 minus the highest of class 0 (brains-py): every single pattern has to be right.
+    Worst,
+}
+
 /// E = (1 − ρ)/σ((y_sep − offset)/scale).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorrelationLoss {
+    /// y_sep, how far the classes lie apart.
+    pub separation: SeparationChoice,
     /// Scale of the separation of the classes (nA).
     pub scale_na: f64,
     /// Separation at which the logistic function is one half (nA).
@@ -136,7 +149,7 @@ pub struct CorrelationLoss {
 
 impl Default for CorrelationLoss {
     fn default() -> Self {
-        Self { scale_na: 1.0, offset_na: 0.0, threshold_na: 0.0 }
+        Self { separation: SeparationChoice::Mean, scale_na: 1.0, offset_na: 0.0, threshold_na: 0.0 }
     }
 }
 
@@ -347,6 +360,9 @@ pub struct TrainingSection {
     pub confirmations: usize,
     /// How far, without noise, every training current must lie from one threshold for a run to count as solved (nA).
     pub margin_na: f64,
+    /// Part of the test patterns that, without noise, must lie on the right side of the threshold for a run to count as
+    /// solved. At 1 every training pattern must, by `margin_na`.
+    pub solved_accuracy: f64,
     /// Measurement time after which no new measurement is begun (s).
     pub budget_s: f64,
     /// Lowest and highest voltage of all controls, or of each (V); the device's own ranges if not given.
@@ -381,6 +397,8 @@ struct Plain {
     confirmations: usize,
     #[serde(default)]
     margin_na: f64,
+    #[serde(default = "all")]
+    solved_accuracy: f64,
     budget_s: f64,
     range_volt: Option<RangeChoice>,
     #[serde(default)]
@@ -389,6 +407,10 @@ struct Plain {
 
 fn default_max_iterations() -> usize {
     300
+}
+
+fn all() -> f64 {
+    1.0
 }
 
 impl TrainingSection {
@@ -402,8 +424,18 @@ impl TrainingSection {
         };
         let optimiser = table.remove("optimiser").ok_or_else(|| KeyError::new(at, "`optimiser` is missing"))?;
         let optimiser = OptimiserSection::parse(optimiser, &format!("{at}.optimiser"))?;
-        let Plain { max_iterations, stop_below, confirmations, margin_na, budget_s, range_volt, answer } =
-            section(Value::Table(table), at)?;
-        Ok(Self { max_iterations, stop_below, confirmations, margin_na, budget_s, range_volt, answer, loss, optimiser })
+        let plain: Plain = section(Value::Table(table), at)?;
+        Ok(Self {
+            max_iterations: plain.max_iterations,
+            stop_below: plain.stop_below,
+            confirmations: plain.confirmations,
+            margin_na: plain.margin_na,
+            solved_accuracy: plain.solved_accuracy,
+            budget_s: plain.budget_s,
+            range_volt: plain.range_volt,
+            answer: plain.answer,
+            loss,
+            optimiser,
+        })
     }
 }

@@ -29,7 +29,7 @@ pub mod threshold;
 pub mod update;
 
 pub use error::TrainingError;
-pub use loss::{Loss, LossValue};
+pub use loss::{Loss, LossValue, Separation};
 pub use meter::{Answer, Meter, Timing, Wiring};
 pub use session::{Limits, Session};
 pub use targets::Targets;

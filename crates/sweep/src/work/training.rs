@@ -20,16 +20,17 @@ const MOST_TRACED: usize = 16;
 const TRACE_STRIDE: usize = 10;
 
 /// Single numbers of a run: name, unit, what it is.
-const SCALARS: [(&str, &str, &str); 13] = [
+const SCALARS: [(&str, &str, &str); 14] = [
     (
         "solved",
         "1",
-        "1 where it succeeded, and without noise every training current lies beyond the margin on its side of one threshold; of targets that are currents, where the loss without noise is below the limit too",
+        "1 where it succeeded, and without noise every training current lies beyond the margin on its side of one threshold, or, with a solved_accuracy below 1, that part of the test patterns does; of targets that are currents, where the loss without noise is below the limit too",
     ),
     ("succeeded", "1", "1 where the measured loss came below the limit within the budget"),
     ("final_loss", "1", "lowest measured loss, that of the controls that were kept"),
     ("noiseless_loss", "1", "loss of the kept controls without noise"),
     ("noiseless_accuracy", "1", "part of the training patterns on the right side of the best threshold, without noise"),
+    ("noiseless_test_accuracy", "1", "part of the test patterns on the right side of that threshold, without noise"),
     (
         "margin",
         "nA",
@@ -115,9 +116,14 @@ fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, T
     let noiseless = point.meter.true_currents_na(point.training.inputs_volt.view(), controls)?;
     let noiseless_loss = point.loss.of(&noiseless, &point.training.targets).value;
     let clean = threshold(point, &noiseless);
+    let clean_tested = point.meter.true_currents_na(point.test.inputs_volt.view(), controls)?;
+    let accuracy_of = |t: Option<Threshold>, tested: &[f64]| {
+        t.zip(point.test.targets.classes()).map(|(t, classes)| t.accuracy_on(tested, classes))
+    };
+    let clean_test_accuracy = accuracy_of(clean, &clean_tested);
     let solved = session.has_succeeded()
-        && match &clean {
-            Some(threshold) => threshold.divides(point.margin_na),
+        && match clean.zip(clean_test_accuracy) {
+            Some((threshold, accuracy)) => point.solved.by(&threshold, accuracy),
             None => noiseless_loss < point.limits.stop_below,
         };
     // the threshold is that of the pass which a figure shows: slow noise moves all currents from pass to pass
@@ -130,7 +136,7 @@ fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, T
     };
     let tested = point.meter.currents(point.test.inputs_volt.view(), controls, rng)?.currents_na;
     let measured = threshold(point, &currents);
-    let test_accuracy = measured.zip(point.test.targets.classes()).map(|(t, classes)| t.accuracy_on(&tested, classes));
+    let test_accuracy = accuracy_of(measured, &tested);
     let known = |number: Option<f64>| number.unwrap_or(f64::NAN);
     let mut numbers = vec![
         f64::from(u8::from(solved)),
@@ -138,6 +144,7 @@ fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, T
         best_loss,
         noiseless_loss,
         known(clean.map(|t| t.accuracy)),
+        known(clean_test_accuracy),
         known(clean.map(|t| t.margin_na)),
         known(measured.map(|t| t.accuracy)),
         known(test_accuracy),

@@ -1,6 +1,6 @@
 //! Correlation of currents and classes over the separation of the classes.
 
-use super::{LossValue, logistic, softplus};
+use super::{LossValue, Separation, logistic, softplus};
 use crate::threshold::all_equal;
 
 /// How many scales on the wrong side 1/σ is followed exactly. It is 10¹³ there; below, its tangent stands in its place.
@@ -28,15 +28,40 @@ pub(super) fn of_one_class(currents: &[f64], class: bool, threshold: f64, scale:
     LossValue { value: softplus(-d), derivative_per_na }
 }
 
-pub(super) fn over_separation(currents: &[f64], classes: &[bool], scale: f64, offset: f64) -> LossValue {
+/// y_sep, and its derivative with respect to each current.
+fn separation(currents: &[f64], classes: &[bool], of: Separation) -> (f64, Vec<f64>) {
+    let patterns = 0..currents.len();
+    let (ones, zeros) = (|p: &usize| classes[*p], |p: &usize| !classes[*p]);
+    let mut slope = vec![0.0; currents.len()];
+    match of {
+        Separation::Mean => {
+            let high = patterns.clone().filter(ones).count() as f64;
+            let low = currents.len() as f64 - high;
+            for (slope, one) in slope.iter_mut().zip(classes) {
+                *slope = if *one { 1.0 / high } else { -1.0 / low };
+            }
+        }
+        Separation::Worst => {
+            slope[least(patterns.clone().filter(ones), |p| currents[p])] += 1.0;
+            slope[least(patterns.filter(zeros), |p| -currents[p])] -= 1.0;
+        }
+    }
+    (currents.iter().zip(&slope).map(|(y, s)| y * s).sum(), slope)
+}
+
+pub(super) fn over_separation(
+    currents: &[f64],
+    classes: &[bool],
+    of: Separation,
+    scale: f64,
+    offset: f64,
+) -> LossValue {
     let (rho, slope_of_rho) = correlation(currents, classes);
-    let lowest = least((0..currents.len()).filter(|&p| classes[p]), |p| currents[p]);
-    let highest = least((0..currents.len()).filter(|&p| !classes[p]), |p| -currents[p]);
-    let (inverse, slope) = inverse_logistic((currents[lowest] - currents[highest] - offset) / scale);
-    let mut derivative_per_na: Vec<f64> = slope_of_rho.iter().map(|d| -d * inverse).collect();
+    let (y_sep, slope_of_y_sep) = separation(currents, classes, of);
+    let (inverse, slope) = inverse_logistic((y_sep - offset) / scale);
     let by_separation = (1.0 - rho) * slope / scale;
-    derivative_per_na[lowest] += by_separation;
-    derivative_per_na[highest] -= by_separation;
+    let derivative_per_na =
+        slope_of_rho.iter().zip(&slope_of_y_sep).map(|(r, y)| by_separation * y - r * inverse).collect();
     LossValue { value: (1.0 - rho) * inverse, derivative_per_na }
 }
 

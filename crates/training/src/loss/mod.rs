@@ -13,12 +13,23 @@ use crate::targets::Targets;
 pub use correlation::STEEPEST;
 pub use fisher::LARGEST_FISHER;
 
+/// How far two classes of currents lie apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Separation {
+    /// The mean of class 1 minus the mean of class 0 ("the average separation between the high and low labelled data",
+    /// B25, Methods).
+    Mean,
+    /// The lowest current of class 1 minus the highest of class 0 (brains-py's `corrsig`): every single pattern has to be
+    /// right, so that of hundreds a few wrong ones decide.
+    Worst,
+}
+
 /// What training makes small.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Loss {
-    /// E = (1 − ρ)/σ((y_sep − offset)/scale): ρ is Pearson's correlation of currents and classes, y_sep the lowest current
-    /// of class 1 minus the highest of class 0, σ the logistic function (B25, Methods, with a scale of 1 nA and no offset;
-    /// brains-py's `corrsig` has 3 and 5, and 1.1 in place of 1).
+    /// E = (1 − ρ)/σ((y_sep − offset)/scale): ρ is Pearson's correlation of currents and classes, y_sep their
+    /// [`Separation`], σ the logistic function (B25, Methods, with the mean separation, a scale of 1 nA and no offset;
+    /// brains-py's `corrsig` has the worst, 3 and 5, and 1.1 in place of 1).
     ///
     /// 1/σ(s) = 1 + e⁻ˢ is followed down to s = −[`STEEPEST`], and along its tangent below, so that classes which lie far on
     /// the wrong sides still have a loss and a slope. Equal currents are not correlated with anything: there ρ counts as
@@ -27,6 +38,8 @@ pub enum Loss {
     /// Where all patterns are of one class, ρ is undefined. Then E = ln(1 + exp(−d)), d the distance \[scale\] of the worst
     /// pattern from `threshold_na`, to the right side: above for class 1, below for class 0.
     CorrelationOverSeparation {
+        /// y_sep.
+        separation: Separation,
         /// Scale of the separation \[nA\].
         scale_na: f64,
         /// Separation at which the logistic function is one half \[nA\].
@@ -84,7 +97,7 @@ impl Loss {
         };
         let (least, most) = SCALES_NA;
         match self {
-            Self::CorrelationOverSeparation { scale_na, offset_na, threshold_na } => {
+            Self::CorrelationOverSeparation { scale_na, offset_na, threshold_na, .. } => {
                 within("training.loss.scale_na", scale_na, least, most)?;
                 within("training.loss.offset_na", offset_na, -most, most)?;
                 within("training.loss.threshold_na", threshold_na, -most, most)?;
@@ -138,10 +151,12 @@ impl Loss {
         assert_eq!(currents_na.len(), targets.len(), "a target for each current");
         let classes = || targets.classes().expect("targets that were checked");
         match *self {
-            Self::CorrelationOverSeparation { scale_na, offset_na, threshold_na } => match targets.single_class() {
-                Some(class) => correlation::of_one_class(currents_na, class, threshold_na, scale_na),
-                None => correlation::over_separation(currents_na, classes(), scale_na, offset_na),
-            },
+            Self::CorrelationOverSeparation { separation, scale_na, offset_na, threshold_na } => {
+                match targets.single_class() {
+                    Some(class) => correlation::of_one_class(currents_na, class, threshold_na, scale_na),
+                    None => correlation::over_separation(currents_na, classes(), separation, scale_na, offset_na),
+                }
+            }
             Self::MeanSquare => mean_square(currents_na, targets.numbers()),
             Self::Fisher => fisher::loss(currents_na, classes()),
             Self::CrossEntropy { penalty } => cross_entropy::loss(currents_na, classes(), penalty),

@@ -10,14 +10,22 @@ fn targets(numbers: &[f64]) -> Targets {
     Targets::of_numbers(numbers.to_vec())
 }
 
-fn correlation(scale_na: f64) -> Loss {
-    Loss::CorrelationOverSeparation { scale_na, offset_na: 0.0, threshold_na: 0.0 }
+fn correlation(separation: Separation, scale_na: f64) -> Loss {
+    Loss::CorrelationOverSeparation { separation, scale_na, offset_na: 0.0, threshold_na: 0.0 }
 }
 
-fn losses() -> [Loss; 5] {
+const SEPARATIONS: [Separation; 2] = [Separation::Mean, Separation::Worst];
+
+fn losses() -> [Loss; 6] {
     [
-        correlation(1.0),
-        Loss::CorrelationOverSeparation { scale_na: 3.0, offset_na: 5.0, threshold_na: 0.0 },
+        correlation(Separation::Mean, 1.0),
+        correlation(Separation::Worst, 1.0),
+        Loss::CorrelationOverSeparation {
+            separation: Separation::Mean,
+            scale_na: 3.0,
+            offset_na: 5.0,
+            threshold_na: 0.0,
+        },
         Loss::MeanSquare,
         Loss::Fisher,
         Loss::CrossEntropy { penalty: 1e-2 },
@@ -59,14 +67,29 @@ fn derivatives_equal_differences_far_on_the_wrong_side() {
     let targets = targets(&[1.0, 0.0, 1.0, 0.0]);
     for separation in [-10.0, -25.0, -35.0, -300.0] {
         let currents = [0.5 * separation - 0.3, -0.5 * separation, 0.5 * separation, -0.5 * separation + 0.7];
-        assert_derivatives_equal_differences(correlation(1.0), &currents, &targets, 1e-6);
+        for of in SEPARATIONS {
+            assert_derivatives_equal_differences(correlation(of, 1.0), &currents, &targets, 1e-6);
+        }
     }
 }
 
 #[test]
 fn the_published_loss_of_known_currents() {
+    // three of each class: means 4 and 1, y_sep = 3 on average and 1 at worst; sums of squares about the mean of 2.5 are
+    // 17.5 of currents and 1.5 of classes, of their products 4.5, so ρ = 4.5/√26.25
+    let (three, classes) = ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], targets(&[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]));
+    for (of, y_sep) in [(Separation::Mean, 3.0_f64), (Separation::Worst, 1.0)] {
+        let by_hand = (1.0 - 4.5 / 26.25_f64.sqrt()) * (1.0 + (-y_sep).exp());
+        assert!((correlation(of, 1.0).of(&three, &classes).value - by_hand).abs() < 1e-12, "{of:?}");
+    }
+    // one of three on the wrong side: means 3 and 2, a separation of 1 on average and of −3 at worst
+    let mixed = [0.0, 1.0, 5.0, 2.0, 3.0, 4.0];
+    for (of, y_sep) in [(Separation::Mean, 1.0_f64), (Separation::Worst, -3.0)] {
+        let by_hand = (1.0 - 1.5 / 26.25_f64.sqrt()) * (1.0 + (-y_sep).exp());
+        assert!((correlation(of, 1.0).of(&mixed, &classes).value - by_hand).abs() < 1e-12, "{of:?}");
+    }
     // two and two: ρ = 1, so E = 0 however small the separation
-    let (loss, xor) = (correlation(1.0), targets(&[0.0, 1.0, 1.0, 0.0]));
+    let (loss, xor) = (correlation(Separation::Mean, 1.0), targets(&[0.0, 1.0, 1.0, 0.0]));
     assert!(loss.of(&[0.0, 0.1, 0.1, 0.0], &xor).value.abs() < 1e-12);
     // ρ = −1 and y_sep = −1: E = 2 (1 + e)
     let wrong = loss.of(&[1.0, 0.0, 0.0, 1.0], &xor).value;
@@ -80,6 +103,12 @@ fn the_published_loss_of_known_currents() {
 /// there: class 1 up, class 0 down.
 #[test]
 fn the_published_loss_is_finite_and_falls_towards_the_right_side_everywhere() {
+    for of in SEPARATIONS {
+        finite_and_falling(|scale_na| correlation(of, scale_na));
+    }
+}
+
+fn finite_and_falling(correlation: impl Fn(f64) -> Loss) {
     let targets = targets(&[0.0, 1.0, 0.0, 1.0, 1.0]);
     let sizes = || (-30..=30).map(|k| 10_f64.powf(0.2 * f64::from(k)));
     let mut separations: Vec<f64> = sizes().map(|s| -s).chain([0.0]).chain(sizes()).collect();
@@ -114,7 +143,7 @@ fn equal_currents_are_the_worst() {
         for rounding in [0.0, 1e-15, 1e-12] {
             let currents: Vec<f64> = (0..4).map(|p| level * (1.0 + rounding * f64::from(p))).collect();
             // ρ = −1 at a separation of nothing
-            let published = correlation(1.0).of(&currents, &gate);
+            let published = correlation(Separation::Mean, 1.0).of(&currents, &gate);
             assert!((published.value - 4.0).abs() < 1e-2, "{level} {rounding}: {published:?}");
             assert!(published.derivative_per_na[3] < 0.0, "class 1 has to rise: {published:?}");
             for loss in [Loss::Fisher, Loss::CrossEntropy { penalty: 1e-2 }] {
@@ -139,7 +168,7 @@ fn losses_of_classes_are_finite() {
         let level = if rng.random::<bool>() { 0.0 } else { 10_f64.powf(rng.random_range(-20.0..12.0)) };
         let currents: Vec<f64> = (0..5).map(|_| level + scale * f64::from(rng.random_range(-2..3))).collect();
         for loss in [
-            correlation(10_f64.powf(rng.random_range(-12.0..9.0))),
+            correlation(SEPARATIONS[rng.random_range(0..2)], 10_f64.powf(rng.random_range(-12.0..9.0))),
             Loss::Fisher,
             Loss::CrossEntropy { penalty: 10_f64.powf(rng.random_range(-12.0..6.0)) },
         ] {
@@ -153,14 +182,14 @@ fn losses_of_classes_are_finite() {
 #[test]
 fn settings_and_targets_that_make_no_sense_are_refused() {
     for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-300, 1e300] {
-        assert!(correlation(bad).checked().is_err(), "{bad}");
+        assert!(correlation(Separation::Mean, bad).checked().is_err(), "{bad}");
         assert!(Loss::CrossEntropy { penalty: bad }.checked().is_err(), "{bad}");
     }
     let currents = targets(&[3.0, 8.0, 5.0]);
     assert!(Loss::MeanSquare.check_targets(&currents).is_ok());
-    for loss in [correlation(1.0), Loss::Fisher, Loss::CrossEntropy { penalty: 1e-3 }] {
+    for loss in [correlation(Separation::Mean, 1.0), Loss::Fisher, Loss::CrossEntropy { penalty: 1e-3 }] {
         assert!(loss.check_targets(&currents).is_err(), "{loss:?}");
     }
     assert!(Loss::Fisher.check_targets(&targets(&[1.0, 1.0])).is_err());
-    assert!(correlation(1.0).check_targets(&targets(&[1.0, 1.0])).is_ok());
+    assert!(correlation(Separation::Mean, 1.0).check_targets(&targets(&[1.0, 1.0])).is_ok());
 }
