@@ -47,6 +47,9 @@ pub enum TrainingError {
         /// Voltages of the controls, or of all parameters \[V\].
         volt: Vec<f64>,
     },
+    /// An estimate of the Hessian whose eigenvalues could not be found.
+    #[error("the eigenvalues of the estimate of the Hessian could not be found")]
+    Hessian,
     /// The exact gradient was asked of a device that has none.
     #[error("this device has no exact gradient: measure it")]
     NoGradient,

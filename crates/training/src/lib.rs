@@ -17,9 +17,11 @@ pub mod descent;
 mod error;
 mod finite;
 pub mod fitted;
+pub mod gains;
 pub mod genetic;
 pub mod loss;
 pub mod meter;
+pub mod second_order;
 pub mod session;
 pub mod simultaneous;
 pub mod table;
@@ -31,7 +33,7 @@ pub mod update;
 pub use error::TrainingError;
 pub use loss::{Loss, LossValue, Separation};
 pub use meter::{Answer, Meter, Timing, Wiring};
-pub use session::{Limits, Session};
+pub use session::{Judge, Limits, Session};
 pub use targets::Targets;
 pub use task::Patterns;
 pub use threshold::Threshold;
@@ -46,6 +48,8 @@ pub enum Optimiser {
     Descent(descent::Descent),
     /// Simultaneous perturbation of the loss itself.
     Simultaneous(simultaneous::Simultaneous),
+    /// The same, with an estimate of the Hessian.
+    SecondOrder(second_order::SecondOrder),
     /// A genetic algorithm.
     Genetic(genetic::Genetic),
     /// Covariance matrix adaptation.
@@ -69,6 +73,7 @@ impl Optimiser {
         match self {
             Self::Descent(o) => o.train(session, rng),
             Self::Simultaneous(o) => o.train(session, rng),
+            Self::SecondOrder(o) => o.train(session, rng),
             Self::Genetic(o) => o.train(session, rng),
             Self::CmaEs(o) => o.train(session, rng),
             Self::Fitted(o) => o.train(session, rng),

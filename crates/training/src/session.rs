@@ -22,6 +22,18 @@ pub struct Limits {
     pub max_iterations: usize,
 }
 
+/// By which loss a run is judged: which controls are kept, and whether they are good enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Judge {
+    /// The measured one, as an experiment has to.
+    #[default]
+    Measured,
+    /// The one without noise, which no instrument knows: for comparisons of methods, where luck of the last reading shall
+    /// not count. It is known at all controls that are measured or arrived at, without time or samples; the optimiser itself
+    /// sees measured losses alone.
+    NoiseFree,
+}
+
 /// A measured loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
@@ -44,6 +56,8 @@ pub struct Session<'m> {
     pub loss: Loss,
     /// When it ends.
     pub limits: Limits,
+    /// By which loss it is judged.
+    pub judge: Judge,
     /// Lowest and highest voltage of each control \[V\].
     pub range_volt: &'m [(f64, f64)],
     /// Time of all measurements \[s\].
@@ -73,6 +87,7 @@ impl<'m> Session<'m> {
             patterns,
             loss,
             limits,
+            judge: Judge::default(),
             range_volt,
             seconds: 0.0,
             samples: 0,
@@ -134,14 +149,38 @@ impl<'m> Session<'m> {
         let loss = self.loss.of(&reading.currents_na, &self.patterns.targets);
         finite::check([&loss.value], |_| "the loss".to_owned(), |_| controls_volt.to_vec())?;
         let mut worth = loss.value;
-        if worth < self.limits.stop_below && self.limits.confirmations > 0 {
+        if self.judge == Judge::NoiseFree {
+            worth = self.noise_free_loss(controls_volt)?;
+        } else if worth < self.limits.stop_below && self.limits.confirmations > 0 {
             worth = worth.max(self.confirmed_loss(controls_volt, rng)?);
         }
+        self.keep(worth, controls_volt);
+        Ok(loss)
+    }
+
+    fn keep(&mut self, worth: f64, controls_volt: &[f64]) {
         if worth < self.best_loss || self.best_controls_volt.is_empty() {
             self.best_loss = worth;
             self.best_controls_volt = controls_volt.to_vec();
         }
-        Ok(loss)
+    }
+
+    fn noise_free_loss(&self, controls_volt: &[f64]) -> Result<f64, TrainingError> {
+        let currents_na = self.meter.true_currents_na(self.patterns.inputs_volt.view(), controls_volt)?;
+        Ok(self.loss.of(&currents_na, &self.patterns.targets).value)
+    }
+
+    /// Says that an optimiser has arrived at controls where it does not measure, only around them. Without noise they can be
+    /// judged all the same.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated.
+    pub fn arrive(&mut self, controls_volt: &[f64]) -> Result<(), TrainingError> {
+        if self.judge == Judge::NoiseFree {
+            let worth = self.noise_free_loss(controls_volt)?;
+            self.keep(worth, controls_volt);
+        }
+        Ok(())
     }
 
     /// The loss of the mean currents of as many further passes as confirm a success.
