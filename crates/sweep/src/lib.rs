@@ -55,6 +55,7 @@ pub mod run;
 mod saver;
 pub mod scenario;
 pub mod seed;
+pub mod simultaneous_sections;
 pub mod slurm;
 mod source;
 pub mod status;

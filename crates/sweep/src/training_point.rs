@@ -9,11 +9,10 @@ use training::cma_es::CmaEs;
 use training::descent::{Descent, GradientSource};
 use training::fitted::Fitted;
 use training::genetic::Genetic;
-use training::simultaneous::Simultaneous;
 use training::table::{self, MOST_PATTERNS};
 use training::{
-    Answer, Limits, Loss, Meter, Optimiser, Patterns, Separation, Threshold, Timing, TrainingError, Update, Wiring,
-    task,
+    Answer, Judge, Limits, Loss, Meter, Optimiser, Patterns, Separation, Threshold, Timing, TrainingError, Update,
+    Wiring, task,
 };
 
 use crate::document::KeyError;
@@ -23,8 +22,8 @@ use crate::point::{build_hge, build_scheme, from_device, from_estimator, from_ze
 use crate::scenario::{EstimatorSection, InstrumentSection, PerParameter, Scenario};
 use crate::seed::{self, Purpose};
 use crate::training_sections::{
-    AnswerChoice, BallTask, GradientChoice, LossSection, OptimiserSection, RangeChoice, SeparationChoice, TaskSection,
-    TrainingSection, UpdateChoice,
+    AnswerChoice, BallTask, GradientChoice, JudgeChoice, LossSection, OptimiserSection, RangeChoice, SeparationChoice,
+    TaskSection, TrainingSection, UpdateChoice,
 };
 
 /// Everything that a training run needs.
@@ -36,6 +35,7 @@ pub(crate) struct TrainingPoint {
     pub(crate) loss: Loss,
     pub(crate) limits: Limits,
     pub(crate) solved: Solved,
+    pub(crate) judge: Judge,
     pub(crate) range_volt: Vec<(f64, f64)>,
     pub(crate) optimiser: Optimiser,
 }
@@ -147,7 +147,8 @@ impl TrainingPoint {
             margin_na: margin_na(section)?,
             accuracy: number_within("training.solved_accuracy", section.solved_accuracy, 0.0..=1.0)?,
         };
-        Ok(Self { meter, training, test, loss, limits: limits(section)?, solved, range_volt, optimiser })
+        let (limits, judge) = (limits(section)?, judge(section)?);
+        Ok(Self { meter, training, test, loss, limits, judge, solved, range_volt, optimiser })
     }
 }
 
@@ -251,6 +252,18 @@ fn positive(key: &'static str, x: f64) -> Result<f64, KeyError> {
     if x > 0.0 { Ok(x) } else { Err(KeyError::new(key, format!("found {x}: must be a positive number"))) }
 }
 
+fn judge(section: &TrainingSection) -> Result<Judge, KeyError> {
+    match section.judge {
+        JudgeChoice::Measured => Ok(Judge::Measured),
+        JudgeChoice::NoiseFree if section.confirmations == 0 => Ok(Judge::NoiseFree),
+        JudgeChoice::NoiseFree => {
+            let message =
+                "found \"noise-free\" beside `confirmations`: a loss without noise needs none, leave them out";
+            Err(KeyError::new("training.judge", message))
+        }
+    }
+}
+
 fn limits(section: &TrainingSection) -> Result<Limits, KeyError> {
     within("training.max_iterations", section.max_iterations, 1..=1_000_000)?;
     let budget_s = positive("training.budget_s", section.budget_s)?;
@@ -303,11 +316,8 @@ fn optimiser(section: &TrainingSection, parameters: usize, controls: usize) -> R
             },
             learning_rate: positive("training.optimiser.learning_rate", o.learning_rate)?,
         }),
-        OptimiserSection::Spsa(o) => {
-            let gain = o.gain.map(|a| positive("training.optimiser.gain", a)).transpose()?;
-            let step_volt = o.step_volt.map(|c| positive("training.optimiser.step_volt", c)).transpose()?;
-            Optimiser::Simultaneous(Simultaneous { gain, step_volt })
-        }
+        OptimiserSection::Spsa(o) => o.build()?,
+        OptimiserSection::SecondOrderSpsa(o) => o.build(controls)?,
         OptimiserSection::Genetic(o) => {
             within("training.optimiser.genomes", o.genomes, 4..=100_000)?;
             check_held("training.optimiser.genomes", o.genomes, controls, "controls")?;

@@ -7,6 +7,7 @@ use toml::Value;
 use crate::document::KeyError;
 use crate::input_file::InputFile;
 use crate::scenario::{PerParameter, kind_of, section};
+use crate::simultaneous_sections::{SecondOrderSpsaOptimiser, SpsaOptimiser};
 
 /// A two-input Boolean gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -237,18 +238,6 @@ pub struct DescentOptimiser {
     pub gradient: GradientChoice,
 }
 
-/// Simultaneous perturbation of the loss itself (Spall 1998).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct SpsaOptimiser {
-    /// a of the gains a/(k + 1 + A)^0.602 (V²); tuned from a few measurements if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gain: Option<f64>,
-    /// c of the steps c/(k + 1)^0.101 (V); tuned from a few measurements if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub step_volt: Option<f64>,
-}
-
 /// A genetic algorithm in the manner of brains-py.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -317,6 +306,8 @@ pub enum OptimiserSection {
     Descent(DescentOptimiser),
     /// Simultaneous perturbation of the loss.
     Spsa(SpsaOptimiser),
+    /// The same, with an estimate of the Hessian.
+    SecondOrderSpsa(SecondOrderSpsaOptimiser),
     /// Genetic algorithm.
     Genetic(GeneticOptimiser),
     /// CMA-ES.
@@ -327,10 +318,12 @@ pub enum OptimiserSection {
 
 impl OptimiserSection {
     fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
-        let (kind, rest) = kind_of(value, at, &["descent", "spsa", "genetic", "cma-es", "surrogate"])?;
+        let (kind, rest) =
+            kind_of(value, at, &["descent", "spsa", "second-order-spsa", "genetic", "cma-es", "surrogate"])?;
         Ok(match kind.as_str() {
             "descent" => Self::Descent(section(rest, at)?),
             "spsa" => Self::Spsa(section(rest, at)?),
+            "second-order-spsa" => Self::SecondOrderSpsa(section(rest, at)?),
             "genetic" => Self::Genetic(section(rest, at)?),
             "cma-es" => Self::CmaEs(section(rest, at)?),
             _ => Self::Surrogate(section(rest, at)?),
@@ -349,13 +342,27 @@ pub enum AnswerChoice {
     LinearResponse,
 }
 
+/// By which loss a run is judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum JudgeChoice {
+    /// The measured one, as in an experiment.
+    #[default]
+    Measured,
+    /// The one without noise, which no instrument knows, at all controls that are measured or arrived at: for comparisons of
+    /// methods. The optimiser itself sees measured losses alone.
+    NoiseFree,
+}
+
 /// `[training]`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct TrainingSection {
     /// Iterations after which an attempt is given up and begun anew.
     pub max_iterations: usize,
-    /// Measured loss at which training has succeeded.
+    /// Loss at which training has succeeded.
     pub stop_below: f64,
+    /// Which loss that is.
+    pub judge: JudgeChoice,
     /// Further passes whose mean currents must give such a loss again before it counts; none as published.
     pub confirmations: usize,
     /// How far, without noise, every training current must lie from one threshold for a run to count as solved (nA).
@@ -394,6 +401,8 @@ struct Plain {
     max_iterations: usize,
     stop_below: f64,
     #[serde(default)]
+    judge: JudgeChoice,
+    #[serde(default)]
     confirmations: usize,
     #[serde(default)]
     margin_na: f64,
@@ -428,6 +437,7 @@ impl TrainingSection {
         Ok(Self {
             max_iterations: plain.max_iterations,
             stop_below: plain.stop_below,
+            judge: plain.judge,
             confirmations: plain.confirmations,
             margin_na: plain.margin_na,
             solved_accuracy: plain.solved_accuracy,

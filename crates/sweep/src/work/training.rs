@@ -26,8 +26,8 @@ const SCALARS: [(&str, &str, &str); 14] = [
         "1",
         "1 where it succeeded, and without noise every training current lies beyond the margin on its side of one threshold, or, with a solved_accuracy below 1, that part of the test patterns does; of targets that are currents, where the loss without noise is below the limit too",
     ),
-    ("succeeded", "1", "1 where the measured loss came below the limit within the budget"),
-    ("final_loss", "1", "lowest measured loss, that of the controls that were kept"),
+    ("succeeded", "1", "1 where the loss that judges came below the limit within the budget"),
+    ("final_loss", "1", "lowest loss that judges, measured or without noise: that of the controls that were kept"),
     ("noiseless_loss", "1", "loss of the kept controls without noise"),
     ("noiseless_accuracy", "1", "part of the training patterns on the right side of the best threshold, without noise"),
     ("noiseless_test_accuracy", "1", "part of the test patterns on the right side of that threshold, without noise"),
@@ -111,6 +111,7 @@ fn threshold(point: &TrainingPoint, currents_na: &[f64]) -> Option<Threshold> {
 /// Trains once: the numbers of [`SCALARS`], then losses over iterations and times, controls, currents and trace.
 fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, TrainingError> {
     let mut session = Session::new(&point.meter, &point.training, point.loss, point.limits, &point.range_volt);
+    session.judge = point.judge;
     point.optimiser.train(&mut session, rng)?;
     let (best_loss, controls) = session.best();
     let noiseless = point.meter.true_currents_na(point.training.inputs_volt.view(), controls)?;
