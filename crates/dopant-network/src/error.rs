@@ -56,6 +56,17 @@ pub enum NetworkError {
         /// Flow that leaves them \[ν₀\].
         left_out: f64,
     },
+    /// A mean field that has settled as far as probabilities go, but not as far as its currents do.
+    #[error(
+        "the mean field did not settle: its currents add up to {sum:.1e} e·ν₀, and the largest is {largest:.1e} e·ν₀; use the \
+         method `events` or `steady-state`"
+    )]
+    NotConserved {
+        /// Sum of all currents \[eν₀\].
+        sum: f64,
+        /// Largest current \[eν₀\].
+        largest: f64,
+    },
     /// An iteration did not settle.
     #[error("{what} did not settle")]
     NotSettled {

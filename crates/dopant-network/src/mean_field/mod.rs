@@ -24,6 +24,10 @@ const MOST_POLISHING: usize = 12;
 /// Largest imbalance of ln(p/(1 − p)) that they may leave.
 const POLISHED: f64 = 1e-9;
 
+/// How far currents may be from adding up to zero: a part of the largest one, and of all that flows to and fro.
+const CONSERVED: f64 = 1e-6;
+const ROUNDING: f64 = 1e-12;
+
 /// A fixed point.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeanField {
@@ -69,19 +73,36 @@ fn polished(landscape: &Landscape<'_>, base_kt: &[f64], settled: Balance) -> Bal
     if before < POLISHED { balance } else { settled }
 }
 
+/// Refuses currents that do not add up to zero: what does not conserve charge is no fixed point. `gross` is all that flows to
+/// and fro at the electrodes, of which rounding leaves a part.
+fn conserved(currents: &[f64], gross: f64) -> Result<(), NetworkError> {
+    let (sum, most) = (currents.iter().sum::<f64>(), largest(currents.iter().copied()));
+    if sum.abs() <= CONSERVED * most + ROUNDING * gross {
+        return Ok(());
+    }
+    Err(NetworkError::NotConserved { sum, largest: most })
+}
+
 /// Mean-field currents at given voltages \[kT\], from given probabilities (one half if none).
 ///
 /// # Errors
-/// If the iteration does not settle.
+/// If the iteration does not settle, or comes to currents that do not add up to zero.
 pub fn mean_field(network: &Network, voltages_kt: &[f64], start: Option<&[f64]>) -> Result<MeanField, NetworkError> {
     let (n, sites) = (network.acceptors(), network.sites());
     let (balance, steps) = settled(network, voltages_kt, start)?;
-    let current = |e: usize| (0..n).map(|i| balance.flow(network, i, e) - balance.flow(network, e, i)).sum();
-    Ok(MeanField {
-        currents: (n..sites).map(current).collect(),
-        occupations: balance.occupied[..n].iter().map(|o| o.hole.exp()).collect(),
-        steps,
-    })
+    let mut gross = 0.0;
+    let mut current = |e: usize| -> f64 {
+        let net = |i: usize| {
+            let (inward, outward) = (balance.flow(network, i, e), balance.flow(network, e, i));
+            gross += inward + outward;
+            inward - outward
+        };
+        (0..n).map(net).sum()
+    };
+    let currents: Vec<f64> = (n..sites).map(&mut current).collect();
+    conserved(&currents, gross)?;
+    let occupations = balance.occupied[..n].iter().map(|o| o.hole.exp()).collect();
+    Ok(MeanField { currents, occupations, steps })
 }
 
 /// Derivatives of the mean-field currents ∂I_k/∂V_m \[eν₀/kT\], `[k][m]`: the fixed point, differentiated implicitly.
@@ -114,4 +135,22 @@ pub fn mean_field_gradient(network: &Network, voltages_kt: &[f64]) -> Result<Vec
         (n..network.sites()).map(|e| (0..electrodes).map(|m| derivative(e, m)).collect()).collect();
     let finite = gradient.iter().flatten().all(|g| g.is_finite());
     finite.then_some(gradient).ok_or(NetworkError::NotSettled { what: "the derivative of the mean field" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn currents_that_do_not_add_up_to_zero_are_refused() {
+        assert!(conserved(&[1.0, -0.25, -0.75], 2.0).is_ok());
+        // rounding of large flows to and fro
+        assert!(conserved(&[3e-14, -1e-14, 1e-14], 2.0).is_ok());
+        for (currents, gross) in
+            [(vec![1.0, -0.25, -0.749], 2.0), (vec![1e-14, 2e-14], 1e-6), (vec![f64::NAN, 1.0], 2.0)]
+        {
+            let error = conserved(&currents, gross).unwrap_err().to_string();
+            assert!(error.contains("did not settle") && error.contains("add up to"), "{error}");
+        }
+    }
 }
