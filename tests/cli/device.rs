@@ -68,6 +68,33 @@ fn currents_keep_their_contract_for_every_method() {
     assert!(loose["hops"].as_u64().unwrap() < 10_000_000);
 }
 
+/// A current that rounding or left-out flow could make as well is never called exact, and a bound is not called a standard
+/// error.
+#[test]
+fn uncertainties_of_currents_stand_beside_them() {
+    let bench = bench();
+    let lines = |method: &str, voltages: &str| -> Vec<String> {
+        let out = bench.homodyne(&["device", "currents", "d.json", "--method", method, "--voltages", voltages]);
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        text(&out.stdout).lines().take(9).map(str::to_owned).collect()
+    };
+    let without_bias = lines("steady-state", "0,0,0,0,0,0,0,0");
+    assert!(without_bias[0].ends_with("uncertainty"), "{without_bias:?}");
+    assert!(without_bias[1..].iter().all(|line| line.contains("within ")), "{without_bias:#?}");
+    let biased = lines("steady-state", VOLTAGES);
+    assert!(biased[1..].iter().all(|line| line.contains("rounding ") || line.contains("left")), "{biased:#?}");
+    assert!(biased[1..].iter().any(|line| !line.contains("within ")), "{biased:#?}");
+    assert!(lines("mean-field", VOLTAGES)[1..].iter().all(|line| line.ends_with("approximate")));
+    for (method, columns) in [("steady-state", "uncertainty 7 ["), ("mean-field", "")] {
+        let iv = ["device", "iv", "d.json", "--vary", "0", "--from", "-0.1", "--to", "0.1", "--points", "3"];
+        let out = bench.homodyne(&[&iv[..], &["--method", method, "--output", "out/bounds"]].concat());
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        let table = std::fs::read_to_string(bench.path("out/bounds.csv")).unwrap();
+        let header = table.lines().next().unwrap();
+        assert!(header.contains(columns) && !header.contains("standard error"), "{method}: {header}");
+    }
+}
+
 #[test]
 fn gradient_holds_one_derivative_for_each_voltage() {
     let bench = bench();

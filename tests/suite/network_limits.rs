@@ -2,7 +2,7 @@
 
 use dopant_network::events::{self, EventOptions, Sampler};
 use dopant_network::steady::{SteadyOptions, SteadySolver};
-use dopant_network::{Domain, DopantNetwork, Generate, NetworkError, Occupation};
+use dopant_network::{Domain, DopantNetwork, Generate, Network, NetworkError, Occupation, Parts, RateLaw};
 
 fn made(acceptors: usize, seed: u64, change: impl FnOnce(&mut Generate)) -> DopantNetwork {
     let mut generate = Generate { acceptors, donors: 1, seed, ..Generate::default() };
@@ -31,6 +31,40 @@ fn currents_of_cancelling_flows_lie_within_the_bound_of_rounding() {
                 (0..n).map(|i| found.traffic[i * sites + n + k] + found.traffic[(n + k) * sites + i]).sum();
             assert!(current.abs() <= rounding + found.left_out, "electrode {k}: {current}, bound {rounding}");
             assert!(*rounding > 0.0 && *rounding < 1e-9 * gross, "electrode {k}: {rounding} of {gross}");
+        }
+    }
+}
+
+/// Three acceptors in a row between two electrodes, of which the outer ones exchange holes with their electrodes up to 10¹⁷
+/// times for each hole that gets on. The right values were computed with 80 digits from the definitions.
+#[test]
+fn currents_through_a_bottleneck_keep_their_sign_and_their_digits() {
+    for (gap, voltages_kt, right) in [
+        (10.0, [0.5, -0.25], 1.788_949_494_919_787_2e-10),
+        (10.0, [3.0, -2.0], 9.983_569_688_781_672e-10),
+        (14.0, [0.5, -0.25], 6.497_208_290_791_252e-14),
+        (14.0, [3.0, -2.0], 3.353_693_598_724_76e-13),
+        (20.0, [0.5, -0.25], 4.259_039_846_887_814e-19),
+        (20.0, [3.0, -2.0], 2.050_054_579_405_614e-18),
+    ] {
+        let network = Network::new(Parts {
+            acceptors: vec![[0.0, 0.5, 0.0], [gap, 0.75, 0.0], [2.0 * gap, 0.25, 0.0]],
+            electrodes: vec![[-0.5, 0.0, 0.0], [2.0 * gap + 0.5, 0.0, 0.0]],
+            localization_radius: 1.0,
+            coulomb: 9.0,
+            fixed_energy_kt: vec![0.5, -0.25, 0.75],
+            potential: vec![vec![0.875, 0.5, 0.125], vec![0.125, 0.5, 0.875]],
+            law: RateLaw::MillerAbrahams,
+        })
+        .unwrap();
+        let found = SteadySolver::new(&network, SteadyOptions::default()).solve(&voltages_kt).unwrap();
+        for (k, exact) in [-right, right].into_iter().enumerate() {
+            let (current, bound) = (found.currents[k], found.rounding[k]);
+            assert!(
+                (current - exact).abs() <= bound,
+                "gap {gap}, electrode {k}: {current} ± {bound}, right is {exact}"
+            );
+            assert!(bound < 1e-9 * right, "gap {gap}, electrode {k}: a bound of {bound} for {exact}");
         }
     }
 }

@@ -190,6 +190,24 @@ impl Network {
         }
     }
 
+    /// By which part of itself rounding can move a rate: by that of the energies, sums of N + P terms and more, and of the
+    /// exponents that are made from them.
+    pub(crate) fn rounding_of_rates(&self, voltages_kt: &[f64]) -> f64 {
+        let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, |most: f64, x| most.max(x.abs()));
+        let of_acceptor = |i: usize| {
+            let electrostatic: f64 = self.potential.iter().zip(voltages_kt).map(|(row, v)| (row[i] * v).abs()).sum();
+            // once for all acceptors, which are negative, and once for the holes on them
+            self.fixed_energy_kt[i].abs() + electrostatic + 2.0 * self.coulomb_row_kt(i).iter().sum::<f64>()
+        };
+        let energy = largest(&mut (0..self.acceptors).map(of_acceptor)) + largest(&mut voltages_kt.iter().copied());
+        let difference = 2.0 * energy;
+        let slope = self.law.log_slope(difference).abs().max(self.law.log_slope(-difference).abs());
+        let exponent = largest(&mut self.log_prefactor.iter().copied().filter(|x| x.is_finite()))
+            + self.law.log_factor(difference).abs().max(self.law.log_factor(-difference).abs());
+        let unit = 0.5 * f64::EPSILON;
+        unit * (4.0 * exponent + (self.sites() + 4) as f64 * slope * difference)
+    }
+
     /// The energy landscape at given voltages \[kT\], one for each electrode.
     ///
     /// # Panics

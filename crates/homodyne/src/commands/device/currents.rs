@@ -146,17 +146,27 @@ impl Currents {
             say!("{text}");
             return self.reached(found.relative_error);
         }
-        say!("{:>9} {:>14} {:>18} {:>24}", "electrode", "voltage", format!("current [{units}]"), "standard error");
+        say!(
+            "{:>9} {:>14} {:>18} {:>24}",
+            "electrode",
+            "voltage",
+            format!("current [{units}]"),
+            self.method.uncertainty()
+        );
         for (k, (volt, current)) in voltages.iter().zip(&currents).enumerate() {
             let error = match (self.method, &errors) {
                 (Method::MeanField, _) => "approximate".to_owned(),
                 (_, Some(errors)) if found.none_counted[k] => format!("none counted, {:.1e}", errors[k]),
                 (_, Some(errors)) => format!("{:.3e}", errors[k]),
-                // a current that rounding could make as well has no known sign
+                // a current that rounding, or what is not followed, could make as well has no known sign
                 (_, None) if current.abs() <= found.rounding[k] * scale => {
                     format!("within rounding {:.1e}", found.rounding[k] * scale)
                 }
-                (_, None) => "exact".to_owned(),
+                (_, None) => match found.left_out.map_or(0.0, |flow| flow * scale) {
+                    flow if current.abs() <= flow => format!("within left-out {flow:.1e}"),
+                    flow if flow > found.rounding[k] * scale => format!("left out {flow:.1e}"),
+                    _ => format!("rounding {:.1e}", found.rounding[k] * scale),
+                },
             };
             say!("{k:>9} {volt:>14.5} {current:>18.8e} {error:>24}");
         }

@@ -12,7 +12,8 @@ use crate::failure::Failure;
 /// What is found at one voltage.
 struct Row {
     currents: Vec<f64>,
-    standard_errors: Vec<f64>,
+    /// Standard errors of events, left-out flow and rounding of a steady state, nothing in mean field.
+    uncertainties: Vec<f64>,
     derivatives: Vec<f64>,
 }
 
@@ -73,11 +74,12 @@ impl Iv {
             let mut at = base.clone();
             at[self.vary] = volt;
             let at = device.voltages_kt(&at);
-            let (currents, errors, derivatives) = match self.method {
+            let (currents, uncertainties, derivatives) = match self.method {
                 Method::SteadyState => {
                     let found = solver.solve(&at)?;
                     let gradient = solver.gradient()?;
-                    (found.currents, vec![0.0; electrodes], gradient.iter().map(|row| row[self.vary]).collect())
+                    let bounds = found.rounding.iter().map(|rounding| rounding + found.left_out).collect();
+                    (found.currents, bounds, gradient.iter().map(|row| row[self.vary]).collect())
                 }
                 Method::Events => {
                     let seed = self.seed.wrapping_add(k as u64);
@@ -89,13 +91,13 @@ impl Iv {
                 Method::MeanField => {
                     let found = mean_field(&device.network, &at, occupations.as_deref())?;
                     occupations = Some(found.occupations);
-                    (found.currents, vec![0.0; electrodes], Vec::new())
+                    (found.currents, Vec::new(), Vec::new())
                 }
             };
             let scaled = |list: Vec<f64>, factor: f64| list.into_iter().map(|x| x * factor).collect::<Vec<f64>>();
             rows.push(Row {
                 currents: scaled(currents, to_na),
-                standard_errors: scaled(errors, to_na),
+                uncertainties: scaled(uncertainties, to_na),
                 derivatives: scaled(derivatives, to_na * per_volt),
             });
         }
@@ -103,7 +105,9 @@ impl Iv {
         let exact = self.method == Method::SteadyState;
         let mut header = vec![format!("voltage [{volt}]")];
         header.extend(shown.iter().map(|k| format!("current {k} [{amount}]")));
-        header.extend(shown.iter().map(|k| format!("standard error {k} [{amount}]")));
+        if self.method != Method::MeanField {
+            header.extend(shown.iter().map(|k| format!("{} {k} [{amount}]", self.method.uncertainty())));
+        }
         if exact {
             header.extend(shown.iter().map(|k| format!("derivative {k} [{}]", device.scales.derivative_unit())));
         }
@@ -112,21 +116,23 @@ impl Iv {
             .zip(&rows)
             .map(|(v, row)| {
                 let pick = |list: &Vec<f64>| shown.iter().filter_map(|&k| list.get(k).copied()).collect::<Vec<f64>>();
-                [vec![*v], pick(&row.currents), pick(&row.standard_errors), pick(&row.derivatives)].concat()
+                [vec![*v], pick(&row.currents), pick(&row.uncertainties), pick(&row.derivatives)].concat()
             })
             .collect();
         write_csv(&self.output, &header, &table)?;
         let column = |k: usize, of: fn(&Row) -> &Vec<f64>| rows.iter().map(|row| of(row)[k]).collect::<Vec<f64>>();
+        // bars are of standard errors
+        let bars = |k: usize| match self.method {
+            Method::Events => column(k, |r| &r.uncertainties),
+            Method::SteadyState | Method::MeanField => vec![0.0; rows.len()],
+        };
         let panels = current_voltage(&CurrentVoltage {
             title: format!("{} ({})", title(&device, &self.source.file), self.method.name()),
             voltage_label: format!("voltage of electrode {} [{volt}]", self.vary),
             current_unit: amount.to_owned(),
             derivative_unit: device.scales.derivative_unit().to_owned(),
             voltages: voltages.clone(),
-            curves: shown
-                .iter()
-                .map(|&k| (format!("electrode {k}"), column(k, |r| &r.currents), column(k, |r| &r.standard_errors)))
-                .collect(),
+            curves: shown.iter().map(|&k| (format!("electrode {k}"), column(k, |r| &r.currents), bars(k))).collect(),
             derivatives: if exact {
                 shown.iter().map(|&k| column(k, |r| &r.derivatives)).collect()
             } else {

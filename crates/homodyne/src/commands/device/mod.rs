@@ -85,6 +85,14 @@ impl Method {
             Self::MeanField => "mean-field",
         }
     }
+
+    /// What stands beside its currents: left-out flow and rounding of a steady state are bounds, not standard errors.
+    fn uncertainty(self) -> &'static str {
+        match self {
+            Self::SteadyState | Self::MeanField => "uncertainty",
+            Self::Events => "standard error",
+        }
+    }
 }
 
 /// A device file and the voltages it is used at.
