@@ -293,3 +293,46 @@ fn hge_has_a_smaller_exact_error_than_spsa_under_coloured_noise() {
         }
     }
 }
+
+/// Drift that is slow against a pass moves training and test patterns alike where they are applied between each other, and so
+/// costs no accuracy; applied one set after the other, it does.
+#[test]
+fn interleaved_patterns_share_their_drift() {
+    let law = PowerLaw { psd_na2_per_hz: 1e-3, at_hz: 1.0, exponent: 2.0, corner_hz: 1e-3 };
+    let noise = NoiseModel::Gaussian(Spectrum::PowerLaw(law));
+    let device: Arc<dyn Device> = Arc::new(device::Linear::new(vec![1.0, 0.0], 0.0).expect("a device"));
+    let timing = Timing { rate_hz: 100.0, ramp_s: 0.0, hold_s: 0.1 };
+    let wiring = Wiring::new(vec![0], 2).expect("a wiring");
+    let meter = Meter::new(device, wiring, None, Answer::Sampled, &noise, timing, 400).expect("a meter");
+    let inputs = |patterns: usize| Array2::zeros((patterns, 1));
+    let (training, test): (Array2<f64>, Array2<f64>) = (inputs(100), inputs(300));
+    let mut rng = Pcg64Dxsm::seed_from_u64(8);
+    let mean = |currents: &[f64]| currents.iter().sum::<f64>() / currents.len() as f64;
+    let (mut between, mut after) = (0.0, 0.0);
+    for _ in 0..50 {
+        let sets = [training.view(), test.view()];
+        let [a, b] = meter.interleaved_currents_na(sets, &[0.0], &mut rng).expect("currents");
+        assert_eq!((a.len(), b.len()), (100, 300));
+        between += (mean(&a) - mean(&b)).powi(2);
+        let all = meter.currents(inputs(400).view(), &[0.0], &mut rng).expect("currents").currents_na;
+        after += (mean(&all[..100]) - mean(&all[100..])).powi(2);
+    }
+    // sums of 50 squares of Gaussians: of equal expectation, one exceeds 20 times the other once in 10^20
+    assert!(after > 20.0 * between, "{after} {between}");
+}
+
+/// Each pattern has its own current, whatever the order in which they are applied.
+#[test]
+fn interleaved_patterns_keep_their_places() {
+    let meter = meter(5e-3, Answer::Sampled, &NoiseModel::Quiet);
+    let [a, b] = [0.2, 0.9].map(|top| Array2::from_shape_fn((7, 2), |(p, k)| top * (p + k) as f64 / 8.0));
+    let controls = [0.1; 5];
+    let mut rng = Pcg64Dxsm::seed_from_u64(1);
+    for (a, b) in [(a.view(), b.slice(ndarray::s![..3, ..])), (a.slice(ndarray::s![..1, ..]), b.view())] {
+        let found = meter.interleaved_currents_na([a, b], &controls, &mut rng).expect("currents");
+        for (found, inputs) in found.iter().zip([a, b]) {
+            let expected = meter.true_currents_na(inputs, &controls).expect("currents");
+            assert!(found.iter().zip(&expected).all(|(i, j)| (i - j).abs() < 1e-12), "{found:?} {expected:?}");
+        }
+    }
+}

@@ -140,9 +140,9 @@ impl TrainingPoint {
             AnswerChoice::LinearResponse => Answer::LinearResponse,
         };
         let timing = Timing { rate_hz, ramp_s, hold_s };
-        let most = training.targets.len().max(test.targets.len());
+        let patterns = training.targets.len();
         let meter =
-            Meter::new(Arc::clone(device), wiring, scheme, answer, noise, timing, most).map_err(from_training)?;
+            Meter::new(Arc::clone(device), wiring, scheme, answer, noise, timing, patterns).map_err(from_training)?;
         let solved = Solved {
             margin_na: margin_na(section)?,
             accuracy: number_within("training.solved_accuracy", section.solved_accuracy, 0.0..=1.0)?,

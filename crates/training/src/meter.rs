@@ -149,7 +149,10 @@ impl Stretch {
         samples_of_pattern: usize,
         most_patterns: usize,
     ) -> Result<Self, NoiseError> {
-        let patterns = (MOST_SAMPLES / samples_of_pattern).clamp(1, most_patterns.max(1));
+        // as few as hold a pass, all of the same length
+        let longest = (MOST_SAMPLES / samples_of_pattern).max(1);
+        let patterns = most_patterns.max(1);
+        let patterns = patterns.div_ceil(patterns.div_ceil(longest));
         let generator = RecordGenerator::new(noise, rate_hz, patterns * samples_of_pattern)?;
         Ok(Self { patterns, samples_of_pattern, generator, spare: Mutex::default() })
     }
@@ -172,7 +175,7 @@ pub struct Timing {
 
 impl Meter {
     /// Prepares an instrument that measures derivatives by `scheme` (built for as many parameters as there are controls),
-    /// or no derivatives. Patterns come at most `patterns` at a time.
+    /// or no derivatives. A pass of training has `patterns` patterns.
     ///
     /// # Errors
     /// If times are not positive, the scheme is one of another number of parameters, or linear response is asked of a
@@ -326,6 +329,35 @@ impl Meter {
         rng: &mut R,
     ) -> Result<Reading, TrainingError> {
         self.currents_at(self.rows(inputs_volt, controls_volt).view(), rng)
+    }
+
+    /// One pass over two sets of patterns, interleaved in proportion to their numbers, that measures currents alone: what drifts
+    /// while they are applied is the same for both.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated, or a number is not finite.
+    pub fn interleaved_currents_na<R: Rng + ?Sized>(
+        &self,
+        inputs_volt: [ArrayView2<f64>; 2],
+        controls_volt: &[f64],
+        rng: &mut R,
+    ) -> Result<[Vec<f64>; 2], TrainingError> {
+        let lengths = inputs_volt.each_ref().map(|set| set.nrows());
+        let mut order: Vec<(usize, usize)> = (0..2).flat_map(|set| (0..lengths[set]).map(move |p| (set, p))).collect();
+        // (2p + 1)/2n, compared in whole numbers
+        let place = |&(set, p): &(usize, usize)| (2 * p + 1) * lengths[1 - set];
+        order.sort_by_key(place);
+        let rows = inputs_volt.map(|set| self.rows(set, controls_volt));
+        let mut mixed = Array2::zeros((order.len(), rows[0].ncols()));
+        for (mut row, (set, p)) in mixed.rows_mut().into_iter().zip(&order) {
+            row.assign(&rows[*set].row(*p));
+        }
+        let measured = self.currents_at(mixed.view(), rng)?.currents_na;
+        let mut currents = lengths.map(|n| vec![0.0; n]);
+        for ((set, p), current) in order.into_iter().zip(measured) {
+            currents[set][p] = current;
+        }
+        Ok(currents)
     }
 
     /// A pass over rows of all parameters \[V\] that measures currents alone.

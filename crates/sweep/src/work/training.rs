@@ -127,15 +127,16 @@ fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, T
             Some((threshold, accuracy)) => point.solved.by(&threshold, accuracy),
             None => noiseless_loss < point.limits.stop_below,
         };
-    // the threshold is that of the pass which a figure shows: slow noise moves all currents from pass to pass
-    let inputs = point.training.inputs_volt.view();
-    let (currents, trace) = if traced(point) {
+    // the threshold is read anew in the pass that is judged: slow noise moves all currents from pass to pass
+    let (inputs, test_inputs) = (point.training.inputs_volt.view(), point.test.inputs_volt.view());
+    let (currents, tested, trace) = if traced(point) {
         let trace = point.meter.waveform(inputs, controls, rng)?;
-        (point.meter.currents_of(&trace), trace)
+        let tested = point.meter.currents(test_inputs, controls, rng)?.currents_na;
+        (point.meter.currents_of(&trace), tested, trace)
     } else {
-        (point.meter.currents(inputs, controls, rng)?.currents_na, Vec::new())
+        let [currents, tested] = point.meter.interleaved_currents_na([inputs, test_inputs], controls, rng)?;
+        (currents, tested, Vec::new())
     };
-    let tested = point.meter.currents(point.test.inputs_volt.view(), controls, rng)?.currents_na;
     let measured = threshold(point, &currents);
     let test_accuracy = accuracy_of(measured, &tested);
     let known = |number: Option<f64>| number.unwrap_or(f64::NAN);
