@@ -19,4 +19,5 @@ mod routes;
 mod surrogate;
 mod tables;
 mod training;
+mod training_instrument;
 mod training_limits;

@@ -34,6 +34,12 @@ impl Converter {
         self.low + self.step * ((value - self.low) / self.step).round().clamp(0.0, self.levels)
     }
 
+    /// Whether a value lies beyond the range, so that only its end is read.
+    #[must_use]
+    pub fn clips(&self, value: f64) -> bool {
+        !(self.low..=self.low + self.step * self.levels).contains(&value)
+    }
+
     /// Expected level for a Gaussian value of given mean and standard deviation.
     #[must_use]
     pub fn expected(&self, mean: f64, standard_deviation: f64) -> f64 {

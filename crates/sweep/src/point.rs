@@ -456,7 +456,11 @@ fn build_noise(
     })
 }
 
-fn build_instrument(estimator: &EstimatorSection, samples: usize, rate_hz: f64) -> Result<Instrument, KeyError> {
+pub(crate) fn build_instrument(
+    estimator: &EstimatorSection,
+    samples: usize,
+    rate_hz: f64,
+) -> Result<Instrument, KeyError> {
     let section = estimator.instrument();
     let converter = |key: &'static str, s: &Option<ConverterSection>| {
         s.as_ref().map(|s| Converter::new(key, s.bits, s.low, s.high)).transpose().map_err(from_estimator)

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use device::Device;
+use estimators::Scheme;
 use noise::NoiseModel;
 use training::cma_es::CmaEs;
 use training::descent::{Descent, GradientSource};
@@ -18,8 +19,8 @@ use training::{
 use crate::document::KeyError;
 use crate::input_file::InputFile;
 use crate::limits::{number_within, within};
-use crate::point::{build_hge, build_scheme, from_device, from_estimator, from_zero};
-use crate::scenario::{EstimatorSection, InstrumentSection, PerParameter, Scenario};
+use crate::point::{build_hge, build_instrument, build_scheme, from_device, from_estimator, from_zero};
+use crate::scenario::{EstimatorSection, PerParameter, Scenario};
 use crate::seed::{self, Purpose};
 use crate::training_sections::{
     AnswerChoice, BallTask, GradientChoice, JudgeChoice, LossSection, OptimiserSection, RangeChoice, SeparationChoice,
@@ -123,10 +124,6 @@ impl TrainingPoint {
                 return Err(KeyError::new("", message));
             }
             (Some(estimator), true) => {
-                if *estimator.instrument() != InstrumentSection::default() {
-                    let message = "training takes an ideal instrument: leave it out";
-                    return Err(KeyError::new("estimator.instrument", message));
-                }
                 let controls = wiring.controls.len();
                 let hge = match estimator {
                     EstimatorSection::Hge(h) => Some(build_hge(h, rate_hz, controls)?),
@@ -141,8 +138,13 @@ impl TrainingPoint {
         };
         let timing = Timing { rate_hz, ramp_s, hold_s };
         let patterns = training.targets.len();
-        let meter =
+        let mut meter =
             Meter::new(Arc::clone(device), wiring, scheme, answer, noise, timing, patterns).map_err(from_training)?;
+        if let Some(estimator) = &scenario.estimator {
+            // a record, or the reading of a current where no derivative is measured
+            let samples = meter.scheme().map_or(meter.samples_of_pattern(), Scheme::samples);
+            meter = meter.with_instrument(build_instrument(estimator, samples, rate_hz)?);
+        }
         let solved = Solved {
             margin_na: margin_na(section)?,
             accuracy: number_within("training.solved_accuracy", section.solved_accuracy, 0.0..=1.0)?,

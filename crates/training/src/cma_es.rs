@@ -27,7 +27,7 @@ impl CmaEs {
     /// If the device cannot be evaluated.
     pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
         while !session.is_over() {
-            let start = session.begin_attempt(rng);
+            let start = session.begin_attempt(rng)?;
             let (seed, generations) = (rng.next_u64(), session.limits.max_iterations);
             let mut failure = None;
             let mut lowest = f64::INFINITY;

@@ -34,7 +34,7 @@ impl Descent {
     /// If the device cannot be evaluated, or has no exact gradient where that is the source.
     pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
         while !session.is_over() {
-            let mut controls = session.begin_attempt(rng);
+            let mut controls = session.begin_attempt(rng)?;
             let mut state = UpdateState::new(self.update, controls.len());
             for _ in 0..session.limits.max_iterations {
                 let (loss, gradient) = match self.source {

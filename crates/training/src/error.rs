@@ -50,6 +50,15 @@ pub enum TrainingError {
     /// An estimate of the Hessian whose eigenvalues could not be found.
     #[error("the eigenvalues of the estimate of the Hessian could not be found")]
     Hessian,
+    /// The ADC's range is too narrow for the device.
+    #[error(
+        "the output left the range of the ADC at each of {draws} random draws of the controls: widen \
+         estimator.instrument.adc, or narrow training.range_volt"
+    )]
+    AlwaysClipped {
+        /// How many were tried.
+        draws: usize,
+    },
     /// The exact gradient was asked of a device that has none.
     #[error("this device has no exact gradient: measure it")]
     NoGradient,

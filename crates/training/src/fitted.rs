@@ -53,7 +53,7 @@ impl Fitted {
     /// # Errors
     /// If the device cannot be evaluated, or the fit fails or does not converge.
     pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
-        let first = session.begin_attempt(rng);
+        let first = session.begin_attempt(rng)?;
         let (points_volt, currents_na) = self.sample(session, rng)?;
         let network = self.fit(&points_volt, &currents_na, rng)?;
         let network: Arc<dyn Device> = Arc::new(network);

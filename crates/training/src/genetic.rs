@@ -41,7 +41,7 @@ impl Genetic {
     pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
         let generations = session.limits.max_iterations;
         while !session.is_over() {
-            let mut pool = vec![session.begin_attempt(rng)];
+            let mut pool = vec![session.begin_attempt(rng)?];
             pool.resize_with(self.genomes, || session.random_controls(rng));
             for generation in 0..generations {
                 let mut ranked = Vec::with_capacity(pool.len());

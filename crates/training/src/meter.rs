@@ -10,9 +10,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use device::Device;
-use estimators::plan::Combination;
+use estimators::instrument::Instrument;
+use estimators::plan::{Combination, Waveform};
 use estimators::{EstimatorError, Measurement, Scheme};
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, CowArray};
 use noise::{CirculantScratch, NoiseError, NoiseModel, RecordGenerator, dot};
 use rand::Rng;
 
@@ -103,6 +104,8 @@ pub struct Reading {
     pub seconds: f64,
     /// Samples that were taken of the output.
     pub samples: u64,
+    /// Whether one of them lay beyond the range of the ADC.
+    pub has_clipped: bool,
 }
 
 /// Records of one pattern: what is added to the controls, and with which weights the output is read.
@@ -122,6 +125,7 @@ pub struct Meter {
     pub wiring: Wiring,
     answer: Answer,
     scheme: Option<Scheme>,
+    instrument: Instrument,
     prepared: Vec<PreparedRecord>,
     random_weights: Vec<f64>,
     rate_hz: f64,
@@ -214,7 +218,7 @@ impl Meter {
             return Err(TrainingError::NoGradient);
         }
         let prepared = match &scheme {
-            Some(Scheme::Fixed(m)) => (0..m.records.len()).map(|r| prepare(m, r)).collect(),
+            Some(Scheme::Fixed(m)) => (0..m.records.len()).map(|r| prepare(m, r, 0.0)).collect(),
             _ => Vec::new(),
         };
         let random_weights = match &scheme {
@@ -231,6 +235,7 @@ impl Meter {
             wiring,
             answer,
             scheme,
+            instrument: Instrument::default(),
             prepared,
             random_weights,
             rate_hz,
@@ -239,6 +244,23 @@ impl Meter {
             gradient_noise,
             current_noise,
         })
+    }
+
+    /// The same with an instrument that is not ideal: its DAC sets inputs and controls, its hold, delay and ramp act on the
+    /// perturbation of the controls, its ADC reads the output.
+    #[must_use]
+    pub fn with_instrument(mut self, instrument: Instrument) -> Self {
+        if let Some(Scheme::Fixed(m)) = &self.scheme {
+            self.prepared = (0..m.records.len()).map(|r| prepare(m, r, instrument.ramp_s)).collect();
+        }
+        self.instrument = instrument;
+        self
+    }
+
+    /// Whether the range of its readings ends somewhere.
+    #[must_use]
+    pub fn can_clip(&self) -> bool {
+        self.instrument.adc.is_some()
     }
 
     /// The device.
@@ -369,15 +391,23 @@ impl Meter {
         parameters_volt: ArrayView2<f64>,
         rng: &mut R,
     ) -> Result<Reading, TrainingError> {
-        let mut currents_na = device::currents_na(self.device.as_ref(), parameters_volt)?;
+        let mut currents_na = device::currents_na(self.device.as_ref(), self.set(parameters_volt).view())?;
         let mut noise = NoiseSource::new(&self.current_noise);
+        let mut has_clipped = false;
         for current in &mut currents_na {
-            let record = noise.next(rng);
-            *current += mean(&record[self.ramp_samples..]);
+            let noise_na = &noise.next(rng)[self.ramp_samples..];
+            match &self.instrument.adc {
+                None => *current += mean(noise_na),
+                Some(adc) => {
+                    let samples = noise_na.iter().map(|n| *current + n);
+                    has_clipped |= samples.clone().any(|y| adc.clips(y));
+                    *current = samples.map(|y| adc.convert(y)).sum::<f64>() / noise_na.len() as f64;
+                }
+            }
         }
         let name = |p: usize| format!("the current of point {}", p + 1);
         finite::check(&currents_na, name, |p| parameters_volt.row(p).to_vec())?;
-        Ok(self.reading(currents_na, Array2::zeros((0, 0)), &self.current_noise))
+        Ok(self.reading(currents_na, Array2::zeros((0, 0)), &self.current_noise, has_clipped))
     }
 
     /// A pass that measures currents, and the derivatives with respect to all controls.
@@ -399,8 +429,11 @@ impl Meter {
         let mut gradient = Array2::zeros((patterns, self.wiring.controls.len()));
         let mut currents_na = Vec::with_capacity(patterns);
         let mut output = Vec::new();
+        let mut has_clipped = false;
+        // the controls are those of all patterns
+        let driven: Vec<_> = self.prepared.iter().map(|r| self.driven(controls_volt, &r.displacement_volt)).collect();
         for (p, x) in inputs_volt.rows().into_iter().enumerate() {
-            let at = self.wiring.join(x, controls_volt);
+            let at = self.wiring.join(self.set_inputs(x).view(), controls_volt);
             let noise_na = &noise.next(rng)[self.ramp_samples..];
             let mut row = gradient.row_mut(p);
             let row = row.as_slice_mut().expect("rows are contiguous");
@@ -408,9 +441,10 @@ impl Meter {
             match self.scheme.as_ref().expect("a meter with a scheme") {
                 Scheme::Fixed(measurement) => {
                     let mut displaced = Vec::with_capacity(self.prepared.len());
-                    for (record, noise_na) in self.prepared.iter().zip(noise_na.chunks_exact(measurement.samples)) {
-                        self.answer_to(&at, record.displacement_volt.view(), &mut output)?;
-                        output.iter_mut().zip(noise_na).for_each(|(y, n)| *y += n);
+                    let noises = noise_na.chunks_exact(measurement.samples);
+                    for ((record, driven), noise_na) in self.prepared.iter().zip(&driven).zip(noises) {
+                        self.answer_to(&at, driven.view(), &mut output)?;
+                        has_clipped |= self.read(&mut output, noise_na);
                         let mut readings = vec![0.0; record.parameter_of_channel.len()];
                         dot::project(&record.weights, &output, &mut readings);
                         combine(measurement.combination, &record.parameter_of_channel, &readings, row);
@@ -423,9 +457,9 @@ impl Meter {
                 }
                 Scheme::Random(measurement) => {
                     let directions = measurement.draw(rng);
-                    let displacement = directed(measurement, &directions);
-                    self.answer_to(&at, displacement.view(), &mut output)?;
-                    output.iter_mut().zip(noise_na).for_each(|(y, n)| *y += n);
+                    let displacement = directed(measurement, &directions, self.instrument.ramp_s);
+                    self.answer_to(&at, self.driven(controls_volt, &displacement).view(), &mut output)?;
+                    has_clipped |= self.read(&mut output, noise_na);
                     let mut readings = vec![0.0; measurement.blocks.len()];
                     dot::project(&self.random_weights, &output, &mut readings);
                     measurement.combine(&readings, &directions, row);
@@ -438,12 +472,51 @@ impl Meter {
         }
         finite::check_currents(&currents_na, controls_volt)?;
         finite::check_derivatives(&gradient, controls_volt)?;
-        Ok(self.reading(currents_na, gradient, stretch))
+        Ok(self.reading(currents_na, gradient, stretch, has_clipped))
     }
 
-    fn reading(&self, currents_na: Vec<f64>, gradient_na_per_volt: Array2<f64>, stretch: &Stretch) -> Reading {
+    fn reading(
+        &self,
+        currents_na: Vec<f64>,
+        gradient_na_per_volt: Array2<f64>,
+        stretch: &Stretch,
+        has_clipped: bool,
+    ) -> Reading {
         let samples = currents_na.len() * stretch.samples_of_pattern;
-        Reading { currents_na, gradient_na_per_volt, seconds: samples as f64 / self.rate_hz, samples: samples as u64 }
+        let seconds = samples as f64 / self.rate_hz;
+        Reading { currents_na, gradient_na_per_volt, seconds, samples: samples as u64, has_clipped }
+    }
+
+    /// Voltages as the DAC sets them.
+    fn set<'v, D: ndarray::Dimension>(&self, volt: ndarray::ArrayView<'v, f64, D>) -> CowArray<'v, f64, D> {
+        match self.instrument.dac {
+            Some(dac) => volt.mapv(|v| dac.convert(v)).into(),
+            None => volt.into(),
+        }
+    }
+
+    fn set_inputs<'v>(&self, inputs_volt: ArrayView1<'v, f64>) -> CowArray<'v, f64, ndarray::Ix1> {
+        self.set(inputs_volt)
+    }
+
+    /// What a perturbation adds to the controls when hold, delay and DAC have had their part \[V\].
+    fn driven<'d>(&self, controls_volt: &[f64], perturbation_volt: &'d Array2<f64>) -> CowArray<'d, f64, ndarray::Ix2> {
+        if self.instrument.drives_linearly() && self.instrument.hold_samples <= 1 && self.instrument.delay_samples == 0
+        {
+            return perturbation_volt.view().into();
+        }
+        let mut applied = self.instrument.applied(controls_volt, perturbation_volt.clone());
+        applied -= &ndarray::aview1(controls_volt);
+        applied.into()
+    }
+
+    /// Adds the noise and reads the output; whether it was clipped.
+    fn read(&self, output_na: &mut [f64], noise_na: &[f64]) -> bool {
+        output_na.iter_mut().zip(noise_na).for_each(|(y, n)| *y += n);
+        let Some(adc) = &self.instrument.adc else { return false };
+        let has_clipped = output_na.iter().any(|y| adc.clips(*y));
+        output_na.iter_mut().for_each(|y| *y = adc.convert(*y));
+        has_clipped
     }
 
     /// Output without noise \[nA\] while `displacement_volt` is added to the controls.
@@ -509,7 +582,7 @@ impl Meter {
             steps.extend(to.iter());
         }
         let steps = Array2::from_shape_vec((patterns * (ramp + 1), rows.ncols()), steps).expect("whole rows");
-        let currents = device::currents_na(self.device.as_ref(), steps.view())?;
+        let currents = device::currents_na(self.device.as_ref(), self.set(steps.view()).view())?;
         let mut output = Vec::with_capacity(patterns * (ramp + hold));
         for of_pattern in currents.chunks_exact(ramp + 1) {
             output.extend_from_slice(&of_pattern[..ramp]);
@@ -517,7 +590,7 @@ impl Meter {
         }
         let mut noise = NoiseSource::new(&self.current_noise);
         for record in output.chunks_exact_mut(ramp + hold) {
-            record.iter_mut().zip(noise.next(rng)).for_each(|(y, n)| *y += n);
+            self.read(record, noise.next(rng));
         }
         let name = |n: usize| format!("the current of pattern {}", n / (ramp + hold) + 1);
         finite::check(&output, name, |_| controls_volt.to_vec())?;
@@ -542,8 +615,8 @@ fn scalar(a: impl AsRef<[f64]>, b: &[f64]) -> f64 {
     a.as_ref().iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-fn prepare(measurement: &Measurement, record: usize) -> PreparedRecord {
-    let displacement_volt = measurement.perturbation_volt(record, 0.0);
+fn prepare(measurement: &Measurement, record: usize, ramp_s: f64) -> PreparedRecord {
+    let displacement_volt = measurement.perturbation_volt(record, ramp_s);
     let mean_displacement_volt = displacement_volt.columns().into_iter().map(|c| c.sum() / c.len() as f64).collect();
     PreparedRecord {
         mean_displacement_volt,
@@ -570,8 +643,23 @@ fn combine(combination: Combination, parameter_of_channel: &[usize], readings: &
 }
 
 /// What drawn directions add to the controls, sample by sample.
-fn directed(measurement: &estimators::random::RandomMeasurement, directions: &[f64]) -> Array2<f64> {
+fn directed(measurement: &estimators::random::RandomMeasurement, directions: &[f64], ramp_s: f64) -> Array2<f64> {
     let parameters = measurement.parameters();
+    let ramp_samples = (ramp_s * measurement.rate_hz).round() as usize;
+    if ramp_samples > 0 {
+        let mut out = Array2::zeros((measurement.samples, parameters));
+        for (m, mut column) in out.columns_mut().into_iter().enumerate() {
+            let steps =
+                measurement.blocks.iter().zip(directions.chunks_exact(parameters)).flat_map(|(block, direction)| {
+                    let level = direction[m] * measurement.step_volt[m];
+                    block.windows.iter().zip(&measurement.levels).map(move |(window, s)| (window.start, s * level))
+                });
+            let wave =
+                Waveform::Levels(steps.collect()).samples(measurement.samples, measurement.rate_hz, ramp_samples);
+            column.assign(&ndarray::aview1(&wave));
+        }
+        return out;
+    }
     let mut out = Array2::zeros((measurement.samples, parameters));
     let mut next = 0;
     let mut held = vec![0.0; parameters];

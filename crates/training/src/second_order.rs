@@ -129,7 +129,7 @@ impl SecondOrder {
     pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
         let iterations = session.limits.max_iterations;
         while !session.is_over() {
-            let mut controls = session.begin_attempt(rng);
+            let mut controls = session.begin_attempt(rng)?;
             let a = self.gains.gain.unwrap_or_else(|| match self.gains.rule {
                 GainRule::Spall => 1.0,
                 GainRule::Tuned => 1.0 / (controls.len() as f64 * self.gains.gain_at(1.0, 0, iterations)),

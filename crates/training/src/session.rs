@@ -8,6 +8,9 @@ use crate::loss::{Loss, LossValue};
 use crate::meter::{Meter, Reading};
 use crate::task::Patterns;
 
+/// Random controls that are tried before the range of the ADC is held to be too narrow.
+pub const MOST_DRAWS: usize = 1000;
+
 /// When training ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
@@ -98,10 +101,25 @@ impl<'m> Session<'m> {
         }
     }
 
-    /// Begins an attempt at random controls, evenly within their ranges.
-    pub fn begin_attempt<R: Rng + ?Sized>(&mut self, rng: &mut R) -> Vec<f64> {
+    /// Begins an attempt at random controls, evenly within their ranges. Where the output may be clipped, a pass tells whether
+    /// it is, and others are drawn; these passes are counted.
+    ///
+    /// # Errors
+    /// If the output is clipped at all of [`MOST_DRAWS`] draws, or the device cannot be evaluated.
+    pub fn begin_attempt<R: Rng + ?Sized>(&mut self, rng: &mut R) -> Result<Vec<f64>, TrainingError> {
         self.attempts += 1;
-        self.random_controls(rng)
+        if !self.meter.can_clip() {
+            return Ok(self.random_controls(rng));
+        }
+        for _ in 0..MOST_DRAWS {
+            let controls = self.random_controls(rng);
+            let reading = self.meter.currents(self.patterns.inputs_volt.view(), &controls, rng)?;
+            self.count(&reading);
+            if !reading.has_clipped {
+                return Ok(controls);
+            }
+        }
+        Err(TrainingError::AlwaysClipped { draws: MOST_DRAWS })
     }
 
     /// Random controls, evenly within their ranges.

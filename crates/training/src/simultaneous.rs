@@ -23,7 +23,7 @@ impl Simultaneous {
     pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
         let iterations = session.limits.max_iterations;
         while !session.is_over() {
-            let mut controls = session.begin_attempt(rng);
+            let mut controls = session.begin_attempt(rng)?;
             let c = self.gains.step_volt(session, &controls, rng)?;
             let a = self.gains.gain(session, &controls, c, rng)?;
             for k in 0..iterations {
