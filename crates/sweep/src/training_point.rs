@@ -324,7 +324,10 @@ fn optimiser(section: &TrainingSection, parameters: usize, controls: usize) -> R
             within("training.optimiser.genomes", o.genomes, 4..=100_000)?;
             check_held("training.optimiser.genomes", o.genomes, controls, "controls")?;
             within("training.optimiser.elite", o.elite, 1..=o.genomes - 1)?;
-            Optimiser::Genetic(Genetic { genomes: o.genomes, elite: o.elite })
+            if let Some(generations) = o.generations {
+                within("training.optimiser.generations", generations, 1..=section.max_iterations)?;
+            }
+            Optimiser::Genetic(Genetic { genomes: o.genomes, elite: o.elite, generations: o.generations })
         }
         OptimiserSection::CmaEs(o) => {
             if controls > MOST_CMA_ES_CONTROLS {

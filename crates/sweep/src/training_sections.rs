@@ -246,12 +246,15 @@ pub struct GeneticOptimiser {
     pub genomes: usize,
     /// Best genomes that are kept.
     pub elite: usize,
+    /// Generations after which an attempt is given up, and over which mutations become rare; `max_iterations` if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generations: Option<usize>,
 }
 
 impl Default for GeneticOptimiser {
     fn default() -> Self {
         let d = training::genetic::Genetic::default();
-        Self { genomes: d.genomes, elite: d.elite }
+        Self { genomes: d.genomes, elite: d.elite, generations: d.generations }
     }
 }
 

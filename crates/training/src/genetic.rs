@@ -25,11 +25,13 @@ pub struct Genetic {
     pub genomes: usize,
     /// Best genomes that are kept.
     pub elite: usize,
+    /// Generations after which an attempt is given up; as many as there are iterations if not given.
+    pub generations: Option<usize>,
 }
 
 impl Default for Genetic {
     fn default() -> Self {
-        Self { genomes: 25, elite: 5 }
+        Self { genomes: 25, elite: 5, generations: None }
     }
 }
 
@@ -39,7 +41,8 @@ impl Genetic {
     /// # Errors
     /// If the device cannot be evaluated.
     pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
-        let generations = session.limits.max_iterations;
+        let allowed = session.limits.max_iterations;
+        let generations = self.generations.map_or(allowed, |g| g.min(allowed));
         while !session.is_over() {
             let mut pool = vec![session.begin_attempt(rng)?];
             pool.resize_with(self.genomes, || session.random_controls(rng));
