@@ -278,3 +278,34 @@ fn a_lock_in_that_runs_out_of_events_fails() {
         assert!(message.contains("--time 1 was not reached: --most-events 100000 were used up after"), "{message}");
     }
 }
+
+/// What is allowed but takes long says so at once, before it takes it.
+#[test]
+fn large_requests_are_foretold() {
+    let bench = bench();
+    let steady = ["iv", "d.json", "--vary", "0", "--from", "-1", "--to", "1", "--points", "100000"];
+    let hops = "--hops";
+    let many = "10000000000000";
+    let lock_in =
+        ["lock-in", "d.json", "--electrode", "7", "--drive", "0", "--amplitude", "0.01", "--frequencies", "1e6"];
+    for (arguments, words) in [
+        (&["currents", "d.json", "--method", "events", hops, many][..], "hops at 1 points: about"),
+        (&["map", "d.json", "--method", "events", hops, many], "hops at 1 points: about"),
+        (&[&steady[..], &["--method", "events", hops, "1000000"]].concat(), "1000000 hops at 100000 points: about"),
+        (&["map", "d.json", "--over", "0,1", "--points", "2000"], "4000000 points: about"),
+        (
+            &["trajectory", "d.json", "--events", "100000000", "--equilibration", many],
+            "4.8 GB of memory for the record",
+        ),
+        (&[&lock_in[..], &["--time", "1e30", "--most-events", many]].concat(), "candidate events: about"),
+    ] {
+        let arguments: Vec<&str> = std::iter::once("device").chain(arguments.iter().copied()).collect();
+        let mut child = bench.start(&arguments);
+        let mut line = String::new();
+        let stderr = child.stderr.take().expect("piped");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stderr), &mut line).expect("readable");
+        child.kill().expect("still at work");
+        child.wait().expect("ended");
+        assert!(line.contains(words), "{arguments:?}: {line}");
+    }
+}

@@ -76,6 +76,15 @@ fn a_search_that_cannot_end_is_not_begun() {
         let error = solve(&device, &BIAS_VOLT, SteadyOptions::default()).unwrap_err();
         assert!(matches!(error, NetworkError::TooManyStatesExpected { .. }), "{acceptors} acceptors: {error}");
     }
+    // a large device, where a walk goes to and fro between few states and so does not tell
+    let wide = Domain::Rectangle { width_nm: 300.0, height_nm: 300.0, thickness_nm: 0.0 };
+    let device = made(248, 0, |g| (g.donors, g.domain) = (3, wide));
+    match solve(&device, &[0.0; 8], SteadyOptions::default()).unwrap_err() {
+        NetworkError::TooManyStatesForeseen { limit, states, needed, .. } => {
+            assert!(needed > 1e6 && limit < 100_000 && states < 10_000, "{needed} of {limit} after {states}");
+        }
+        other => panic!("{other}"),
+    }
 }
 
 #[test]

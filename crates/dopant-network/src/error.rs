@@ -43,6 +43,21 @@ pub enum NetworkError {
         /// Probability of the states that the walk has not met.
         unmet: f64,
     },
+    /// The set of states would outgrow its limit by far, as its first growth tells.
+    #[error(
+        "the steady state needs more than {needed:.0e} states, {limit} are allowed: with {states} states, a probability flow of \
+         {left_out:.3e} e·ν₀ still leaves them; use the method `events` or `mean-field`"
+    )]
+    TooManyStatesForeseen {
+        /// Largest number of states allowed.
+        limit: usize,
+        /// States found so far.
+        states: usize,
+        /// Flow out of them \[ν₀\].
+        left_out: f64,
+        /// States at the least, if the flow fell with their square.
+        needed: f64,
+    },
     /// The search took longer than it may.
     #[error(
         "the steady state was not found in {limit_s} s ({states} states so far, a probability flow of {left_out:.3e} e·ν₀ \

@@ -6,7 +6,6 @@ use toml::de::{DeArray, DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use crate::ScenarioError;
-use crate::plain::plain_toml;
 
 /// A problem with one key, before it is known where the key stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +67,7 @@ impl Document {
         let table = toml::from_str::<Table>(&text).map_err(|e| {
             let line = e.span().map(|span| line_at(&text, span.start));
             let found = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
-            ScenarioError { file: file.to_owned(), line, message: plain_toml(e.message(), found) }
+            ScenarioError { file: file.to_owned(), line, message: tables::plain_toml(e.message(), found) }
         })?;
         Ok(Self { file: file.to_owned(), text, table, overridden: Vec::new() })
     }

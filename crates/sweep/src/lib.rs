@@ -47,7 +47,6 @@ pub mod limits;
 pub mod moments;
 pub mod needs;
 mod panics;
-mod plain;
 mod plan;
 pub mod point;
 pub mod results;

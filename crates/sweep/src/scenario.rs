@@ -10,7 +10,6 @@ use toml::{Table, Value};
 use crate::document::KeyError;
 use crate::input_file::InputFile;
 use crate::limits::{MOST_BUDGET, MOST_REPETITIONS, within};
-use crate::plain::plain;
 use crate::training_sections::{TaskSection, TrainingSection};
 
 /// What is computed at each point of the sweep.
@@ -1053,7 +1052,7 @@ pub(crate) fn section<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, 
     serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();
         let key = if path == "." { at.to_owned() } else { format!("{at}.{path}") };
-        let message = plain(e.inner().message());
+        let message = tables::plain(e.inner().message());
         KeyError { is_unknown: message.starts_with("unknown field"), ..KeyError::new(key, message) }
     })
 }

@@ -7,11 +7,13 @@
 mod archive;
 mod columns;
 mod npy;
+mod plain;
 mod text;
 
 pub use archive::Archive;
 pub use columns::{Columns, read_columns};
 pub use npy::{MOST_NUMBERS, read_npy};
+pub use plain::{plain, plain_toml};
 pub use text::read_text;
 
 /// What is wrong with a file.

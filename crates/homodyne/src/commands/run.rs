@@ -383,7 +383,7 @@ fn human_bytes(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
 }
 
-fn human_time(seconds: f64) -> String {
+pub(super) fn human_time(seconds: f64) -> String {
     if seconds < 120.0 {
         return format!("{seconds:.1} s");
     }

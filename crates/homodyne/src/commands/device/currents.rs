@@ -6,7 +6,7 @@ use dopant_network::mean_field;
 use dopant_network::steady::SteadySolver;
 use serde_json::json;
 
-use super::{Method, Source, Steady, limits};
+use super::{Method, Source, Steady, foretold, limits};
 use crate::failure::Failure;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -88,6 +88,9 @@ impl Currents {
             }
             Method::Events => {
                 let landscape = device.network.landscape(&voltages_kt);
+                if self.relative_error.is_none() {
+                    foretold::hops(&landscape, device.initial, self.hops, 1);
+                }
                 let options = EventOptions {
                     hops: self.hops,
                     relative_error: self.relative_error,

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 use dopant_network::events::{self, EventOptions};
@@ -6,7 +7,7 @@ use dopant_network::mean_field;
 use dopant_network::steady::SteadySolver;
 use figures::network::{CurrentVoltage, current_voltage};
 
-use super::{Method, Source, Steady, check_electrode, draw, grid, limits, title, write_csv};
+use super::{Method, Source, Steady, check_electrode, draw, foretold, grid, limits, title, write_csv};
 use crate::failure::Failure;
 
 /// What is found at one voltage.
@@ -70,7 +71,14 @@ impl Iv {
         let mut state = device.initial;
         let mut occupations: Option<Vec<f64>> = None;
         let mut rows: Vec<Row> = Vec::new();
+        let started = Instant::now();
+        if self.method == Method::Events {
+            foretold::hops(&device.network.landscape(&device.voltages_kt(&base)), state, self.hops, voltages.len());
+        }
         for (k, &volt) in voltages.iter().enumerate() {
+            if k == 1 && self.method != Method::Events {
+                foretold::points(voltages.len(), started);
+            }
             let mut at = base.clone();
             at[self.vary] = volt;
             let at = device.voltages_kt(&at);

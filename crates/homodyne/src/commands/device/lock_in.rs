@@ -3,7 +3,7 @@ use dopant_network::events::{Drive, Sine, driven_currents};
 use dopant_network::steady::SteadySolver;
 use serde_json::json;
 
-use super::{Source, Steady, check_electrode, limits};
+use super::{Source, Steady, check_electrode, foretold, limits};
 use crate::failure::Failure;
 
 /// Homodyne gradient extraction inside the event simulation: sines on electrodes, lock-in on the hops themselves.
@@ -90,7 +90,9 @@ impl LockIn {
             blocks: self.blocks,
             seed: self.seed,
         };
-        let found = driven_currents(&device.network.landscape(&voltages_kt), device.initial, &drive);
+        let landscape = device.network.landscape(&voltages_kt);
+        foretold::drive(&landscape, device.initial, &drive);
+        let found = driven_currents(&landscape, device.initial, &drive);
         let mut solver = SteadySolver::new(&device.network, self.steady.options()?);
         let exact = solver.solve(&voltages_kt).and_then(|_| solver.gradient());
         let scale = scales.na_per_charge_rate;

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 use dopant_network::DopantNetwork;
@@ -7,7 +8,7 @@ use dopant_network::mean_field;
 use dopant_network::steady::{SteadyOptions, SteadySolver};
 use figures::network::{DevicePicture, Grid, device_map, stability_map};
 
-use super::{Method, Source, Steady, check_electrode, draw, grid, limits, title};
+use super::{Method, Source, Steady, check_electrode, draw, foretold, grid, limits, title};
 use crate::failure::Failure;
 
 /// Cells of the potential along each axis.
@@ -75,7 +76,9 @@ impl Map {
             }
             Method::Events => {
                 let options = EventOptions { hops: self.hops, seed: self.seed, ..EventOptions::default() };
-                let found = events::currents(&network.landscape(&voltages_kt), device.initial, &options);
+                let landscape = network.landscape(&voltages_kt);
+                foretold::hops(&landscape, device.initial, self.hops, 1);
+                let found = events::currents(&landscape, device.initial, &options);
                 (found.occupations, found.traffic)
             }
             Method::MeanField => (mean_field(network, &voltages_kt, None)?.occupations, vec![0.0; sites * sites]),
@@ -144,6 +147,7 @@ impl Map {
         let mut solver = SteadySolver::new(&device.network, options);
         let scale = device.scales.na_per_charge_rate * device.scales.kt_per_volt;
         let mut values = Vec::with_capacity(axis.len() * axis.len());
+        let started = Instant::now();
         for &y in &axis {
             for &x in &axis {
                 let mut at = voltages.to_vec();
@@ -151,6 +155,9 @@ impl Map {
                 at[over[1]] = y;
                 solver.solve(&device.voltages_kt(&at))?;
                 values.push(scale * solver.gradient()?[electrode][over[0]]);
+                if values.len() == 1 {
+                    foretold::points(axis.len() * axis.len(), started);
+                }
             }
             // states of one row seldom help in the next
             solver = SteadySolver::new(&device.network, options);

@@ -1,6 +1,7 @@
 //! `homodyne device`: simulated dopant networks.
 
 mod currents;
+mod foretold;
 mod generate;
 mod gradient;
 mod iv;

@@ -1,10 +1,11 @@
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use dopant_network::steady::{SteadySolver, TerminalCurrent};
 use figures::network::noise_spectrum;
 
-use super::{Source, Steady, check_electrode, draw, limits, title, write_csv};
+use super::{Source, Steady, check_electrode, draw, foretold, limits, title, write_csv};
 use crate::failure::Failure;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -69,8 +70,12 @@ impl Noise {
         // (eν₀)²/ν₀ to the file's unit
         let scale = device.scales.na_per_charge_rate.powi(2) / attempt;
         let mut densities = vec![Vec::new(); electrodes];
-        for frequency in &frequencies {
+        let started = Instant::now();
+        for (k, frequency) in frequencies.iter().enumerate() {
             let found = solver.noise_density(std::f64::consts::TAU * frequency / attempt, current)?;
+            if k == 0 {
+                foretold::points(self.points, started);
+            }
             densities.iter_mut().zip(found).for_each(|(list, s)| list.push(s * scale));
         }
         let units = if device.scales.dimensionless { ["nu", "(e*nu)²/nu"] } else { ["Hz", "nA²/Hz"] };

@@ -7,7 +7,7 @@ use rand_pcg::Pcg64Dxsm;
 use sweep::results::{Coordinate, Dimension};
 use sweep::{Results, Variable, store};
 
-use super::{Source, limits, title};
+use super::{Source, foretold, limits, title};
 use crate::failure::Failure;
 use crate::machine::free_memory_bytes;
 
@@ -52,6 +52,8 @@ impl Record {
         }
         store::check_writable(&self.output, self.overwrite)?;
         let landscape = device.network.landscape(&device.voltages_kt(&voltages));
+        let bytes = self.events as u64 * BYTES_OF_EVENT;
+        foretold::record(&landscape, device.initial, self.equilibration + self.events as u64, bytes);
         let mut rng = Pcg64Dxsm::seed_from_u64(self.seed);
         let mut trajectory = Trajectory::new(&landscape, device.initial);
         let mut start = 0.0;

@@ -1,12 +1,17 @@
-//! Messages of the libraries that read scenarios, in the words of those who write them.
+//! Messages of the libraries that read settings, in the words of those who write them.
 
 /// Largest whole number that TOML holds.
 const LARGEST: i64 = i64::MAX;
 
 /// What is said of a value that has another type than its key, or lies outside of what the type holds; other messages as they
 /// are, on one line.
-pub(crate) fn plain(message: &str) -> String {
+#[must_use]
+pub fn plain(message: &str) -> String {
     let message = message.trim_end().replace('\n', "; ");
+    // as serde_json writes it
+    if let Some((message, place)) = message.rsplit_once(" at line ") {
+        return format!("{}, line {}", plain(message), place.replace(" column ", ", column "));
+    }
     let found = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
     let Some((found, expected)) = found.and_then(|rest| rest.rsplit_once(", expected ")) else { return message };
     let quoted = found.split_once('`').and_then(|(kind, rest)| Some((kind.trim_end(), rest.strip_suffix('`')?)));
@@ -33,7 +38,8 @@ pub(crate) fn plain(message: &str) -> String {
 }
 
 /// What is said of a line that is not TOML.
-pub(crate) fn plain_toml(message: &str, line: &str) -> String {
+#[must_use]
+pub fn plain_toml(message: &str, line: &str) -> String {
     let line: String = line.trim().chars().take(80).collect();
     if message.contains("too large") || message.contains("as i128") {
         return format!("found `{line}`: whole numbers must lie from {} to {LARGEST}", i64::MIN);
@@ -61,6 +67,10 @@ mod tests {
             ("invalid type: sequence, expected f64", "found a list: a number is needed"),
             ("invalid type: map, expected a string", "found a table: a text is needed"),
             ("invalid type: boolean `true`, expected a sequence\n", "found true: a list is needed"),
+            (
+                "invalid type: floating point `20.5`, expected usize at line 3 column 9",
+                "found 20.5: a whole number from 0 to 9223372036854775807 is needed, line 3, column 9",
+            ),
             ("unknown field `x`, expected `y`", "unknown field `x`, expected `y`"),
             ("missing\nlines", "missing; lines"),
         ] {
