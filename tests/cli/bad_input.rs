@@ -385,6 +385,18 @@ fn survives(sound: &str, keys: &[&str]) {
     }
 }
 
+#[test]
+fn numbers_from_the_command_line_that_are_too_large() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    let output = bench.run(&scenario, &["--set", "study.seed=18446744073709551615"]);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    for word in ["study.seed", "found 18446744073709551615", "to 9223372036854775807"] {
+        assert!(message.contains(word), "wanted {word:?} in {message}");
+    }
+}
+
 /// Some editors put a mark before UTF-8, and others save UTF-16.
 #[test]
 fn encodings_of_text() {

@@ -222,8 +222,17 @@ fn value_of(text: &str) -> Result<Value, String> {
         Ok(mut table) if table.len() == 1 => table.remove("value").ok_or_else(|| "holds no value".to_owned()),
         Ok(_) => Err("holds more than one value".to_owned()),
         Err(e) if text.trim_start().starts_with(['{', '[', '"', '\'']) => Err(e.message().to_owned()),
+        // a number that TOML cannot hold is no text
+        Err(_) if is_whole_number(text.trim()) => {
+            Err(format!("found {}: whole numbers must lie from {} to {}", text.trim(), i64::MIN, i64::MAX))
+        }
         Err(_) => Ok(Value::String(text.trim().to_owned())),
     }
+}
+
+fn is_whole_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    digits.starts_with(|c: char| c.is_ascii_digit()) && digits.chars().all(|c| c.is_ascii_digit() || c == '_')
 }
 
 /// Whether dotted path `key` is `ancestor` or lies below it.
