@@ -24,6 +24,7 @@ pub mod meter;
 pub mod second_order;
 pub mod session;
 pub mod simultaneous;
+pub mod stretch;
 pub mod table;
 pub mod targets;
 pub mod task;

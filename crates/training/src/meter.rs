@@ -3,25 +3,23 @@
 //!
 //! A pass over the patterns is one waveform: each pattern is reached by a ramp and then held for one record of the
 //! estimator (or several, one after the other, where the estimator needs them). Noise is on every sample, and continuous
-//! over the pass where it is not longer than [`MOST_SAMPLES`]; passes have independent noise. What falls on the ramps is
+//! over the pass where it is not longer than [`MOST_SAMPLES`](crate::stretch::MOST_SAMPLES); passes have independent noise. What falls on the ramps is
 //! not read: the lock-in starts from rest after each. The current of a pattern is the mean over its records less the mean
 //! effect of the perturbation, to first order.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use device::Device;
 use estimators::instrument::Instrument;
 use estimators::plan::{Combination, Waveform};
 use estimators::{EstimatorError, Measurement, Scheme};
 use ndarray::{Array2, ArrayView1, ArrayView2, CowArray};
-use noise::{CirculantScratch, NoiseError, NoiseModel, RecordGenerator, dot};
+use noise::{NoiseModel, dot};
 use rand::Rng;
 
 use crate::error::TrainingError;
 use crate::finite;
-
-/// Samples over which noise is continuous, at most; a longer pass is put together from stretches.
-pub const MOST_SAMPLES: usize = 1 << 18;
+use crate::stretch::{NoiseSource, Stretch};
 
 /// Most samples of a pattern with its ramp.
 pub const MOST_SAMPLES_OF_PATTERN: usize = 10_000_000;
@@ -133,37 +131,6 @@ pub struct Meter {
     hold_samples: usize,
     gradient_noise: Option<Stretch>,
     current_noise: Stretch,
-}
-
-/// Noise of some patterns one after the other.
-#[derive(Debug)]
-struct Stretch {
-    patterns: usize,
-    samples_of_pattern: usize,
-    generator: RecordGenerator,
-    /// Work space that is not in use. A pass that asked the system for its megabytes anew spent as long on that as on all
-    /// else; what is in them is overwritten.
-    spare: Mutex<Vec<Buffers>>,
-}
-
-impl Stretch {
-    fn new(
-        noise: &NoiseModel,
-        rate_hz: f64,
-        samples_of_pattern: usize,
-        most_patterns: usize,
-    ) -> Result<Self, NoiseError> {
-        // as few as hold a pass, all of the same length
-        let longest = (MOST_SAMPLES / samples_of_pattern).max(1);
-        let patterns = most_patterns.max(1);
-        let patterns = patterns.div_ceil(patterns.div_ceil(longest));
-        let generator = RecordGenerator::new(noise, rate_hz, patterns * samples_of_pattern)?;
-        Ok(Self { patterns, samples_of_pattern, generator, spare: Mutex::default() })
-    }
-
-    fn spare(&self) -> MutexGuard<'_, Vec<Buffers>> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Timing of a pass.
@@ -676,47 +643,6 @@ fn directed(measurement: &estimators::random::RandomMeasurement, directions: &[f
         out.row_mut(n).assign(&ArrayView1::from(&held[..]));
     }
     out
-}
-
-/// Work space of a [`NoiseSource`].
-#[derive(Debug, Default)]
-struct Buffers {
-    scratch: CirculantScratch,
-    record: Vec<f64>,
-}
-
-/// Noise, pattern by pattern.
-struct NoiseSource<'s> {
-    stretch: &'s Stretch,
-    buffers: Buffers,
-    used: usize,
-}
-
-impl Drop for NoiseSource<'_> {
-    fn drop(&mut self) {
-        self.stretch.spare().push(std::mem::take(&mut self.buffers));
-    }
-}
-
-impl<'s> NoiseSource<'s> {
-    fn new(stretch: &'s Stretch) -> Self {
-        let buffers = stretch.spare().pop().unwrap_or_default();
-        Self { stretch, buffers, used: stretch.patterns }
-    }
-
-    /// The samples of the next pattern \[nA\], its ramp first.
-    fn next<R: Rng + ?Sized>(&mut self, rng: &mut R) -> &[f64] {
-        let length = self.stretch.samples_of_pattern;
-        if self.used == self.stretch.patterns {
-            let Buffers { scratch, record } = &mut self.buffers;
-            record.clear();
-            record.resize(self.stretch.patterns * length, 0.0);
-            self.stretch.generator.add_to(rng, scratch, record);
-            self.used = 0;
-        }
-        self.used += 1;
-        &self.buffers.record[(self.used - 1) * length..self.used * length]
-    }
 }
 
 #[cfg(test)]
