@@ -167,6 +167,24 @@ impl LayeredDevice {
     }
 }
 
+/// A quantity and its first two derivatives along a line.
+#[derive(Clone, Copy, Debug)]
+struct Along {
+    value: f64,
+    slope: f64,
+    bent: f64,
+}
+
+/// The current of a device whose parameters move along a line; nothing if it does not know its derivatives.
+fn along_device(device: &dyn Device, parameters: &[Along]) -> Result<Option<Along>, DeviceError> {
+    let at: Vec<f64> = parameters.iter().map(|p| p.value).collect();
+    let direction: Vec<f64> = parameters.iter().map(|p| p.slope).collect();
+    let (current, Some(gradient)) = device.linearised(&at)? else { return Ok(None) };
+    let Some(own) = device.curvature_along(&at, &direction)? else { return Ok(None) };
+    let chain = |of: fn(&Along) -> f64| gradient.row(0).iter().zip(parameters).map(|(g, p)| g * of(p)).sum::<f64>();
+    Ok(Some(Along { value: current[0], slope: chain(|p| p.slope), bent: own[0] + chain(|p| p.bent) }))
+}
+
 /// Where a parameter of a device comes from.
 #[derive(Clone, Copy, Debug)]
 enum Source {
@@ -208,6 +226,41 @@ impl Device for LayeredDevice {
 
     fn gradient(&self, parameters_volt: &[f64]) -> Result<Option<Array2<f64>>, DeviceError> {
         Ok(self.chained(parameters_volt)?.map(|(_, slopes)| slopes))
+    }
+
+    /// Currents, slopes and curvatures along the direction go from layer to layer; at the limits of an interface its voltage
+    /// has a kink, as the gradient has a jump there.
+    fn curvature_along(&self, parameters_volt: &[f64], direction: &[f64]) -> Result<Option<Vec<f64>>, DeviceError> {
+        let width = self.layers[0].inputs.len();
+        let mut inputs: Vec<Along> =
+            (0..width).map(|i| Along { value: parameters_volt[i], slope: direction[i], bent: 0.0 }).collect();
+        let mut last = Vec::new();
+        for (l, (layer, sources)) in self.layers.iter().zip(self.sources()).enumerate() {
+            last.clear();
+            for (device, sources) in layer.devices.iter().zip(&sources) {
+                let own: Vec<Along> = sources
+                    .iter()
+                    .map(|source| match *source {
+                        Source::Input(i) => inputs[i],
+                        Source::Parameter(p) => Along { value: parameters_volt[p], slope: direction[p], bent: 0.0 },
+                    })
+                    .collect();
+                let Some(along) = along_device(device.as_ref(), &own)? else { return Ok(None) };
+                last.push(along);
+            }
+            if let Some(interface) = self.interfaces.get(l) {
+                let through = |current: &Along| {
+                    let gain = interface.slope(current.value);
+                    Along {
+                        value: interface.volt(current.value),
+                        slope: gain * current.slope,
+                        bent: gain * current.bent,
+                    }
+                };
+                inputs = last.iter().map(through).collect();
+            }
+        }
+        Ok(Some(last.iter().map(|current| current.bent).collect()))
     }
 
     fn linearised(&self, parameters_volt: &[f64]) -> Result<(Vec<f64>, Option<Array2<f64>>), DeviceError> {
@@ -256,6 +309,7 @@ mod tests {
         let stack = stack();
         assert_eq!(stack.parameters(), 2 + 2 + 1);
         conformance::gradient_equals_differences(&stack, &[0.3, -0.2, 0.4, 0.1, -0.5], 1e-8);
+        conformance::curvature_equals_differences(&stack, &[0.3, -0.2, 0.4, 0.1, -0.5], 1e-3, 1e-9);
     }
 
     /// Two linear devices in a row: slopes and gains multiply.

@@ -53,6 +53,32 @@ pub trait Device: Send + Sync + std::fmt::Debug {
     /// If the device knows its gradient, but cannot find it there.
     fn gradient(&self, parameters_volt: &[f64]) -> Result<Option<Array2<f64>>, DeviceError>;
 
+    /// Second derivative of I_k(w + t d) by t at t = 0, one for each output \[nA/V² for a direction d of length 1\]: d·∇∇I_k·d.
+    /// Nothing where the device does not know it, or has none: a surrogate of `relu` units has kinks, between which it is zero
+    /// and at which it does not exist, so that nothing that is measured over a range of voltages could be held against it.
+    ///
+    /// # Errors
+    /// If the device knows it, but cannot find it there.
+    fn curvature_along(&self, _parameters_volt: &[f64], _direction: &[f64]) -> Result<Option<Vec<f64>>, DeviceError> {
+        Ok(None)
+    }
+
+    /// Diagonal second derivatives ∂²I_k/∂w_m² \[nA/V²\], shape (K, M), by [`Device::curvature_along`] each axis.
+    ///
+    /// # Errors
+    /// As [`Device::curvature_along`].
+    fn curvature(&self, parameters_volt: &[f64]) -> Result<Option<Array2<f64>>, DeviceError> {
+        let mut out = Array2::zeros((self.outputs(), self.parameters()));
+        let mut axis = vec![0.0; self.parameters()];
+        for (m, mut column) in out.columns_mut().into_iter().enumerate() {
+            axis[m] = 1.0;
+            let Some(along) = self.curvature_along(parameters_volt, &axis)? else { return Ok(None) };
+            column.iter_mut().zip(along).for_each(|(c, x)| *c = x);
+            axis[m] = 0.0;
+        }
+        Ok(Some(out))
+    }
+
     /// Currents \[nA\] at one parameter vector, and the exact gradient there, where it is known. Devices that find both in one
     /// go do so here.
     ///
@@ -120,6 +146,33 @@ pub(crate) mod conformance {
             let y = currents_na(device, points.view()).unwrap();
             let difference = (y[1] - y[0]) / (2.0 * step);
             assert!((difference - exact[[0, m]]).abs() < tolerance * scale, "parameter {m}: {difference} {exact}");
+        }
+    }
+
+    /// The second derivative along each axis, and along one direction across them, equals a fourth-order difference of exact
+    /// gradients over `step_volt` to `tolerance` (relative to the largest).
+    pub(crate) fn curvature_equals_differences(device: &dyn Device, at: &[f64], step_volt: f64, tolerance: f64) {
+        let diagonal = device.curvature(at).expect("it is found").expect("it is known");
+        let across: Vec<f64> = (0..at.len()).map(|m| 0.7 - 0.4 * m as f64).collect();
+        let along_across = device.curvature_along(at, &across).expect("it is found").expect("it is known")[0];
+        let difference = |direction: &[f64]| -> f64 {
+            let slope = |t: f64| -> f64 {
+                let point: Vec<f64> = at.iter().zip(direction).map(|(w, d)| w + t * step_volt * d).collect();
+                let gradient = device.gradient(&point).expect("it is found").expect("it is known");
+                gradient.row(0).iter().zip(direction).map(|(g, d)| g * d).sum()
+            };
+            (8.0 * (slope(1.0) - slope(-1.0)) - (slope(2.0) - slope(-2.0))) / (12.0 * step_volt)
+        };
+        let mut found: Vec<(f64, f64)> = (0..at.len())
+            .map(|m| {
+                let axis: Vec<f64> = (0..at.len()).map(|k| f64::from(u8::from(k == m))).collect();
+                (diagonal[[0, m]], difference(&axis))
+            })
+            .collect();
+        found.push((along_across, difference(&across)));
+        let scale = found.iter().fold(0.0_f64, |acc, (c, _)| acc.max(c.abs()));
+        for (k, (exact, difference)) in found.iter().enumerate() {
+            assert!((exact - difference).abs() <= tolerance * scale, "direction {k}: {exact} {difference}");
         }
     }
 }

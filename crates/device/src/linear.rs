@@ -50,6 +50,10 @@ impl Device for Linear {
         Ok(Some(self.gradient_na_per_volt.clone().insert_axis(ndarray::Axis(0))))
     }
 
+    fn curvature_along(&self, _parameters_volt: &[f64], _direction: &[f64]) -> Result<Option<Vec<f64>>, DeviceError> {
+        Ok(Some(vec![0.0]))
+    }
+
     fn is_affine(&self) -> bool {
         true
     }
@@ -68,6 +72,7 @@ mod tests {
     fn conforms() {
         let device = Linear::new(vec![1.0, -2.5, 30.0], 4.0).unwrap();
         crate::conformance::gradient_equals_differences(&device, &[0.1, 0.2, 0.3], 1e-9);
+        assert!(device.curvature(&[0.1, 0.2, 0.3]).unwrap().unwrap().iter().all(|c| c.abs() <= 0.0));
     }
 
     #[test]

@@ -99,6 +99,25 @@ impl Device for Polynomial {
         Ok(Some(out))
     }
 
+    fn curvature_along(&self, w: &[f64], d: &[f64]) -> Result<Option<Vec<f64>>, DeviceError> {
+        let mut sum = 0.0;
+        for (m, row) in self.coefficients.iter().enumerate() {
+            let bent = row.iter().enumerate().skip(1).rev().fold(0.0, |acc, (k, c)| {
+                let k = k as f64;
+                acc * w[m] + k * (k + 1.0) * c
+            });
+            sum += bent * d[m] * d[m];
+        }
+        if let Some(q) = &self.mixing_na_per_volt2 {
+            for m in 0..d.len() {
+                for n in m + 1..d.len() {
+                    sum += 2.0 * q[[m, n]] * d[m] * d[n];
+                }
+            }
+        }
+        Ok(Some(vec![sum]))
+    }
+
     fn is_affine(&self) -> bool {
         self.coefficients.iter().all(|row| row.len() == 1) && self.mixing_na_per_volt2.is_none()
     }
@@ -113,6 +132,10 @@ mod tests {
         let mixing = vec![vec![0.0, 7.0, -3.0], vec![0.0; 3], vec![0.0; 3]];
         let device = Polynomial::new(1.0, vec![vec![1.0, -2.0, 5.0], vec![3.0], vec![0.0, 4.0]], Some(mixing)).unwrap();
         crate::conformance::gradient_equals_differences(&device, &[0.3, -0.7, 0.9], 1e-8);
+        crate::conformance::curvature_equals_differences(&device, &[0.3, -0.7, 0.9], 1e-2, 1e-10);
+        // 2·(−2) + 6·5·0.3, nothing, 2·4
+        let diagonal = device.curvature(&[0.3, -0.7, 0.9]).unwrap().unwrap();
+        assert!(diagonal.iter().zip([5.0, 0.0, 8.0]).all(|(c, by_hand)| (c - by_hand).abs() < 1e-12), "{diagonal}");
     }
 
     #[test]

@@ -62,6 +62,24 @@ impl Activation {
     }
 }
 
+impl Activation {
+    /// Its second derivative, where it has one everywhere but at a jump of it: not with kinks.
+    fn second_derivative(self, x: f64) -> Option<f64> {
+        match self {
+            Self::Relu => None,
+            Self::Elu => Some(if x > 0.0 { 0.0 } else { x.exp() }),
+            Self::Tanh => {
+                let t = x.tanh();
+                Some(-2.0 * t * (1.0 - t * t))
+            }
+            Self::Sigmoid => {
+                let s = self.value(x);
+                Some(s * (1.0 - s) * (1.0 - 2.0 * s))
+            }
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Layer {
     pub(crate) weight: Array2<f64>,
@@ -255,6 +273,26 @@ impl Device for NeuralSurrogate {
         Ok(Some(back))
     }
 
+    /// Values, slopes and curvatures along the direction go forward through the layers together.
+    fn curvature_along(&self, parameters_volt: &[f64], direction: &[f64]) -> Result<Option<Vec<f64>>, DeviceError> {
+        let last = self.layers.len() - 1;
+        let mut x = Array1::from(parameters_volt.to_vec());
+        let mut slope = Array1::from(direction.to_vec());
+        let mut bent = Array1::<f64>::zeros(x.len());
+        for layer in &self.layers[..last] {
+            let sum = layer.weight.dot(&x) + &layer.bias;
+            (slope, bent) = (layer.weight.dot(&slope), layer.weight.dot(&bent));
+            for ((s, b), &v) in slope.iter_mut().zip(&mut bent).zip(&sum) {
+                let Some(second) = self.activation.second_derivative(v) else { return Ok(None) };
+                let first = self.activation.derivative(v);
+                *b = first * *b + second * *s * *s;
+                *s *= first;
+            }
+            x = sum.mapv(|v| self.activation.value(v));
+        }
+        Ok(Some((self.layers[last].weight.dot(&bent) * self.output_scale_na).to_vec()))
+    }
+
     fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {
         Some(self.range_volt.clone())
     }
@@ -289,6 +327,10 @@ mod tests {
         for activation in [Activation::Relu, Activation::Elu, Activation::Tanh, Activation::Sigmoid] {
             let device = NeuralSurrogate::from_npz(&path, activation).unwrap();
             crate::conformance::gradient_equals_differences(&device, &[0.31, -0.2, 0.5], 1e-8);
+            match activation {
+                Activation::Relu => assert_eq!(device.curvature(&[0.31, -0.2, 0.5]).unwrap(), None),
+                _ => crate::conformance::curvature_equals_differences(&device, &[0.31, -0.2, 0.5], 1e-3, 1e-8),
+            }
         }
         std::fs::remove_file(&path).unwrap();
     }
