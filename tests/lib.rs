@@ -66,7 +66,8 @@ pub fn deviations(results: &Results) -> Vec<Vec<f64>> {
     let parameters = shape[shape.len() - 1];
     let column = |name: String| variable(results, &name).values.as_slice();
     let mut points = vec![Vec::new(); column("mse".to_owned()).len() / parameters];
-    for name in ["bias", "variance"] {
+    let second = results.variable("curvature_mse").map(|_| ["curvature_bias", "curvature_variance"]);
+    for name in ["bias", "variance"].into_iter().chain(second.into_iter().flatten()) {
         let found = column(name.to_owned());
         let exact = column(format!("{name}_exact"));
         let error = column(format!("{name}_standard_error"));

@@ -66,6 +66,16 @@ fn values_out_of_range() {
     refused("name = \"small\"", "name = \"../small\"", Some(2), &["study.name"]);
 }
 
+/// Second harmonics have to lie below half the sampling rate, and two parameters on one frequency share theirs.
+#[test]
+fn curvatures_that_cannot_be_read() {
+    let reads = SCENARIO.replacen("kind = \"hge\"", "kind = \"hge\"\nreadout = \"curvature\"", 1);
+    let words = ["estimator.frequencies_hz", "2600 Hz", "2500 Hz", "\"curvature\""];
+    refused_in(&reads, "top = 1000.0", "top = 2600.0", Some(22), &words);
+    let words = ["estimator.readout", "share 1000 Hz", "\"x\""];
+    refused_in(&reads, "duration_s = 0.05", "duration_s = 0.05\nquadrature = true", Some(19), &words);
+}
+
 #[test]
 fn tasks_and_training_that_cannot_be() {
     let refused = |from, to, line, words: &[&str]| refused_in(TRAINING, from, to, Some(line), words);
@@ -126,6 +136,8 @@ fn figures_that_cannot_be_drawn() {
     refused("kind = \"spectrum\"", &["figure.kind", "\"spectrum\"", "\"error\""]);
     refused("kind = \"scatter\"", &["figure.kind", "store_estimates"]);
     refused("kind = \"advantage\"", &["figure.kind", "two numbers"]);
+    refused("kind = \"curvature\"", &["figure.kind", "estimator.readout = \"curvature\""]);
+    refused("variable = \"curvature-bias\"", &["figure.variable", "estimator.readout = \"curvature\""]);
     let unheeded = figure("kind = \"advantage\"\nmarkers_every = 4");
     refused_in(SCENARIO, "[sweep]", &unheeded, Some(25), &["figure.markers_every", "\"advantage\"", "`x_label`"]);
     let both = "parameter = 1\nmean_over_parameters = true";

@@ -44,6 +44,7 @@ fn figures_hold_all_that_they_draw() {
         "suppl1",
         "suppl2",
         "estimators",
+        "curvature",
     ] {
         let results = run_shipped(&format!("{name}.toml"), &["study.repetitions=4"], 0);
         for (k, plot) in figures::panels(&results, None).expect("a figure").iter().enumerate() {

@@ -5,6 +5,7 @@
 mod adaptive;
 mod agreement;
 mod claims;
+mod curvature;
 mod determinism;
 mod figures_shipped;
 mod generators;

@@ -24,9 +24,10 @@ duration_s = 0.05
 amplitude_volt = [0.01, 0.02, 0.03, 0.01]
 "#;
 
-const ESTIMATORS: [&str; 10] = [
+const ESTIMATORS: [&str; 11] = [
     "kind = \"hge\"\nfrequencies_hz = [1000, 900, 800, 700]\n",
     "kind = \"hge\"\nmode = \"sequential\"\nfrequencies_hz = [1000, 900, 800, 700]\nfilter = { gain_corrected = true }\n",
+    "kind = \"hge\"\nreadout = \"curvature\"\nfrequencies_hz = [1000, 900, 800, 700]\nfilter = { order = 4 }\n",
     "kind = \"hge\"\nreadout = \"r\"\nfrequencies_hz = [1000, 900, 800, 700]\nfilter = { order = 5 }\n",
     "kind = \"hge\"\nquadrature = true\nfrequencies_hz = { top = 900, spacing = 200 }\n",
     "kind = \"fd\"\n",

@@ -76,6 +76,7 @@ impl CurveFit {
             rate_hz: self.rate_hz,
             samples,
             parameters,
+            derivatives: parameters,
             filter: LowPass::Mean,
             records,
             combination: Combination::Linear,
@@ -106,7 +107,7 @@ impl CurveFit {
                 reference: Reference::One,
                 windows: weights.iter().enumerate().map(window).collect(),
             }],
-            parameter_of_channel: vec![m],
+            derivative_of_channel: vec![m],
         })
     }
 }

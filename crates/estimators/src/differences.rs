@@ -53,7 +53,7 @@ impl FiniteDifferences {
                 RecordPlan {
                     drives: vec![Drive { parameter: m, waveform: Waveform::Levels(vec![(0, low), (half, alpha)]) }],
                     channels: vec![Channel { reference: Reference::One, windows }],
-                    parameter_of_channel: vec![m],
+                    derivative_of_channel: vec![m],
                 }
             })
             .collect();
@@ -61,6 +61,7 @@ impl FiniteDifferences {
             rate_hz: self.rate_hz,
             samples,
             parameters,
+            derivatives: parameters,
             filter: self.filter.low_pass(half, self.rate_hz)?,
             records,
             combination: Combination::Linear,

@@ -18,14 +18,14 @@ pub const MOST_ENUMERATED_PARAMETERS: usize = 14;
 /// Bias and variance of each derivative; NaN where no exact expression is available ([`Experiment::exact_gap`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExactErrors {
-    /// Bias \[nA/V\].
+    /// Bias \[nA/V; nA/V² of second derivatives\].
     pub bias: Vec<f64>,
-    /// Variance \[(nA/V)²\].
+    /// Variance \[(nA/V)²; (nA/V²)² of second derivatives\].
     pub variance: Vec<f64>,
 }
 
 impl ExactErrors {
-    /// Mean squared error \[(nA/V)²\].
+    /// Mean squared error \[(nA/V)²; (nA/V²)² of second derivatives\].
     #[must_use]
     pub fn mean_squared_error(&self) -> Vec<f64> {
         self.bias.iter().zip(&self.variance).map(|(b, v)| b * b + v).collect()
@@ -77,36 +77,37 @@ impl<'a> Covariances<'a> {
 }
 
 impl Experiment {
-    /// Exact bias and variance against `true_gradient` \[nA/V\].
+    /// Exact bias and variance against `truth`, one for each derivative: the gradient \[nA/V\], then the second derivatives
+    /// \[nA/V²\] if they are read.
     ///
     /// # Errors
     /// If the device cannot be evaluated.
-    pub fn exact(&self, true_gradient: &[f64]) -> Result<ExactErrors, crate::EstimatorError> {
+    pub fn exact(&self, truth: &[f64]) -> Result<ExactErrors, crate::EstimatorError> {
         let (mean, variance) = match &self.prepared {
             Prepared::Fixed { measurement, records } => self.exact_fixed(measurement, records),
             Prepared::Random { measurement, weights, .. } => self.exact_random(measurement, weights)?,
         };
-        let bias = mean.iter().zip(true_gradient).map(|(m, g)| m - g).collect();
+        let bias = mean.iter().zip(truth).map(|(m, g)| m - g).collect();
         Ok(ExactErrors { bias, variance })
     }
 
     fn exact_fixed(&self, measurement: &Measurement, records: &[PreparedRecord]) -> (Vec<f64>, Vec<f64>) {
         let r = self.generator.autocovariance();
-        let mut mean = vec![f64::NAN; measurement.parameters];
-        let mut variance = vec![f64::NAN; measurement.parameters];
+        let mut mean = vec![f64::NAN; measurement.derivatives];
+        let mut variance = vec![f64::NAN; measurement.derivatives];
         for (plan, record) in measurement.records.iter().zip(records) {
             let covariances = Covariances::new(&record.weights, r);
             let readings = self.mean_readings(record);
             let digital = self.instrument.adc.is_some();
             match measurement.combination {
                 Combination::Linear => {
-                    for (c, &m) in plan.parameter_of_channel.iter().enumerate() {
+                    for (c, &m) in plan.derivative_of_channel.iter().enumerate() {
                         mean[m] = readings[c];
                         variance[m] = if digital { f64::NAN } else { covariances.of(c, c).max(0.0) };
                     }
                 }
                 Combination::Amplitude => {
-                    for (pair, parameters) in plan.parameter_of_channel.chunks_exact(2).enumerate() {
+                    for (pair, parameters) in plan.derivative_of_channel.chunks_exact(2).enumerate() {
                         let (x, y) = (2 * pair, 2 * pair + 1);
                         if digital || !self.gaussian {
                             continue;

@@ -125,16 +125,16 @@ impl Experiment {
         Ok(Self { prepared, device, operating_point_volt, instrument, generator, gaussian, route })
     }
 
-    /// Number of derivatives.
+    /// Number of derivatives of an estimate.
     #[must_use]
-    pub fn parameters(&self) -> usize {
+    pub fn derivatives(&self) -> usize {
         match &self.prepared {
-            Prepared::Fixed { measurement, .. } => measurement.parameters,
+            Prepared::Fixed { measurement, .. } => measurement.derivatives,
             Prepared::Random { measurement, .. } => measurement.parameters(),
         }
     }
 
-    /// One measurement with fresh noise: the estimate of each derivative \[nA/V\].
+    /// One measurement with fresh noise: the estimate of each derivative \[nA/V, then nA/V² of second ones\].
     ///
     /// # Errors
     /// If the device cannot be evaluated at a random perturbation.
@@ -142,7 +142,7 @@ impl Experiment {
         &self,
         rng: &mut R,
         workspace: &mut Workspace,
-        gradient: &mut [f64],
+        derivatives: &mut [f64],
     ) -> Result<(), EstimatorError> {
         match &self.prepared {
             Prepared::Fixed { measurement, records } => {
@@ -162,15 +162,15 @@ impl Experiment {
                     );
                     match measurement.combination {
                         Combination::Linear => {
-                            for (&m, reading) in plan.parameter_of_channel.iter().zip(&workspace.readings) {
-                                gradient[m] = *reading;
+                            for (&m, reading) in plan.derivative_of_channel.iter().zip(&workspace.readings) {
+                                derivatives[m] = *reading;
                             }
                         }
                         Combination::Amplitude => {
                             let pairs = workspace.readings.chunks_exact(2);
-                            for (parameters, xy) in plan.parameter_of_channel.chunks_exact(2).zip(pairs) {
+                            for (parameters, xy) in plan.derivative_of_channel.chunks_exact(2).zip(pairs) {
                                 let sign = if xy[0] >= 0.0 { 1.0 } else { -1.0 };
-                                gradient[parameters[0]] = sign * xy[0].hypot(xy[1]);
+                                derivatives[parameters[0]] = sign * xy[0].hypot(xy[1]);
                             }
                         }
                     }
@@ -197,7 +197,7 @@ impl Experiment {
                         clean_readings: &clean_readings,
                     },
                 );
-                measurement.combine(&workspace.readings, &directions, gradient);
+                measurement.combine(&workspace.readings, &directions, derivatives);
             }
         }
         Ok(())

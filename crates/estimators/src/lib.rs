@@ -61,6 +61,7 @@ mod error;
 pub mod exact;
 pub mod experiment;
 pub mod filter;
+mod harmonics;
 pub mod hge;
 pub mod instrument;
 pub mod plan;

@@ -69,8 +69,8 @@ pub struct RecordPlan {
     pub drives: Vec<Drive>,
     /// Numbers that are read.
     pub channels: Vec<Channel>,
-    /// The parameter whose derivative each channel serves.
-    pub parameter_of_channel: Vec<usize>,
+    /// The derivative that each channel serves: m for ∂I/∂w_m, M + m for ∂²I/∂w_m², of M parameters.
+    pub derivative_of_channel: Vec<usize>,
 }
 
 /// How channel readings become derivatives.
@@ -89,8 +89,10 @@ pub struct Measurement {
     pub rate_hz: f64,
     /// Samples in each record.
     pub samples: usize,
-    /// Number of parameters.
+    /// Number of parameters M.
     pub parameters: usize,
+    /// Number of derivatives: M, or 2 M where diagonal second derivatives are read with the first ones, which come before them.
+    pub derivatives: usize,
     /// The filter of every channel.
     pub filter: LowPass,
     /// Records: one if all parameters are measured at once, one for each parameter otherwise. Noise of different
@@ -163,6 +165,15 @@ impl Scheme {
     pub fn parameters(&self) -> usize {
         match self {
             Self::Fixed(m) => m.parameters,
+            Self::Random(m) => m.parameters(),
+        }
+    }
+
+    /// Number of derivatives of one estimate: those of each parameter, then second ones if they are read.
+    #[must_use]
+    pub fn derivatives(&self) -> usize {
+        match self {
+            Self::Fixed(m) => m.derivatives,
             Self::Random(m) => m.parameters(),
         }
     }

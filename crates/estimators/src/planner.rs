@@ -53,9 +53,9 @@ pub struct Finding {
 
 /// A line of the output spectrum.
 #[derive(Clone, Debug, PartialEq)]
-struct Line {
-    name: String,
-    frequency_hz: f64,
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) frequency_hz: f64,
 }
 
 /// By how much each channel is weaker than the others: the mean of their |responses| over its own (B25, Fig. 3b and Suppl. 2,
@@ -95,13 +95,13 @@ impl Requirements {
     }
 
     /// Where a line at `frequency_hz` appears after sampling.
-    fn folded_hz(&self, frequency_hz: f64) -> f64 {
+    pub(crate) fn folded_hz(&self, frequency_hz: f64) -> f64 {
         let turn = frequency_hz.abs().rem_euclid(self.rate_hz);
         turn.min(self.rate_hz - turn)
     }
 
     /// Second-order lines that parameter `new` makes with those before it.
-    fn second_order(&self, frequencies_hz: &[f64], new: usize) -> Vec<Line> {
+    pub(crate) fn second_order(&self, frequencies_hz: &[f64], new: usize) -> Vec<Line> {
         let f = frequencies_hz[new];
         let mut lines = vec![Line { name: format!("2 f_{}", new + 1), frequency_hz: self.folded_hz(2.0 * f) }];
         for (k, other) in frequencies_hz[..new].iter().enumerate() {
@@ -274,7 +274,7 @@ impl Requirements {
     }
 }
 
-fn check_count(frequencies: usize) -> Result<(), EstimatorError> {
+pub(crate) fn check_count(frequencies: usize) -> Result<(), EstimatorError> {
     if (1..=MOST_FREQUENCIES).contains(&frequencies) {
         return Ok(());
     }

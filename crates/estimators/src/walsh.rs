@@ -88,8 +88,9 @@ impl Walsh {
             rate_hz: self.rate_hz,
             samples,
             parameters,
+            derivatives: parameters,
             filter: LowPass::Mean,
-            records: vec![RecordPlan { drives, channels, parameter_of_channel: (0..parameters).collect() }],
+            records: vec![RecordPlan { drives, channels, derivative_of_channel: (0..parameters).collect() }],
             combination: Combination::Linear,
         })
     }

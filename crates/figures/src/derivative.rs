@@ -8,7 +8,7 @@ use crate::axis::Scale;
 use crate::error::FigureError;
 use crate::error_figure::{
     MARKERS, MOST_SERIES, axis_label, combinations, markers_every, name_of, scale_of, shown_parameters, value_at,
-    x_axis,
+    weakest, x_axis,
 };
 use crate::plot::{Dash, GREY, Item, PALETTE, Plot, Series};
 use crate::render::spanning;
@@ -36,23 +36,48 @@ impl Law {
     }
 }
 
-/// The derivatives, and beside them what they are off by, in which they can be told apart.
-pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
-    Ok(vec![panel(results, figure, false)?, panel(results, figure, true)?])
+/// Which derivatives are drawn: the variable of the true ones, what the names of the others begin with, and words.
+struct Quantity {
+    truth: &'static str,
+    prefix: &'static str,
+    name: &'static str,
+    units: &'static str,
 }
 
-fn panel(results: &Results, figure: &FigureSection, deviations: bool) -> Result<Plot, FigureError> {
-    let get = |name: &str| variable(results, name);
-    let (truth, bias, variance) = (get("true_gradient")?, get("bias")?, get("variance")?);
+const FIRST: Quantity = Quantity { truth: "true_gradient", prefix: "", name: "derivative", units: "nA/V" };
+const SECOND: Quantity =
+    Quantity { truth: "true_curvature", prefix: "curvature_", name: "second derivative", units: "nA/V²" };
+
+/// The derivatives, and beside them what they are off by, in which they can be told apart.
+pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    Ok(vec![panel(results, figure, &FIRST, false)?, panel(results, figure, &FIRST, true)?])
+}
+
+/// The same for second derivatives.
+pub(crate) fn curvature_panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    Ok(vec![panel(results, figure, &SECOND, false)?, panel(results, figure, &SECOND, true)?])
+}
+
+fn panel(
+    results: &Results,
+    figure: &FigureSection,
+    quantity: &Quantity,
+    deviations: bool,
+) -> Result<Plot, FigureError> {
+    let get = |name: &str| variable(results, &format!("{}{name}", quantity.prefix));
+    let (truth, bias, variance) = (variable(results, quantity.truth)?, get("bias")?, get("variance")?);
     let (bias_exact, variance_exact) = (get("bias_exact")?, get("variance_exact")?);
     let Some((&parameter_dimension, swept)) = truth.dimensions.split_last() else {
-        return Err(FigureError::Missing { what: "the dimensions of `true_gradient`".to_owned() });
+        return Err(FigureError::Missing { what: format!("the dimensions of `{}`", quantity.truth) });
     };
     let x_dimension = x_axis(results, swept, figure.x.as_deref())?;
     let Coordinate::Numbers(xs) = &results.dimensions[x_dimension].coordinate else {
         unreachable!("an axis of numbers")
     };
-    let parameter = shown_parameters(results, parameter_dimension, figure)?[0];
+    let parameter = match figure.parameter {
+        None => weakest(results, quantity.truth, parameter_dimension)?,
+        Some(_) => shown_parameters(results, parameter_dimension, figure)?[0],
+    };
     let every = markers_every(figure)?;
     let mut order: Vec<usize> = (0..xs.len()).collect();
     order.sort_by(|&a, &b| xs[a].total_cmp(&xs[b]));
@@ -95,7 +120,7 @@ fn panel(results: &Results, figure: &FigureSection, deviations: bool) -> Result<
     series.push(key(Item::Points { points: Vec::new(), marker: MARKERS[0] }, GREY, "Monte Carlo, mean ± 1 s.d."));
     series.push(key(line(Dash::Solid), GREY, "exact mean"));
     series.push(key(Item::Band(Vec::new()), GREY, "exact, ± 1 s.d."));
-    series.push(key(line(Dash::Dashed), [0, 0, 0], "true derivative"));
+    series.push(key(line(Dash::Dashed), [0, 0, 0], &format!("true {}", quantity.name)));
     let mut notes = Vec::new();
     if combinations.len() > MOST_SERIES {
         notes.push(format!("the first {MOST_SERIES} of {} series", combinations.len()));
@@ -106,7 +131,7 @@ fn panel(results: &Results, figure: &FigureSection, deviations: bool) -> Result<
         true => String::new(),
         false => figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned()),
     };
-    let what = if deviations { "measured − true derivative [nA/V]" } else { "derivative [nA/V]" };
-    let y = spanning(what, Scale::Linear, ys)?;
+    let of = if deviations { "measured − true " } else { "" };
+    let y = spanning(&format!("{of}{} [{}]", quantity.name, quantity.units), Scale::Linear, ys)?;
     Ok(Plot { title, x: spanning(&label, scale_of(xs), xs.clone())?, y, series, notes })
 }

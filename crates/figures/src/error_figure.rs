@@ -74,11 +74,21 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         ErrorVariable::Mse => "mse",
         ErrorVariable::Variance => "variance",
         ErrorVariable::Bias => "bias",
+        ErrorVariable::CurvatureMse => "curvature_mse",
+        ErrorVariable::CurvatureVariance => "curvature_variance",
+        ErrorVariable::CurvatureBias => "curvature_bias",
     };
+    let second = is_second(figure.variable);
+    let biases = matches!(figure.variable, ErrorVariable::Bias | ErrorVariable::CurvatureBias);
+    if second && results.variable(quantity).is_none() {
+        let found = quantity.replace('_', "-");
+        let message = format!("found \"{found}\", which needs estimator.readout = \"curvature\"");
+        return Err(FigureError::setting("variable", message));
+    }
     let monte_carlo = variable(results, quantity)?;
     let standard_error = variable(results, &format!("{quantity}_standard_error"))?;
     let exact = variable(results, &format!("{quantity}_exact"))?;
-    let published = results.variable("mse_published").filter(|_| quantity != "bias");
+    let published = results.variable("mse_published").filter(|_| !biases && !second);
     let swept: Vec<usize> = monte_carlo.dimensions[..monte_carlo.dimensions.len() - 1].to_vec();
     let parameter_dimension = monte_carlo.dimensions[monte_carlo.dimensions.len() - 1];
     let x_dimension = x_axis(results, &swept, figure.x.as_deref())?;
@@ -95,7 +105,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let shown = shown_parameters(results, parameter_dimension, figure)?;
     let others: Vec<usize> = swept.iter().copied().filter(|&d| d != x_dimension && Some(d) != band).collect();
     let combinations = combinations(results, &others);
-    let absolute = |v: f64| if quantity == "bias" { v.abs() } else { v };
+    let absolute = |v: f64| if biases { v.abs() } else { v };
     let time = results.variable("measurement_time_s");
     let value_of_time = |k: usize, fixed: &[(usize, usize)]| {
         time.map_or(f64::NAN, |time| {
@@ -199,11 +209,17 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let x_info = &results.dimensions[x_dimension];
     let x_label = figure.x_label.clone().unwrap_or_else(|| axis_label(&x_info.name, &x_info.units));
     let symbol = match figure.variable {
-        ErrorVariable::Mse => "mean squared error",
-        ErrorVariable::Variance => "variance",
-        ErrorVariable::Bias => "|bias|",
+        ErrorVariable::Mse | ErrorVariable::CurvatureMse => "mean squared error",
+        ErrorVariable::Variance | ErrorVariable::CurvatureVariance => "variance",
+        ErrorVariable::Bias | ErrorVariable::CurvatureBias => "|bias|",
     };
-    let unit = if quantity == "bias" { "nA/V" } else { "(nA/V)²" };
+    let symbol = if second { format!("{symbol} of the second derivative") } else { symbol.to_owned() };
+    let unit = match (second, biases) {
+        (false, true) => "nA/V",
+        (false, false) => "(nA/V)²",
+        (true, true) => "nA/V²",
+        (true, false) => "(nA/V²)²",
+    };
     let title =
         figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().replace('-', " "));
     let mut notes = Vec::new();
@@ -221,6 +237,12 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         series,
         notes,
     }])
+}
+
+/// Whether an error is that of second derivatives.
+fn is_second(variable: ErrorVariable) -> bool {
+    use ErrorVariable::{CurvatureBias, CurvatureMse, CurvatureVariance};
+    matches!(variable, CurvatureBias | CurvatureMse | CurvatureVariance)
 }
 
 /// The swept dimension that `[figure]` names under `key`.
@@ -277,7 +299,11 @@ pub(crate) fn shown_parameters(
         (Some(p), false) if (1..=parameters).contains(&p) => Ok(vec![p - 1]),
         (Some(p), false) => Err(FigureError::setting("parameter", format!("found {p}: must be 1 to {parameters}"))),
         (None, true) => Ok((0..parameters).collect()),
-        (None, false) => Ok(vec![weakest(results, dimension)?]),
+        (None, false) => {
+            let second = is_second(figure.variable);
+            let truth = if second { "true_curvature" } else { "true_gradient" };
+            Ok(vec![weakest(results, truth, dimension)?])
+        }
     }
 }
 
@@ -308,9 +334,9 @@ pub(crate) fn scale_of(xs: &[f64]) -> Scale {
     if low > 0.0 && high > 8.0 * low { Scale::Log } else { Scale::Linear }
 }
 
-/// The parameter with the weakest mean response.
-fn weakest(results: &Results, parameter_dimension: usize) -> Result<usize, FigureError> {
-    let gradient = variable(results, "true_gradient")?;
+/// The parameter whose derivative in the variable `truth` is the weakest in the mean.
+pub(crate) fn weakest(results: &Results, truth: &str, parameter_dimension: usize) -> Result<usize, FigureError> {
+    let gradient = variable(results, truth)?;
     let parameters = results.dimensions[parameter_dimension].coordinate.len();
     let mut sums = vec![0.0; parameters];
     for (k, g) in gradient.values.iter().enumerate() {

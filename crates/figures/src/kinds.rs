@@ -22,7 +22,7 @@ pub(crate) struct Kind {
 const TRAINING: (&str, &str) = ("solved", "study.kind = \"training\"");
 
 /// All of them; of those that suit a study, the first one is drawn where the scenario names none.
-pub(crate) static KINDS: [Kind; 13] = [
+pub(crate) static KINDS: [Kind; 14] = [
     Kind {
         kind: FigureKind::Error,
         name: "error",
@@ -53,6 +53,13 @@ pub(crate) static KINDS: [Kind; 13] = [
         needs: ("bias_exact", "study.kind = \"error\""),
         heeds: &["x", "parameter", "markers_every", "x_label"],
         panels: derivative::panels,
+    },
+    Kind {
+        kind: FigureKind::Curvature,
+        name: "curvature",
+        needs: ("curvature_bias_exact", "study.kind = \"error\" with estimator.readout = \"curvature\""),
+        heeds: &["x", "parameter", "markers_every", "x_label"],
+        panels: derivative::curvature_panels,
     },
     Kind {
         kind: FigureKind::Ratios,

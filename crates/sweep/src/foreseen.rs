@@ -24,7 +24,7 @@ const OTHER_VALUES: usize = 1000;
 /// If the first point of the study is not sound, which [`Study::new`] says before.
 pub fn foreseen(study: &Study) -> Result<Results, SweepError> {
     let mut results = match study.section.kind {
-        StudyKind::Error => Errors(study).outline(study.extent().parameters, 1).0,
+        StudyKind::Error => Errors(study).outline(study.extent().parameters, study.extent().curvature, 1).0,
         StudyKind::Response => Response::new(study).outline().0,
         StudyKind::Spectrum => NoiseSpectrum(study).outline()?.0,
         StudyKind::Logic => Logic(study).outline(),

@@ -149,7 +149,10 @@ pub(crate) fn stored_numbers(study: &Study, first: &Point) -> u64 {
         StudyKind::Error => {
             let estimates = if study.section.store_estimates { 2 * repetitions } else { 0 };
             let parameters = first.device.as_ref().map_or(0, |d| d.parameters()).max(1) as u64;
-            parameters.saturating_mul(errors::NUMBERS_OF_PARAMETER.saturating_add(estimates)).saturating_add(3)
+            let curvature =
+                if first.reads_curvature() { errors::NUMBERS_OF_CURVATURE.saturating_add(estimates / 2) } else { 0 };
+            let numbers = errors::NUMBERS_OF_PARAMETER.saturating_add(estimates).saturating_add(curvature);
+            parameters.saturating_mul(numbers).saturating_add(3)
         }
         StudyKind::Response => response::stored_numbers(first),
         StudyKind::Spectrum => spectrum::stored_numbers(first),

@@ -166,6 +166,24 @@ impl Point {
         })
     }
 
+    /// True second derivatives \[nA/V²\] of the first output; NaN where the device does not know them.
+    ///
+    /// # Errors
+    /// If the device cannot find them at the operating point.
+    pub fn true_curvature(&self) -> Result<Vec<f64>, DeviceError> {
+        let Some(device) = &self.device else { return Ok(Vec::new()) };
+        Ok(match device.curvature(&self.operating_point_volt)? {
+            Some(curvature) => curvature.row(0).to_vec(),
+            None => vec![f64::NAN; device.parameters()],
+        })
+    }
+
+    /// Whether second derivatives are measured with the first ones.
+    #[must_use]
+    pub fn reads_curvature(&self) -> bool {
+        self.hge.as_ref().is_some_and(|hge| hge.readout == LockInReadout::Curvature)
+    }
+
     /// By how much each parameter is moved \[V\]; 1 where the estimator has no amplitude.
     #[must_use]
     pub fn amplitude_volt(&self) -> Vec<f64> {
@@ -240,7 +258,15 @@ impl Point {
             tolerated_crosstalk: 0.04,
             filter: hge.filter,
         };
-        let findings = requirements.check(&hge.frequencies_hz, &hge.phases_rad);
+        let mut findings = requirements.check(&hge.frequencies_hz, &hge.phases_rad);
+        if self.reads_curvature() {
+            let quarter = |m: usize, c: &f64| (0.25 * c * hge.amplitude_of(m).powi(2)).abs();
+            let curvature = self.true_curvature()?;
+            let harmonics = curvature.iter().enumerate().map(|(m, c)| quarter(m, c)).filter(|h| *h > 0.0);
+            let ratio = strongest / harmonics.fold(f64::INFINITY, f64::min);
+            let more = requirements.check_curvature(&hge.frequencies_hz, (ratio > 0.0).then_some(ratio));
+            findings = findings.and_then(|findings| Ok([findings, more?].concat()));
+        }
         Ok(findings
             .unwrap_or_else(|e| vec![Finding { severity: Severity::Warning, message: format!("not checked: {e}") }]))
     }
@@ -512,6 +538,7 @@ pub(crate) fn build_hge(section: &HgeEstimator, rate_hz: f64, parameters: usize)
         readout: match section.readout {
             ReadoutChoice::X => LockInReadout::X,
             ReadoutChoice::R => LockInReadout::R,
+            ReadoutChoice::Curvature => LockInReadout::Curvature,
         },
         filter: filter(&section.filter),
     })

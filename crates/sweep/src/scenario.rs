@@ -633,6 +633,8 @@ pub enum ReadoutChoice {
     X,
     /// Signed amplitude.
     R,
+    /// In-phase component, and at twice the frequency of each parameter its second derivative.
+    Curvature,
 }
 
 /// Homodyne gradient extraction.
@@ -642,7 +644,7 @@ pub struct HgeEstimator {
     /// Parallel or sequential.
     #[serde(default)]
     pub mode: ModeChoice,
-    /// X or R.
+    /// X, R, or X with the curvature.
     #[serde(default)]
     pub readout: ReadoutChoice,
     /// Duration of a record (s).
@@ -892,6 +894,8 @@ pub enum FigureKind {
     Scatter,
     /// Derivative as it is measured, mean ± standard deviation, against a swept quantity.
     Derivative,
+    /// Second derivative as it is measured, mean ± standard deviation, against a swept quantity.
+    Curvature,
     /// Histogram of response ratios: of each derivative, the mean response of the others over the own one.
     Ratios,
     /// Current and gradient along one parameter.
@@ -925,6 +929,12 @@ pub enum ErrorVariable {
     Variance,
     /// Absolute value of the bias.
     Bias,
+    /// Mean squared error of the second derivative.
+    CurvatureMse,
+    /// Variance of the second derivative.
+    CurvatureVariance,
+    /// Absolute value of the bias of the second derivative.
+    CurvatureBias,
 }
 
 /// `[figure]`: what the figure of this study shows; sensible if not given.

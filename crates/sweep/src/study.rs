@@ -41,6 +41,8 @@ pub struct Study {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Extent {
     pub(crate) parameters: usize,
+    /// Whether second derivatives are measured at any of them.
+    pub(crate) curvature: bool,
     /// Of training studies.
     pub(crate) lengths: Lengths,
 }
@@ -49,12 +51,17 @@ impl Extent {
     fn of(point: &Point) -> Self {
         Self {
             parameters: point.device.as_ref().map_or(0, |device| device.parameters()),
+            curvature: point.reads_curvature(),
             lengths: point.training.as_ref().map_or_else(Lengths::default, Lengths::of_point),
         }
     }
 
     fn most(self, other: Self) -> Self {
-        Self { parameters: self.parameters.max(other.parameters), lengths: self.lengths.most(other.lengths) }
+        Self {
+            parameters: self.parameters.max(other.parameters),
+            curvature: self.curvature || other.curvature,
+            lengths: self.lengths.most(other.lengths),
+        }
     }
 }
 

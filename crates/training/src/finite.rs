@@ -21,10 +21,15 @@ pub(crate) fn check_currents(currents_na: &[f64], controls_volt: &[f64]) -> Resu
 
 /// Refuses derivatives, shape (patterns, controls).
 pub(crate) fn check_derivatives(
-    gradient_na_per_volt: &ndarray::Array2<f64>,
+    derivatives: &ndarray::Array2<f64>,
     controls_volt: &[f64],
 ) -> Result<(), TrainingError> {
     let controls = controls_volt.len();
-    let name = |k: usize| format!("the derivative of pattern {} by control {}", k / controls + 1, k % controls + 1);
-    check(gradient_na_per_volt, name, |_| controls_volt.to_vec())
+    let columns = derivatives.ncols();
+    let name = |k: usize| {
+        let (pattern, column) = (k / columns + 1, k % columns);
+        let which = if column < controls { "derivative" } else { "second derivative" };
+        format!("the {which} of pattern {pattern} by control {}", column % controls + 1)
+    };
+    check(derivatives, name, |_| controls_volt.to_vec())
 }

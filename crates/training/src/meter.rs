@@ -13,7 +13,7 @@ use device::Device;
 use estimators::instrument::Instrument;
 use estimators::plan::{Combination, Waveform};
 use estimators::{EstimatorError, Measurement, Scheme};
-use ndarray::{Array2, ArrayView1, ArrayView2, CowArray};
+use ndarray::{Array2, ArrayView1, ArrayView2, CowArray, s};
 use noise::{NoiseModel, dot};
 use rand::Rng;
 
@@ -98,6 +98,9 @@ pub struct Reading {
     pub currents_na: Vec<f64>,
     /// Derivatives with respect to the controls \[nA/V\], shape (patterns, controls); empty where they were not measured.
     pub gradient_na_per_volt: Array2<f64>,
+    /// Second derivatives with respect to each control \[nA/V²\], shape (patterns, controls); empty where they were not
+    /// measured.
+    pub curvature_na_per_volt2: Array2<f64>,
     /// Duration of the pass \[s\].
     pub seconds: f64,
     /// Samples that were taken of the output.
@@ -112,7 +115,7 @@ struct PreparedRecord {
     displacement_volt: Array2<f64>,
     mean_displacement_volt: Vec<f64>,
     weights: Vec<f64>,
-    parameter_of_channel: Vec<usize>,
+    derivative_of_channel: Vec<usize>,
 }
 
 /// A device, wired, with its noise and an instrument that reads it.
@@ -393,7 +396,9 @@ impl Meter {
         let stretch = self.gradient_noise.as_ref().expect("a meter with a scheme");
         let mut noise = NoiseSource::new(stretch);
         let patterns = inputs_volt.nrows();
-        let mut gradient = Array2::zeros((patterns, self.wiring.controls.len()));
+        let scheme = self.scheme.as_ref().expect("a meter with a scheme");
+        let controls = self.wiring.controls.len();
+        let mut derivatives = Array2::zeros((patterns, scheme.derivatives()));
         let mut currents_na = Vec::with_capacity(patterns);
         let mut output = Vec::new();
         let mut has_clipped = false;
@@ -402,24 +407,24 @@ impl Meter {
         for (p, x) in inputs_volt.rows().into_iter().enumerate() {
             let at = self.wiring.join(self.set_inputs(x).view(), controls_volt);
             let noise_na = &noise.next(rng)[self.ramp_samples..];
-            let mut row = gradient.row_mut(p);
+            let mut row = derivatives.row_mut(p);
             let row = row.as_slice_mut().expect("rows are contiguous");
             let mut current = 0.0;
-            match self.scheme.as_ref().expect("a meter with a scheme") {
+            match scheme {
                 Scheme::Fixed(measurement) => {
                     let mut displaced = Vec::with_capacity(self.prepared.len());
                     let noises = noise_na.chunks_exact(measurement.samples);
                     for ((record, driven), noise_na) in self.prepared.iter().zip(&driven).zip(noises) {
                         self.answer_to(&at, driven.view(), &mut output)?;
                         has_clipped |= self.read(&mut output, noise_na);
-                        let mut readings = vec![0.0; record.parameter_of_channel.len()];
+                        let mut readings = vec![0.0; record.derivative_of_channel.len()];
                         dot::project(&record.weights, &output, &mut readings);
-                        combine(measurement.combination, &record.parameter_of_channel, &readings, row);
+                        combine(measurement.combination, &record.derivative_of_channel, &readings, row);
                         displaced.push(mean(&output));
                     }
                     let records = self.prepared.len() as f64;
                     for (level, record) in displaced.iter().zip(&self.prepared) {
-                        current += (level - scalar(&*row, &record.mean_displacement_volt)) / records;
+                        current += (level - scalar(&row[..controls], &record.mean_displacement_volt)) / records;
                     }
                 }
                 Scheme::Random(measurement) => {
@@ -438,20 +443,33 @@ impl Meter {
             currents_na.push(current);
         }
         finite::check_currents(&currents_na, controls_volt)?;
-        finite::check_derivatives(&gradient, controls_volt)?;
-        Ok(self.reading(currents_na, gradient, stretch, has_clipped))
+        finite::check_derivatives(&derivatives, controls_volt)?;
+        Ok(self.reading(currents_na, derivatives, stretch, has_clipped))
     }
 
     fn reading(
         &self,
         currents_na: Vec<f64>,
-        gradient_na_per_volt: Array2<f64>,
+        derivatives: Array2<f64>,
         stretch: &Stretch,
         has_clipped: bool,
     ) -> Reading {
+        let first = self.wiring.controls.len().min(derivatives.ncols());
+        let curvature_na_per_volt2 = match derivatives.slice(s![.., first..]) {
+            none if none.ncols() == 0 => Array2::zeros((0, 0)),
+            second => second.to_owned(),
+        };
+        let gradient_na_per_volt = derivatives.slice_move(s![.., ..first]);
         let samples = currents_na.len() * stretch.samples_of_pattern;
         let seconds = samples as f64 / self.rate_hz;
-        Reading { currents_na, gradient_na_per_volt, seconds, samples: samples as u64, has_clipped }
+        Reading {
+            currents_na,
+            gradient_na_per_volt,
+            curvature_na_per_volt2,
+            seconds,
+            samples: samples as u64,
+            has_clipped,
+        }
     }
 
     /// Voltages as the DAC sets them.
@@ -588,22 +606,22 @@ fn prepare(measurement: &Measurement, record: usize, ramp_s: f64) -> PreparedRec
     PreparedRecord {
         mean_displacement_volt,
         weights: measurement.weights(record),
-        parameter_of_channel: measurement.records[record].parameter_of_channel.clone(),
+        derivative_of_channel: measurement.records[record].derivative_of_channel.clone(),
         displacement_volt,
     }
 }
 
-fn combine(combination: Combination, parameter_of_channel: &[usize], readings: &[f64], gradient: &mut [f64]) {
+fn combine(combination: Combination, derivative_of_channel: &[usize], readings: &[f64], derivatives: &mut [f64]) {
     match combination {
         Combination::Linear => {
-            for (&m, reading) in parameter_of_channel.iter().zip(readings) {
-                gradient[m] = *reading;
+            for (&m, reading) in derivative_of_channel.iter().zip(readings) {
+                derivatives[m] = *reading;
             }
         }
         Combination::Amplitude => {
-            for (parameters, xy) in parameter_of_channel.chunks_exact(2).zip(readings.chunks_exact(2)) {
+            for (parameters, xy) in derivative_of_channel.chunks_exact(2).zip(readings.chunks_exact(2)) {
                 let sign = if xy[0] >= 0.0 { 1.0 } else { -1.0 };
-                gradient[parameters[0]] = sign * xy[0].hypot(xy[1]);
+                derivatives[parameters[0]] = sign * xy[0].hypot(xy[1]);
             }
         }
     }

@@ -39,6 +39,9 @@ pub(crate) struct Plan {
     /// Tolerated crosstalk of one line, as a fraction of the weaker derivative.
     #[arg(long, default_value_t = 0.04)]
     crosstalk: f64,
+    /// Second derivatives are read too: largest ratio of a line to a second harmonic, 4 I'/(amplitude I'').
+    #[arg(long)]
+    curvature: Option<f64>,
     /// Sampling rate (Hz).
     #[arg(long, default_value_t = 10_000.0)]
     rate: f64,
@@ -90,7 +93,10 @@ impl Plan {
                 frequencies_hz.len()
             )));
         }
-        let findings = requirements.check(&frequencies_hz, &phases_rad)?;
+        let mut findings = requirements.check(&frequencies_hz, &phases_rad)?;
+        if self.curvature.is_some() {
+            findings.extend(requirements.check_curvature(&frequencies_hz, self.curvature)?);
+        }
         let broken = findings.iter().any(|f| f.severity == Severity::Error);
         let predictions = if broken { Vec::new() } else { self.predict(&requirements, &frequencies_hz, &phases_rad)? };
         if self.json {

@@ -12,6 +12,9 @@ enum Quantity {
     Mse,
     Variance,
     Bias,
+    CurvatureMse,
+    CurvatureVariance,
+    CurvatureBias,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -19,6 +22,7 @@ enum Kind {
     Error,
     Scatter,
     Derivative,
+    Curvature,
     Ratios,
     Response,
     Spectrum,
@@ -37,6 +41,7 @@ impl From<Kind> for FigureKind {
             Kind::Error => Self::Error,
             Kind::Scatter => Self::Scatter,
             Kind::Derivative => Self::Derivative,
+            Kind::Curvature => Self::Curvature,
             Kind::Ratios => Self::Ratios,
             Kind::Response => Self::Response,
             Kind::Spectrum => Self::Spectrum,
@@ -104,6 +109,9 @@ impl PlotArguments {
             Some(Quantity::Mse) => ErrorVariable::Mse,
             Some(Quantity::Variance) => ErrorVariable::Variance,
             Some(Quantity::Bias) => ErrorVariable::Bias,
+            Some(Quantity::CurvatureMse) => ErrorVariable::CurvatureMse,
+            Some(Quantity::CurvatureVariance) => ErrorVariable::CurvatureVariance,
+            Some(Quantity::CurvatureBias) => ErrorVariable::CurvatureBias,
         };
         if self.parameter.is_some() {
             (figure.parameter, figure.mean_over_parameters) = (self.parameter, false);

@@ -1,5 +1,7 @@
 //! Bias, variance and mean squared error of an estimator: Monte Carlo beside the exact and the published expressions.
 
+use std::ops::Range;
+
 use estimators::{Experiment, Workspace};
 
 use super::{Record, Step, Work, counting, outline, sweep_dimensions, variable};
@@ -7,13 +9,15 @@ use crate::error::{PointError, SweepError};
 use crate::moments::{self, Estimated, Moments};
 use crate::plan::{Plan, Stage};
 use crate::point::Point;
-use crate::results::{Results, Sink};
+use crate::results::{Results, Sink, Variable};
 use crate::seed::{self, Purpose};
 use crate::source::Source;
 use crate::study::Study;
 
 /// Numbers in the results for each parameter of a point, without the estimates themselves.
 pub(crate) const NUMBERS_OF_PARAMETER: u64 = 12;
+/// And where second derivatives are measured, those of each of them.
+pub(crate) const NUMBERS_OF_CURVATURE: u64 = 10;
 
 /// The error study.
 pub(crate) struct Errors<'s>(pub(crate) &'s Study);
@@ -22,21 +26,23 @@ pub(crate) struct Errors<'s>(pub(crate) &'s Study);
 pub(crate) struct ReadyPoint {
     setup: Point,
     experiment: Experiment,
-    true_gradient: Vec<f64>,
+    /// Of each derivative: the gradient, then the second derivatives where they are measured.
+    truth: Vec<f64>,
 }
 
 /// Moments of one unit, and its estimates if they are kept.
 pub(crate) struct Tally {
     moments: Vec<Moments>,
     estimates: Vec<f64>,
-    gradient: Vec<f64>,
+    derivatives: Vec<f64>,
     workspace: Workspace,
 }
 
-/// What is known of a point without Monte Carlo.
+/// What is known of a point without Monte Carlo, each list over the derivatives: the gradient, then second derivatives.
 struct Head<'r> {
     measurement_time_s: f64,
-    true_gradient: &'r [f64],
+    parameters: usize,
+    truth: &'r [f64],
     bias_exact: &'r [f64],
     variance_exact: &'r [f64],
     mse_exact: &'r [f64],
@@ -46,17 +52,22 @@ struct Head<'r> {
 
 impl<'r> Head<'r> {
     fn of(record: &'r Record) -> Self {
-        let (time, rest) = record.numbers.split_first().map_or((f64::NAN, &[][..]), |(t, rest)| (*t, rest));
-        let parameters = rest.len() / 6;
-        let part = |k: usize| &rest[k * parameters..(k + 1) * parameters];
+        let (time, parameters, rest) = match &record.numbers[..] {
+            [time, parameters, rest @ ..] => (*time, *parameters as usize, rest),
+            _ => (f64::NAN, 0, &[][..]),
+        };
+        let (amplitude_volt, rest) = rest.split_at(parameters.min(rest.len()));
+        let derivatives = rest.len() / 5;
+        let part = |k: usize| &rest[k * derivatives..(k + 1) * derivatives];
         Self {
             measurement_time_s: time,
-            true_gradient: part(0),
+            parameters,
+            truth: part(0),
             bias_exact: part(1),
             variance_exact: part(2),
             mse_exact: part(3),
             mse_published: part(4),
-            amplitude_volt: part(5),
+            amplitude_volt,
         }
     }
 }
@@ -70,8 +81,8 @@ impl Head<'_> {
 }
 
 /// Splits the numbers of a unit into moments and estimates.
-fn moments_of(numbers: &[f64], parameters: usize) -> (impl Iterator<Item = Moments>, &[f64]) {
-    let (sums, estimates) = numbers.split_at(moments::NUMBERS * parameters);
+fn moments_of(numbers: &[f64], derivatives: usize) -> (impl Iterator<Item = Moments>, &[f64]) {
+    let (sums, estimates) = numbers.split_at(moments::NUMBERS * derivatives);
     let (sums, _) = sums.as_chunks::<{ moments::NUMBERS }>();
     (sums.iter().map(|m| Moments::from_numbers(*m)), estimates)
 }
@@ -85,11 +96,11 @@ fn merge<'r>(total: &mut [Moments], unit: &'r Record) -> &'r [f64] {
     estimates
 }
 
-/// Standard error of the mean squared error (of the variance where the true gradient is not known), as a fraction of
-/// itself, of the parameter where it is largest.
-fn relative_error(moments: &[Moments], true_gradient: &[f64]) -> f64 {
+/// Standard error of the mean squared error (of the variance where the true derivative is not known), as a fraction of
+/// itself, of the derivative where it is largest.
+fn relative_error(moments: &[Moments], truth: &[f64]) -> f64 {
     let fraction = |e: Estimated| if e.value > 0.0 { e.standard_error / e.value } else { 0.0 };
-    let each = moments.iter().zip(true_gradient).map(|(m, &g)| {
+    let each = moments.iter().zip(truth).map(|(m, &g)| {
         let mse = m.mean_squared_error(g);
         fraction(if mse.value.is_finite() { mse } else { m.variance() })
     });
@@ -100,16 +111,18 @@ fn relative_error(moments: &[Moments], true_gradient: &[f64]) -> f64 {
 pub(crate) struct Places {
     /// The first of those over parameters.
     first: usize,
+    /// The first of those of second derivatives, if they are measured.
+    curvature: Option<usize>,
     time: usize,
     /// `repetitions`, then `relative_error`, of studies with a target.
     repetitions: usize,
-    /// `estimate`, then `measured_response_ratio`, where estimates are stored.
+    /// `estimate`, `measured_response_ratio`, then `curvature_estimate`, where estimates are stored.
     estimate: usize,
 }
 
 impl Errors<'_> {
     /// Dimensions and variables.
-    pub(crate) fn outline(&self, parameters: usize, stored_repetitions: usize) -> (Results, Places) {
+    pub(crate) fn outline(&self, parameters: usize, curvature: bool, stored_repetitions: usize) -> (Results, Places) {
         let study = self.0;
         let (mut dimensions, mut variables) = sweep_dimensions(study);
         let swept: Vec<usize> = (0..study.axes.len()).collect();
@@ -135,6 +148,11 @@ impl Errors<'_> {
         declare("mse_exact", square, "mean squared error of the estimate, exact");
         declare("mse_published", square, "mean squared error as published, B25 Eqs. (8) and (10)");
         declare("response_ratio", "1", "mean response of the other parameters over the own one, exact");
+        let curvature = curvature.then(|| {
+            let first = variables.len();
+            variables.extend(curvature_variables(&over_parameters));
+            first
+        });
         let time = variables.len();
         let long_name = "time that one estimate of the whole gradient takes";
         variables.push(variable("measurement_time_s", swept.clone(), Vec::new(), "s", long_name));
@@ -143,7 +161,7 @@ impl Errors<'_> {
         if adaptive {
             let long_name = "repetitions made";
             variables.push(variable("repetitions", swept.clone(), Vec::new(), "1", long_name));
-            let long_name = "standard error of mse as a fraction of mse, of the parameter where it is largest";
+            let long_name = "standard error of mse as a fraction of mse, of the derivative where it is largest";
             variables.push(variable("relative_error", swept.clone(), Vec::new(), "1", long_name));
         }
         let estimate = variables.len();
@@ -154,20 +172,24 @@ impl Errors<'_> {
             let long_name = "estimate of the gradient, each repetition";
             variables.push(variable("estimate", Vec::clone(&over), Vec::new(), linear, long_name));
             let long_name = "mean response of the other parameters over the own one, of each estimate";
-            variables.push(variable("measured_response_ratio", over, Vec::new(), "1", long_name));
+            variables.push(variable("measured_response_ratio", over.clone(), Vec::new(), "1", long_name));
+            if curvature.is_some() {
+                let long_name = "estimate of the second derivatives, each repetition";
+                variables.push(variable("curvature_estimate", over, Vec::new(), "nA/V^2", long_name));
+            }
         }
-        (outline(dimensions, variables, Vec::new()), Places { first, time, repetitions, estimate })
+        (outline(dimensions, variables, Vec::new()), Places { first, curvature, time, repetitions, estimate })
     }
 
     /// Relative error after all units of a point.
     pub(crate) fn relative_error(&self, source: &Source, plan: &Plan, point: usize) -> Result<f64, SweepError> {
         let head = source.head(point)?;
         let head = Head::of(&head);
-        let mut moments = vec![Moments::default(); head.true_gradient.len()];
+        let mut moments = vec![Moments::default(); head.truth.len()];
         for unit in plan.units_at(point) {
             merge(&mut moments, &source.unit(unit)?);
         }
-        Ok(relative_error(&moments, head.true_gradient))
+        Ok(relative_error(&moments, head.truth))
     }
 }
 
@@ -182,33 +204,40 @@ impl Work for Errors<'_> {
 
     fn prepare(&self, point: usize) -> Result<ReadyPoint, PointError> {
         let setup = self.0.point(point)?;
-        let true_gradient = setup.true_gradient()?;
+        let mut truth = setup.true_gradient()?;
+        if setup.reads_curvature() {
+            truth.extend(setup.true_curvature()?);
+        }
         let experiment = setup.experiment(self.0.library())?;
-        Ok(ReadyPoint { setup, experiment, true_gradient })
+        Ok(ReadyPoint { setup, experiment, truth })
     }
 
     fn head(&self, point: &ReadyPoint) -> Result<Record, PointError> {
-        let exact = point.experiment.exact(&point.true_gradient)?;
-        let mut numbers = vec![point.setup.scheme.as_ref().map_or(f64::NAN, estimators::Scheme::total_time_s)];
-        numbers.extend(&point.true_gradient);
+        let exact = point.experiment.exact(&point.truth)?;
+        let amplitude_volt = point.setup.amplitude_volt();
+        let time_s = point.setup.scheme.as_ref().map_or(f64::NAN, estimators::Scheme::total_time_s);
+        let mut numbers = vec![time_s, amplitude_volt.len() as f64];
+        numbers.extend(&amplitude_volt);
+        numbers.extend(&point.truth);
         numbers.extend(&exact.bias);
         numbers.extend(&exact.variance);
         numbers.extend(exact.mean_squared_error());
-        numbers.extend(point.setup.published(&point.true_gradient));
-        numbers.extend(point.setup.amplitude_volt());
+        let published = point.setup.published(&point.truth[..amplitude_volt.len()]);
+        let unpublished = vec![f64::NAN; point.truth.len() - published.len()];
+        numbers.extend(published.iter().chain(&unpublished));
         Ok(Record { steps: 0, numbers, text: point.experiment.exact_gap().unwrap_or_default().to_owned() })
     }
 
     fn begin(&self, point: &ReadyPoint, saved: Option<&[f64]>) -> Tally {
-        let parameters = point.experiment.parameters();
+        let derivatives = point.experiment.derivatives();
         let (moments, estimates) = match saved {
-            None => (vec![Moments::default(); parameters], Vec::new()),
+            None => (vec![Moments::default(); derivatives], Vec::new()),
             Some(numbers) => {
-                let (moments, estimates) = moments_of(numbers, parameters);
+                let (moments, estimates) = moments_of(numbers, derivatives);
                 (moments.collect(), estimates.to_vec())
             }
         };
-        Tally { moments, estimates, gradient: vec![0.0; parameters], workspace: Workspace::default() }
+        Tally { moments, estimates, derivatives: vec![0.0; derivatives], workspace: Workspace::default() }
     }
 
     fn step(&self, at: &ReadyPoint, state: &mut Tally, step: Step) -> Result<(), PointError> {
@@ -218,12 +247,12 @@ impl Work for Errors<'_> {
             Stage::Main => (Purpose::Trial { point, repetition }, self.0.section.store_estimates),
         };
         let mut rng = seed::stream(self.0.section.seed, purpose);
-        at.experiment.trial(&mut rng, &mut state.workspace, &mut state.gradient)?;
-        for (m, g) in state.moments.iter_mut().zip(&state.gradient) {
+        at.experiment.trial(&mut rng, &mut state.workspace, &mut state.derivatives)?;
+        for (m, g) in state.moments.iter_mut().zip(&state.derivatives) {
             m.push(*g);
         }
         if keep {
-            state.estimates.extend_from_slice(&state.gradient);
+            state.estimates.extend_from_slice(&state.derivatives);
         }
         Ok(())
     }
@@ -234,75 +263,130 @@ impl Work for Errors<'_> {
 
     fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
         let study = self.0;
-        let (mut parameters, mut gaps) = (0, std::collections::BTreeSet::new());
+        let (mut parameters, mut curvature, mut gaps) = (0, false, std::collections::BTreeSet::new());
         for point in 0..plan.points() {
             let head = source.head(point)?;
-            parameters = parameters.max(Head::of(&head).true_gradient.len());
+            let own = Head::of(&head);
+            parameters = parameters.max(own.parameters);
+            curvature |= own.truth.len() > own.parameters;
             if !head.text.is_empty() {
                 gaps.insert(head.text);
             }
         }
-        let (mut begun, Places { first, time, repetitions, estimate }) =
-            self.outline(parameters, study.section.repetitions as usize);
-        let adaptive = study.section.target_relative_error.is_some();
+        let (mut begun, places) = self.outline(parameters, curvature, study.section.repetitions as usize);
         if !gaps.is_empty() {
             begun.attributes.push(("exact_gap".to_owned(), gaps.into_iter().collect::<Vec<_>>().join("; ")));
         }
         sink.begin(begun)?;
-
-        let pad = |row: &mut Vec<f64>| row.resize(parameters, f64::NAN);
         for point in 0..plan.points() {
             let head = source.head(point)?;
             let head = Head::of(&head);
-            let own = head.true_gradient.len();
-            let mut moments = vec![Moments::default(); own];
+            let mut moments = vec![Moments::default(); head.truth.len()];
             for unit in plan.units_at(point) {
                 let record = source.unit(unit)?;
                 let estimates = merge(&mut moments, &record);
                 if study.section.store_estimates {
-                    let (mut padded, mut ratios) = (Vec::new(), Vec::new());
-                    for row in estimates.chunks_exact(own.max(1)) {
-                        let mut own_ratios = head.response_ratios(row);
-                        pad(&mut own_ratios);
-                        ratios.extend(own_ratios);
-                        padded.extend_from_slice(row);
-                        padded.resize(ratios.len(), f64::NAN);
-                    }
-                    sink.append(estimate, &padded)?;
-                    sink.append(estimate + 1, &ratios)?;
+                    append_estimates(&head, estimates, parameters, &places, sink)?;
                 }
             }
-            let found = |estimate: fn(&Moments, f64) -> Estimated| -> Vec<Estimated> {
-                moments.iter().zip(head.true_gradient).map(|(m, &g)| estimate(m, g)).collect()
-            };
-            let (bias, variance) = (found(Moments::bias), found(|m, _| m.variance()));
-            let mse = found(Moments::mean_squared_error);
-            let values = |list: &[Estimated]| list.iter().map(|e| e.value).collect::<Vec<f64>>();
-            let errors = |list: &[Estimated]| list.iter().map(|e| e.standard_error).collect::<Vec<f64>>();
-            let rows = [
-                head.true_gradient.to_vec(),
-                values(&bias),
-                errors(&bias),
-                values(&variance),
-                errors(&variance),
-                values(&mse),
-                errors(&mse),
-                head.bias_exact.to_vec(),
-                head.variance_exact.to_vec(),
-                head.mse_exact.to_vec(),
-                head.mse_published.to_vec(),
-                head.response_ratios(head.true_gradient),
-            ];
-            for (k, mut row) in rows.into_iter().enumerate() {
-                pad(&mut row);
-                sink.append(first + k, &row)?;
-            }
-            sink.append(time, &[head.measurement_time_s])?;
-            if adaptive {
-                sink.append(repetitions, &[plan.steps_at(point) as f64])?;
-                sink.append(repetitions + 1, &[relative_error(&moments, head.true_gradient)])?;
+            append_errors(&head, &moments, parameters, &places, sink)?;
+            sink.append(places.time, &[head.measurement_time_s])?;
+            if study.section.target_relative_error.is_some() {
+                sink.append(places.repetitions, &[plan.steps_at(point) as f64])?;
+                sink.append(places.repetitions + 1, &[relative_error(&moments, head.truth)])?;
             }
         }
         Ok(())
     }
+}
+
+/// Variables of second derivatives, in the order of [`rows_of`].
+fn curvature_variables(over_parameters: &[usize]) -> Vec<Variable> {
+    let (linear, square) = ("nA/V^2", "nA^2/V^4");
+    let mut all = Vec::new();
+    let mut declare = |name: &str, units: &str, long_name: &str| {
+        all.push(variable(name, over_parameters.to_vec(), Vec::new(), units, long_name));
+    };
+    declare("true_curvature", linear, "exact second derivative of the device by each parameter");
+    let named = [
+        ("bias", linear, "bias of the second derivative"),
+        ("variance", square, "variance of the second derivative"),
+        ("mse", square, "mean squared error of the second derivative"),
+    ];
+    for (name, units, long_name) in named {
+        declare(&format!("curvature_{name}"), units, &format!("{long_name}, Monte Carlo"));
+        let of_error = format!("standard error of the Monte Carlo {long_name}");
+        declare(&format!("curvature_{name}_standard_error"), units, &of_error);
+    }
+    for (name, units, long_name) in named {
+        declare(&format!("curvature_{name}_exact"), units, &format!("{long_name}, exact"));
+    }
+    all
+}
+
+/// Truth, then bias, variance and mean squared error with their standard errors, then the exact ones, of the derivatives in
+/// `which`.
+fn rows_of(head: &Head, moments: &[Moments], which: Range<usize>) -> Vec<Vec<f64>> {
+    let truth = &head.truth[which.clone()];
+    let mut rows = vec![truth.to_vec()];
+    let found: [fn(&Moments, f64) -> Estimated; 3] = [Moments::bias, |m, _| m.variance(), Moments::mean_squared_error];
+    for estimate in found {
+        let all: Vec<Estimated> = moments[which.clone()].iter().zip(truth).map(|(m, &g)| estimate(m, g)).collect();
+        rows.push(all.iter().map(|e| e.value).collect());
+        rows.push(all.iter().map(|e| e.standard_error).collect());
+    }
+    rows.extend([head.bias_exact, head.variance_exact, head.mse_exact].map(|exact| exact[which.clone()].to_vec()));
+    rows
+}
+
+/// Appends what is known of the errors of a point, padded to `parameters`.
+fn append_errors(
+    head: &Head,
+    moments: &[Moments],
+    parameters: usize,
+    places: &Places,
+    sink: &mut dyn Sink,
+) -> Result<(), SweepError> {
+    let gradient = 0..head.parameters;
+    let mut rows = rows_of(head, moments, gradient.clone());
+    rows.push(head.mse_published[gradient.clone()].to_vec());
+    rows.push(head.response_ratios(&head.truth[gradient]));
+    let mut placed: Vec<(usize, Vec<f64>)> = (places.first..).zip(rows).collect();
+    if let Some(first) = places.curvature {
+        // points that measure none of them are padded
+        let rows = rows_of(head, moments, head.parameters..head.truth.len());
+        placed.extend((first..).zip(rows));
+    }
+    for (variable, mut row) in placed {
+        row.resize(parameters, f64::NAN);
+        sink.append(variable, &row)?;
+    }
+    Ok(())
+}
+
+/// Appends the estimates of one unit, padded to `parameters`.
+fn append_estimates(
+    head: &Head,
+    estimates: &[f64],
+    parameters: usize,
+    places: &Places,
+    sink: &mut dyn Sink,
+) -> Result<(), SweepError> {
+    let (mut gradients, mut ratios, mut curvatures) = (Vec::new(), Vec::new(), Vec::new());
+    for row in estimates.chunks_exact(head.truth.len().max(1)) {
+        let (gradient, curvature) = row.split_at(head.parameters);
+        let end = ratios.len() + parameters;
+        gradients.extend_from_slice(gradient);
+        ratios.extend(head.response_ratios(gradient));
+        curvatures.extend_from_slice(curvature);
+        for list in [&mut gradients, &mut ratios, &mut curvatures] {
+            list.resize(end, f64::NAN);
+        }
+    }
+    sink.append(places.estimate, &gradients)?;
+    sink.append(places.estimate + 1, &ratios)?;
+    if places.curvature.is_some() {
+        sink.append(places.estimate + 2, &curvatures)?;
+    }
+    Ok(())
 }

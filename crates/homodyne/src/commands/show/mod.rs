@@ -49,9 +49,46 @@ fn print(results: &Results, only: Option<usize>, out: &mut impl Write) -> std::i
         }
         return Ok(());
     };
+    let mut squares_of_point = Vec::new();
+    errors(results, mse, &FIRST, only, &mut squares_of_point, out)?;
+    if let Some(mse) = results.variable("curvature_mse") {
+        errors(results, mse, &SECOND, only, &mut squares_of_point, out)?;
+    }
+    summarize(&squares_of_point, out)?;
+    let repetitions: Option<u64> = results.attribute("repetitions").and_then(|n| n.parse().ok());
+    if repetitions.is_some_and(|n| n < FEW_REPETITIONS) {
+        writeln!(
+            out,
+            "with fewer than {FEW_REPETITIONS} repetitions, standard errors are themselves too uncertain to judge by"
+        )?;
+    }
+    Ok(())
+}
+
+/// The derivatives whose errors a table holds: the title of their column, the variable of the true ones, and what the names of
+/// the others begin with.
+struct Quantity {
+    title: &'static str,
+    truth: &'static str,
+    prefix: &'static str,
+}
+
+const FIRST: Quantity = Quantity { title: "gradient", truth: "true_gradient", prefix: "" };
+const SECOND: Quantity = Quantity { title: "curvature", truth: "true_curvature", prefix: "curvature_" };
+
+/// One line for each parameter of each point; its deviations are added to those of its point.
+fn errors(
+    results: &Results,
+    mse: &Variable,
+    quantity: &Quantity,
+    only: Option<usize>,
+    squares_of_point: &mut Vec<Vec<f64>>,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
     let axes = &mse.dimensions[..mse.dimensions.len() - 1];
     let parameters = results.shape(mse).last().copied().unwrap_or(0);
-    let column = |name: &str| results.variable(name).map(|v| &v.values);
+    let whole = |name: &str| results.variable(name).map(|v| &v.values);
+    let column = |name: &str| whole(&format!("{}{name}", quantity.prefix));
     let titles: Vec<String> =
         axes.iter().map(|&d| results.dimensions[d].name.rsplit('.').next().unwrap_or_default().to_owned()).collect();
     writeln!(out)?;
@@ -61,13 +98,13 @@ fn print(results: &Results, only: Option<usize>, out: &mut impl Write) -> std::i
     writeln!(
         out,
         "{:>5} {:>9} {:>12} {:>12} {:>10} {:>12} {:>7} {:>12} {:>12} {:>7}",
-        "param", "time [s]", "gradient", "MSE", "± s.e.", "exact", "dev.", "published", "bias exact", "dev."
+        "param", "time [s]", quantity.title, "MSE", "± s.e.", "exact", "dev.", "published", "bias exact", "dev."
     )?;
     let deviation = |name: &str, k: usize| -> f64 {
         let get = |suffix: &str| column(&format!("{name}{suffix}")).map_or(f64::NAN, |v| v[k]);
         (get("") - get("_exact")) / get("_standard_error")
     };
-    let mut squares_of_point: Vec<Vec<f64>> = vec![Vec::new(); mse.values.len() / parameters.max(1)];
+    squares_of_point.resize(mse.values.len() / parameters.max(1), Vec::new());
     for (k, value) in mse.values.iter().enumerate() {
         let both = ["bias", "variance"].map(|name| deviation(name, k).powi(2));
         squares_of_point[k / parameters].extend(both.into_iter().filter(|d| d.is_finite()));
@@ -82,8 +119,8 @@ fn print(results: &Results, only: Option<usize>, out: &mut impl Write) -> std::i
             out,
             "{:>5} {:>9} {:>12} {:>12} {:>10} {:>12} {:>7.2} {:>12} {:>12} {:>7.2}",
             k % parameters + 1,
-            column("measurement_time_s").map_or(String::new(), |t| format!("{:.4}", t[k / parameters])),
-            short(get("true_gradient")),
+            whole("measurement_time_s").map_or(String::new(), |t| format!("{:.4}", t[k / parameters])),
+            short(whole(quantity.truth).map_or(f64::NAN, |v| v[k])),
             short(*value),
             short(get("mse_standard_error")),
             short(get("mse_exact")),
@@ -91,14 +128,6 @@ fn print(results: &Results, only: Option<usize>, out: &mut impl Write) -> std::i
             short(get("mse_published")),
             short(get("bias_exact")),
             deviation("bias", k),
-        )?;
-    }
-    summarize(&squares_of_point, out)?;
-    let repetitions: Option<u64> = results.attribute("repetitions").and_then(|n| n.parse().ok());
-    if repetitions.is_some_and(|n| n < FEW_REPETITIONS) {
-        writeln!(
-            out,
-            "with fewer than {FEW_REPETITIONS} repetitions, standard errors are themselves too uncertain to judge by"
         )?;
     }
     Ok(())
