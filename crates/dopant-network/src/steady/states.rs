@@ -78,8 +78,18 @@ impl StateSet {
         Ok(probability)
     }
 
-    /// The same states at other voltages.
+    /// The same states at other voltages. With an infinite `span`, they have all their hops already.
     pub(crate) fn move_to(&mut self, landscape: &Landscape<'_>, span: f64) {
+        if span.is_infinite() {
+            for member in &mut self.members {
+                landscape.energies_kt(&member.state, &mut self.survey.energies_kt);
+                for hop in &mut member.hops {
+                    hop.rate = landscape.rate(&self.survey.energies_kt, hop.from, hop.to);
+                }
+                member.exit_rate = member.hops.iter().map(|hop| hop.rate).sum();
+            }
+            return;
+        }
         let mut known = Vec::new();
         for number in 0..self.members.len() {
             self.look_again(landscape, number, span, &mut known);
