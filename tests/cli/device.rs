@@ -27,6 +27,9 @@ fn bench() -> Bench {
     bench
 }
 
+/// A measurement inside the simulation, without what each test sets.
+const LOCK_IN: [&str; 7] = ["device", "lock-in", "d.json", "--electrode", "7", "--drive", "0"];
+
 const VOLTAGES: &str = "0.2,-0.1,0.3,0,-0.2,0.1,-0.3,0";
 
 fn json(bench: &Bench, arguments: &[&str]) -> Value {
@@ -138,22 +141,7 @@ fn pictures_tables_and_trajectories_are_written() {
     ]);
     run(&["device", "noise", "d.json", "--points", "4", "--output", "out/noise"]);
     run(&["device", "trajectory", "d.json", "--events", "500", "--output", "out/events.h5"]);
-    run(&[
-        "device",
-        "lock-in",
-        "d.json",
-        "--electrode",
-        "7",
-        "--drive",
-        "0",
-        "--amplitude",
-        "0.005",
-        "--frequencies",
-        "1e7",
-        "--time",
-        "1e-5",
-        "--json",
-    ]);
+    run(&[&LOCK_IN[..], &["--amplitude", "0.005", "--frequencies", "1e7", "--time", "1e-5", "--json"]].concat());
     let files = bench.files("out");
     for file in ["map.png", "map.svg", "stability.png", "iv.csv", "iv.png", "noise.csv", "noise.png", "events.h5"] {
         assert!(files.contains(&file.to_owned()), "{file} is missing in {files:?}");
@@ -254,25 +242,9 @@ fn numbers_of_device_commands_have_maxima() {
 #[test]
 fn a_lock_in_that_runs_out_of_events_fails() {
     let bench = bench();
-    let arguments = [
-        "device",
-        "lock-in",
-        "d.json",
-        "--electrode",
-        "7",
-        "--drive",
-        "0",
-        "--amplitude",
-        "0.01",
-        "--frequencies",
-        "1e7",
-        "--time",
-        "1",
-        "--most-events",
-        "100000",
-    ];
-    for arguments in [&arguments[..], &[&arguments[..], &["--json"]].concat()] {
-        let out = bench.homodyne(arguments);
+    let settings = ["--amplitude", "0.01", "--frequencies", "1e7", "--time", "1", "--most-events", "100000"];
+    for arguments in [[&LOCK_IN[..], &settings].concat(), [&LOCK_IN[..], &settings, &["--json"]].concat()] {
+        let out = bench.homodyne(&arguments);
         let message = text(&out.stderr);
         assert_eq!(out.status.code(), Some(1), "{message}");
         assert!(message.contains("--time 1 was not reached: --most-events 100000 were used up after"), "{message}");
@@ -286,8 +258,7 @@ fn large_requests_are_foretold() {
     let steady = ["iv", "d.json", "--vary", "0", "--from", "-1", "--to", "1", "--points", "100000"];
     let hops = "--hops";
     let many = "10000000000000";
-    let lock_in =
-        ["lock-in", "d.json", "--electrode", "7", "--drive", "0", "--amplitude", "0.01", "--frequencies", "1e6"];
+    let lock_in = [&LOCK_IN[1..], &["--amplitude", "0.01", "--frequencies", "1e6"]].concat();
     for (arguments, words) in [
         (&["currents", "d.json", "--method", "events", hops, many][..], "hops at 1 points: about"),
         (&["map", "d.json", "--method", "events", hops, many], "hops at 1 points: about"),

@@ -31,18 +31,23 @@ pub(crate) struct StateSet {
     pub survey: Survey,
 }
 
+/// Surveys a state, its most frequent hops first; the total rate of all its hops, and that of those beyond the span.
+pub(crate) fn look(landscape: &Landscape<'_>, state: &Occupation, span: f64, survey: &mut Survey) -> (f64, f64) {
+    landscape.survey(state, span, survey);
+    survey.hops.sort_unstable_by(|a, b| b.rate.total_cmp(&a.rate));
+    (survey.total_rate + survey.left_out_rate, survey.left_out_rate)
+}
+
 impl StateSet {
     pub(crate) fn add(&mut self, landscape: &Landscape<'_>, state: Occupation, span: f64) -> u32 {
         if let Some(&known) = self.index.get(&state) {
             return known;
         }
-        landscape.survey(&state, span, &mut self.survey);
-        let Survey { hops, total_rate, left_out_rate, .. } = &mut self.survey;
-        hops.sort_unstable_by(|a, b| b.rate.total_cmp(&a.rate));
+        let (exit_rate, left_out_rate) = look(landscape, &state, span, &mut self.survey);
+        let hops = self.survey.hops.clone();
         let number = self.members.len() as u32;
         let targets = vec![OUTSIDE; hops.len()];
-        let exit_rate = *total_rate + *left_out_rate;
-        self.members.push(Member { state, hops: hops.clone(), targets, exit_rate, left_out_rate: *left_out_rate });
+        self.members.push(Member { state, hops, targets, exit_rate, left_out_rate });
         self.index.insert(state, number);
         number
     }

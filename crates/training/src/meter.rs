@@ -3,9 +3,9 @@
 //!
 //! A pass over the patterns is one waveform: each pattern is reached by a ramp and then held for one record of the
 //! estimator (or several, one after the other, where the estimator needs them). Noise is on every sample, and continuous
-//! over the pass where it is not longer than [`MOST_SAMPLES`](crate::stretch::MOST_SAMPLES); passes have independent noise. What falls on the ramps is
-//! not read: the lock-in starts from rest after each. The current of a pattern is the mean over its records less the mean
-//! effect of the perturbation, to first order.
+//! over the pass where it is not longer than [`MOST_SAMPLES`](crate::stretch::MOST_SAMPLES); passes have independent noise.
+//! What falls on the ramps is not read: the lock-in starts from rest after each. The current of a pattern is the mean over
+//! its records less the mean effect of the perturbation, to first order.
 
 use std::sync::Arc;
 
@@ -405,7 +405,7 @@ impl Meter {
         // the controls are those of all patterns
         let driven: Vec<_> = self.prepared.iter().map(|r| self.driven(controls_volt, &r.displacement_volt)).collect();
         for (p, x) in inputs_volt.rows().into_iter().enumerate() {
-            let at = self.wiring.join(self.set_inputs(x).view(), controls_volt);
+            let at = self.wiring.join(self.set(x).view(), controls_volt);
             let noise_na = &noise.next(rng)[self.ramp_samples..];
             let mut row = derivatives.row_mut(p);
             let row = row.as_slice_mut().expect("rows are contiguous");
@@ -478,10 +478,6 @@ impl Meter {
             Some(dac) => volt.mapv(|v| dac.convert(v)).into(),
             None => volt.into(),
         }
-    }
-
-    fn set_inputs<'v>(&self, inputs_volt: ArrayView1<'v, f64>) -> CowArray<'v, f64, ndarray::Ix1> {
-        self.set(inputs_volt)
     }
 
     /// What a perturbation adds to the controls when hold, delay and DAC have had their part \[V\].

@@ -8,9 +8,9 @@ use rand_pcg::Pcg64Dxsm;
 
 use super::SteadyOptions;
 use super::elimination::Rates;
-use crate::network::{Hop, Landscape, Survey};
+use crate::network::{Hop, Landscape};
 use crate::occupation::Occupation;
-use crate::states::{Member, OUTSIDE, StateSet};
+use crate::states::{Member, OUTSIDE, StateSet, look};
 
 /// Hops after which a walk tells whether the states will be too many.
 const FORETOLD: usize = 2000;
@@ -115,9 +115,8 @@ impl StateSet {
         known.resize(sites * sites, OUTSIDE);
         let pair = |hop: &Hop| usize::from(hop.from) * sites + usize::from(hop.to);
         let member = &mut self.members[number];
-        landscape.survey(&member.state, span, &mut self.survey);
-        let Survey { hops, total_rate, left_out_rate, .. } = &mut self.survey;
-        hops.sort_unstable_by(|a, b| b.rate.total_cmp(&a.rate));
+        (member.exit_rate, member.left_out_rate) = look(landscape, &member.state, span, &mut self.survey);
+        let hops = &self.survey.hops;
         for (hop, target) in member.hops.iter().zip(&member.targets) {
             known[pair(hop)] = *target;
         }
@@ -127,8 +126,6 @@ impl StateSet {
             known[pair(hop)] = OUTSIDE;
         }
         member.hops.clone_from(hops);
-        member.exit_rate = *total_rate + *left_out_rate;
-        member.left_out_rate = *left_out_rate;
     }
 
     /// Finds the targets of all hops that carry at least `least_flow`.
