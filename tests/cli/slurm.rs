@@ -10,6 +10,9 @@ use sweep::status::{State, Status};
 
 use crate::{Bench, SCENARIO, bytes_without_time, longer_scenario, signal, text, until_met};
 
+/// States in which a job stays.
+const ENDS: [&str; 5] = ["COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL"];
+
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(900);
 
@@ -94,7 +97,12 @@ impl Cluster {
     }
 
     fn wait_for_state(&self, job: &str, state: &str) {
-        self.wait(&format!("job {job} to be {state}"), || (self.field(job, "JobState") == state).then_some(()));
+        self.wait(&format!("job {job} to be {state}"), || {
+            let found = self.field(job, "JobState");
+            let is_another_end = ENDS.contains(&found.as_str()) && found != state;
+            assert!(!is_another_end, "{}", text(&self.call("scontrol", &["show", "job", job]).stdout));
+            (found == state).then_some(())
+        });
     }
 
     /// Stops the process of a shard as soon as it has begun, and tells its number; none if it was done before it could be
@@ -194,17 +202,9 @@ fn eight_tasks_of_which_three_come_to_grief(cluster: &Cluster) -> Option<()> {
     cluster.wait("the warning before the time limit", || (is_pending(slow, SIGUSR1) == Some(true)).then_some(()));
     signal(slow, "CONT");
     cluster.wait("shard 6 to queue again", || (cluster.field(&shard_6, "Restarts") == "1").then_some(()));
-    // Slurm waits two minutes before it begins anew, which makes sure that nothing of the first attempt is left whose end could be
-    // taken for that of the second one; here it is enough that its slurmstepd has gone
-    let first_attempt = format!(r"slurmstepd: \[{}\.batch\]", cluster.field(&shard_6, "JobId"));
-    cluster.wait("the end of the first attempt", || {
-        (cluster.call("pgrep", &["--full", &first_attempt]).status.code() == Some(1)).then_some(())
-    });
-    // it may still be completing; with the old limit it would be warned at once
-    cluster.wait("a begin time", || {
-        let arguments = ["update", &format!("JobId={shard_6}"), "StartTime=now", "TimeLimit=20"];
-        cluster.call("scontrol", &arguments).status.success().then_some(())
-    });
+    // Slurm holds it back for two minutes (until nothing is left of the first attempt), time enough to give it another time
+    // limit: with the old one it would be warned at once
+    cluster.must("scontrol", &["update", &format!("JobId={shard_6}"), "TimeLimit=20"]);
     cluster.wait_for_state(&shard_6, "COMPLETED");
 
     // the merge says what is missing, and so does status
