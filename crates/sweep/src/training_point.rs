@@ -145,12 +145,30 @@ impl TrainingPoint {
             let samples = meter.scheme().map_or(meter.samples_of_pattern(), Scheme::samples);
             meter = meter.with_instrument(build_instrument(estimator, samples, rate_hz)?);
         }
+        if let Optimiser::Descent(Descent { source, update: Update::Curvature, .. }) = &optimiser {
+            check_second_derivatives(*source, &meter, answer)?;
+        }
         let solved = Solved {
             margin_na: margin_na(section)?,
             accuracy: number_within("training.solved_accuracy", section.solved_accuracy, 0.0..=1.0)?,
         };
         let (limits, judge) = (limits(section)?, judge(section)?);
         Ok(Self { meter, training, test, loss, limits, judge, solved, range_volt, optimiser })
+    }
+}
+
+/// Whether anything tells the second derivatives of the currents.
+fn check_second_derivatives(source: GradientSource, meter: &Meter, answer: Answer) -> Result<(), KeyError> {
+    let refused = |why: &str| Err(KeyError::new("training.optimiser.update", format!("found \"curvature\": {why}")));
+    match source {
+        GradientSource::Exact if !meter.knows_curvature() => refused("this device does not know its second derivatives"),
+        GradientSource::Measured if !meter.reads_curvature() => {
+            refused("needs second derivatives, which `estimator.kind = \"hge\"` with `readout = \"curvature\"` reads")
+        }
+        GradientSource::Measured if answer == Answer::LinearResponse => {
+            refused("`training.answer = \"linear-response\"` has no second harmonic to read: leave it out")
+        }
+        _ => Ok(()),
     }
 }
 
@@ -315,6 +333,7 @@ fn optimiser(section: &TrainingSection, parameters: usize, controls: usize) -> R
                 UpdateChoice::Plain => Update::Plain,
                 UpdateChoice::Momentum => Update::Momentum { momentum: 0.9 },
                 UpdateChoice::Adam => Update::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+                UpdateChoice::Curvature => Update::Curvature,
             },
             learning_rate: positive("training.optimiser.learning_rate", o.learning_rate)?,
         }),

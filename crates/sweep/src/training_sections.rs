@@ -222,6 +222,9 @@ pub enum UpdateChoice {
     Momentum,
     /// Adam with 0.9, 0.999 and 10⁻⁸; its learning rate is in V.
     Adam,
+    /// Each step divided by 1 + η|∂²E/∂w²|: for `readout = "curvature"`, or exact derivatives of a device that knows its second
+    /// ones.
+    Curvature,
 }
 
 /// Gradient descent.

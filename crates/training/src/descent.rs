@@ -31,21 +31,23 @@ impl Descent {
     /// Descends from random controls until the loss is low enough; after as many iterations as are allowed, begins anew.
     ///
     /// # Errors
-    /// If the device cannot be evaluated, or has no exact gradient where that is the source.
+    /// If the device cannot be evaluated, or has no exact derivatives where they are the source, or second derivatives are
+    /// wanted and the meter's scheme reads none.
     pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
         while !session.is_over() {
             let mut controls = session.begin_attempt(rng)?;
             let mut state = UpdateState::new(self.update, controls.len());
             for _ in 0..session.limits.max_iterations {
-                let (loss, gradient) = match self.source {
-                    GradientSource::Measured => session.measure_gradient(&controls, rng)?,
-                    GradientSource::Exact => session.exact_gradient(&controls, rng)?,
+                let second = self.update == Update::Curvature;
+                let (loss, slopes) = match self.source {
+                    GradientSource::Measured => session.measure_slopes(&controls, second, rng)?,
+                    GradientSource::Exact => session.exact_slopes(&controls, second, rng)?,
                 };
                 session.note(loss);
                 if session.is_over() {
                     break;
                 }
-                state.step(self.learning_rate, &gradient, &mut controls);
+                state.step(self.learning_rate, &slopes, &mut controls);
                 clip(&mut controls, session.range_volt);
             }
         }

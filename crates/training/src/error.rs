@@ -62,6 +62,9 @@ pub enum TrainingError {
     /// The exact gradient was asked of a device that has none.
     #[error("this device has no exact gradient: measure it")]
     NoGradient,
+    /// Second derivatives were asked for where none are known or read.
+    #[error("there are no second derivatives: measure them by readout \"curvature\" of homodyne gradient extraction")]
+    NoCurvature,
 }
 
 impl TrainingError {

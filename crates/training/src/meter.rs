@@ -245,6 +245,19 @@ impl Meter {
         self.scheme.as_ref()
     }
 
+    /// Whether its scheme reads second derivatives.
+    #[must_use]
+    pub fn reads_curvature(&self) -> bool {
+        self.scheme.as_ref().is_some_and(|s| s.derivatives() > s.parameters())
+    }
+
+    /// Whether the device knows its second derivatives.
+    #[must_use]
+    pub fn knows_curvature(&self) -> bool {
+        // whether they are known, not whether they can be found at this point, which no pattern may need
+        !matches!(self.device.curvature(&vec![0.0; self.device.parameters()]), Ok(None))
+    }
+
     /// Samples of the longest stretch over which noise is continuous.
     #[must_use]
     pub fn samples_of_stretch(&self) -> usize {
@@ -301,10 +314,34 @@ impl Meter {
         inputs_volt: ArrayView2<f64>,
         controls_volt: &[f64],
     ) -> Result<Array2<f64>, TrainingError> {
+        let of = |all: &[f64]| self.device.gradient(all)?.ok_or(TrainingError::NoGradient);
+        self.by_controls(inputs_volt, controls_volt, of)
+    }
+
+    /// Exact second derivatives with respect to each control \[nA/V²\], shape (patterns, controls).
+    ///
+    /// # Errors
+    /// If the device has none, or cannot find it, or a number is not finite.
+    pub fn true_curvature(
+        &self,
+        inputs_volt: ArrayView2<f64>,
+        controls_volt: &[f64],
+    ) -> Result<Array2<f64>, TrainingError> {
+        let of = |all: &[f64]| self.device.curvature(all)?.ok_or(TrainingError::NoCurvature);
+        self.by_controls(inputs_volt, controls_volt, of)
+    }
+
+    /// The columns of the controls, of derivatives by all parameters at each pattern.
+    fn by_controls(
+        &self,
+        inputs_volt: ArrayView2<f64>,
+        controls_volt: &[f64],
+        derivatives: impl Fn(&[f64]) -> Result<Array2<f64>, TrainingError>,
+    ) -> Result<Array2<f64>, TrainingError> {
         let mut out = Array2::zeros((inputs_volt.nrows(), self.wiring.controls.len()));
         for (x, mut row) in inputs_volt.rows().into_iter().zip(out.rows_mut()) {
-            let all = self.device.gradient(&self.wiring.join(x, controls_volt))?.ok_or(TrainingError::NoGradient)?;
-            row.iter_mut().zip(&self.wiring.controls).for_each(|(g, &m)| *g = all[[0, m]]);
+            let all = derivatives(&self.wiring.join(x, controls_volt))?;
+            row.iter_mut().zip(&self.wiring.controls).for_each(|(d, &m)| *d = all[[0, m]]);
         }
         finite::check_derivatives(&out, controls_volt)?;
         Ok(out)

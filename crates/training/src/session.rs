@@ -1,5 +1,6 @@
 //! What has been measured so far, how long it took, and what was best.
 
+use ndarray::Array2;
 use rand::{Rng, RngExt};
 
 use crate::error::TrainingError;
@@ -7,6 +8,7 @@ use crate::finite;
 use crate::loss::{Loss, LossValue};
 use crate::meter::{Meter, Reading};
 use crate::task::Patterns;
+use crate::update::Slopes;
 
 /// Random controls that are tried before the range of the ADC is held to be too narrow.
 pub const MOST_DRAWS: usize = 1000;
@@ -237,37 +239,73 @@ impl<'m> Session<'m> {
         Ok(self.account(&reading, controls_volt, rng)?.value)
     }
 
-    /// Measures the loss and its gradient \[1/V\] by a pass over all patterns.
+    /// Measures the loss and its derivatives by a pass over all patterns: the gradient, and the diagonal second derivatives if
+    /// `second` are wanted.
     ///
     /// # Errors
-    /// If the device cannot be evaluated, or a number is not finite.
-    pub fn measure_gradient<R: Rng + ?Sized>(
+    /// If the device cannot be evaluated, a number is not finite, or second derivatives are wanted and the meter reads none.
+    pub fn measure_slopes<R: Rng + ?Sized>(
         &mut self,
         controls_volt: &[f64],
+        second: bool,
         rng: &mut R,
-    ) -> Result<(f64, Vec<f64>), TrainingError> {
+    ) -> Result<(f64, Slopes), TrainingError> {
         check_controls(controls_volt)?;
         let reading = self.meter.gradient(self.patterns.inputs_volt.view(), controls_volt, rng)?;
         let loss = self.account(&reading, controls_volt, rng)?;
-        Ok((loss.value, chain(&loss.derivative_per_na, &reading.gradient_na_per_volt, controls_volt)?))
+        let curvature = second.then_some(&reading.curvature_na_per_volt2);
+        if curvature.is_some_and(Array2::is_empty) {
+            return Err(TrainingError::NoCurvature);
+        }
+        let slopes =
+            self.slopes(&reading.currents_na, &loss, &reading.gradient_na_per_volt, curvature, controls_volt)?;
+        Ok((loss.value, slopes))
     }
 
     /// Measures the loss by a pass over all patterns, and takes the device's exact derivatives, for which no time is
     /// counted: what no instrument can do, the bound for all that measure them.
     ///
     /// # Errors
-    /// If the device cannot be evaluated, or has no exact gradient, or a number is not finite.
-    pub fn exact_gradient<R: Rng + ?Sized>(
+    /// If the device cannot be evaluated, or does not know its derivatives, or a number is not finite.
+    pub fn exact_slopes<R: Rng + ?Sized>(
         &mut self,
         controls_volt: &[f64],
+        second: bool,
         rng: &mut R,
-    ) -> Result<(f64, Vec<f64>), TrainingError> {
+    ) -> Result<(f64, Slopes), TrainingError> {
         check_controls(controls_volt)?;
         let inputs = self.patterns.inputs_volt.view();
         let reading = self.meter.currents(inputs, controls_volt, rng)?;
         let loss = self.account(&reading, controls_volt, rng)?;
         let gradient = self.meter.true_gradient(inputs, controls_volt)?;
-        Ok((loss.value, chain(&loss.derivative_per_na, &gradient, controls_volt)?))
+        let curvature = if second { Some(self.meter.true_curvature(inputs, controls_volt)?) } else { None };
+        let slopes = self.slopes(&reading.currents_na, &loss, &gradient, curvature.as_ref(), controls_volt)?;
+        Ok((loss.value, slopes))
+    }
+
+    /// By the chain rule, ∂E/∂w_m = Σ_p E_p I_pm and ∂²E/∂w_m² = Σ_p E_p I_pmm + Σ_pq E_pq I_pm I_qm. The latter sum is a square of
+    /// measured derivatives: their noise adds Σ_p E_pp var I_pm to its mean.
+    fn slopes(
+        &self,
+        currents_na: &[f64],
+        loss: &LossValue,
+        gradient_na_per_volt: &Array2<f64>,
+        curvature_na_per_volt2: Option<&Array2<f64>>,
+        controls_volt: &[f64],
+    ) -> Result<Slopes, TrainingError> {
+        let gradient_per_volt = chain(&loss.derivative_per_na, gradient_na_per_volt, controls_volt)?;
+        let curvature_per_volt2 = curvature_na_per_volt2
+            .map(|curvature| {
+                let mut all = chain(&loss.derivative_per_na, curvature, controls_volt)?;
+                for (h, column) in all.iter_mut().zip(gradient_na_per_volt.columns()) {
+                    *h += self.loss.second_derivative_along(currents_na, &self.patterns.targets, &column.to_vec());
+                }
+                let name = |m: usize| format!("the second derivative of the loss by control {}", m + 1);
+                finite::check(&all, name, |_| controls_volt.to_vec())?;
+                Ok::<_, TrainingError>(all)
+            })
+            .transpose()?;
+        Ok(Slopes { gradient_per_volt, curvature_per_volt2 })
     }
 }
 
@@ -285,4 +323,38 @@ fn chain(
     let name = |m: usize| format!("the derivative of the loss by control {}", m + 1);
     finite::check(&gradient, name, |_| controls_volt.to_vec())?;
     Ok(gradient)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use device::Polynomial;
+    use ndarray::array;
+    use noise::NoiseModel;
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::meter::{Answer, Timing, Wiring};
+    use crate::targets::Targets;
+
+    /// I = 2 w + 3 w² + x w of one input x and one control w, E the mean of (I − t)² over x = 0 and x = 1, by hand at w = 0.5:
+    /// I = 1.75, 2.25; I' = 5, 6; I'' = 6; with t = 1, E' = (2 · 0.75 · 5 + 2 · 1.25 · 6)/2, E'' = Σ (I'² + (I − t) I'').
+    #[test]
+    fn slopes_of_a_polynomial_are_those_worked_out_by_hand() {
+        let mixing = vec![vec![0.0, 1.0], vec![0.0, 0.0]];
+        let device = Polynomial::new(0.0, vec![vec![0.0], vec![2.0, 3.0]], Some(mixing)).unwrap();
+        let timing = Timing { rate_hz: 1000.0, ramp_s: 0.0, hold_s: 0.01 };
+        let wiring = Wiring::new(vec![0], 2).unwrap();
+        let meter = Meter::new(Arc::new(device), wiring, None, Answer::Sampled, &NoiseModel::Quiet, timing, 2).unwrap();
+        let targets = Targets::of_numbers(vec![1.0, 1.0]);
+        let patterns = Patterns { inputs_volt: array![[0.0], [1.0]], targets, radii: Vec::new() };
+        let limits = Limits { stop_below: 0.0, confirmations: 0, budget_s: 1.0, max_iterations: 1 };
+        let mut session = Session::new(&meter, &patterns, Loss::MeanSquare, limits, &[(-1.0, 1.0)]);
+        let mut rng = rand_pcg::Pcg64::seed_from_u64(1);
+        let (_, slopes) = session.exact_slopes(&[0.5], true, &mut rng).unwrap();
+        assert!((slopes.gradient_per_volt[0] - (0.75 * 5.0 + 1.25 * 6.0)).abs() < 1e-12, "{slopes:?}");
+        let expected = 25.0 + 36.0 + (0.75 + 1.25) * 6.0;
+        assert!((slopes.curvature_per_volt2.unwrap()[0] / expected - 1.0).abs() < 1e-9);
+    }
 }

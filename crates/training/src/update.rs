@@ -20,6 +20,18 @@ pub enum Update {
         /// Keeps the quotient finite \[1/V\].
         epsilon: f64,
     },
+    /// w ← w − η g/(1 + η|h|), h the diagonal second derivatives of the loss: plain descent where η|h| is small, and where it is
+    /// large Newton's method along each axis, away from maxima and saddles.
+    Curvature,
+}
+
+/// Derivatives of the loss.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slopes {
+    /// ∂E/∂w \[1/V\].
+    pub gradient_per_volt: Vec<f64>,
+    /// ∂²E/∂w_m² \[1/V²\], where they were asked for.
+    pub curvature_per_volt2: Option<Vec<f64>>,
 }
 
 /// Running state of an update.
@@ -38,13 +50,23 @@ impl UpdateState {
         Self { update, first: vec![0.0; parameters], second: vec![0.0; parameters], steps: 0 }
     }
 
-    /// Moves `controls_volt` against `gradient_per_volt`, with the learning rate `eta`.
-    pub fn step(&mut self, eta: f64, gradient_per_volt: &[f64], controls_volt: &mut [f64]) {
+    /// Moves `controls_volt` against the gradient, with the learning rate `eta`.
+    ///
+    /// # Panics
+    /// If the update goes by curvature and `slopes` holds none.
+    pub fn step(&mut self, eta: f64, slopes: &Slopes, controls_volt: &mut [f64]) {
+        let gradient_per_volt = &slopes.gradient_per_volt;
         self.steps = self.steps.saturating_add(1);
         match self.update {
             Update::Plain => {
                 for (w, g) in controls_volt.iter_mut().zip(gradient_per_volt) {
                     *w -= eta * g;
+                }
+            }
+            Update::Curvature => {
+                let curvature = slopes.curvature_per_volt2.as_ref().expect("second derivatives for this update");
+                for ((w, g), h) in controls_volt.iter_mut().zip(gradient_per_volt).zip(curvature) {
+                    *w -= eta * g / (1.0 + eta * h.abs());
                 }
             }
             Update::Momentum { momentum } => {
@@ -81,7 +103,8 @@ mod tests {
         let mut state = UpdateState::new(update, 1);
         let mut w = [1.0];
         for g in [2.0, -1.0, 0.5] {
-            state.step(0.1, &[g], &mut w);
+            let slopes = Slopes { gradient_per_volt: vec![g], curvature_per_volt2: Some(vec![-20.0]) };
+            state.step(0.1, &slopes, &mut w);
         }
         w[0]
     }
@@ -90,6 +113,8 @@ mod tests {
     #[test]
     fn steps_are_those_of_the_textbooks() {
         assert!((three_steps(Update::Plain) - 0.85).abs() < 1e-14);
+        // steps of a third of plain ones: 1 + 0.1 · 20 = 3, whatever the sign
+        assert!((three_steps(Update::Curvature) - 0.95).abs() < 1e-14);
         // v = 2, 0.8, 1.22
         assert!((three_steps(Update::Momentum { momentum: 0.9 }) - (1.0 - 0.402)).abs() < 1e-14);
         let adam = three_steps(Update::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });

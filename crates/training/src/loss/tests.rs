@@ -193,3 +193,21 @@ fn settings_and_targets_that_make_no_sense_are_refused() {
     assert!(Loss::Fisher.check_targets(&targets(&[1.0, 1.0])).is_err());
     assert!(correlation(Separation::Mean, 1.0).check_targets(&targets(&[1.0, 1.0])).is_ok());
 }
+
+/// Against fourth-order differences of the loss itself, whose own error is below 10⁻⁶ here.
+#[test]
+fn second_derivatives_along_a_direction_equal_differences() {
+    let direction = [0.7, -0.3, 1.1, 0.4, -0.9, 0.2];
+    for loss in losses() {
+        let targets = targets(&NUMBERS);
+        let found = loss.second_derivative_along(&CURRENTS, &targets, &direction);
+        let step = 3e-3;
+        let at = |k: f64| {
+            let moved: Vec<f64> = CURRENTS.iter().zip(direction).map(|(y, v)| y + k * step * v).collect();
+            loss.of(&moved, &targets).value
+        };
+        let sums = [at(1.0) + at(-1.0), at(2.0) + at(-2.0)];
+        let difference = (16.0 * sums[0] - sums[1] - 30.0 * at(0.0)) / (12.0 * step * step);
+        assert!((found - difference).abs() < 1e-5 * found.abs().max(1e-2), "{loss:?}: {found} {difference}");
+    }
+}
