@@ -432,3 +432,41 @@ fn encodings_of_text() {
         assert!(message.contains(name) && message.contains("UTF-16: save it as plain text in UTF-8"), "{message}");
     }
 }
+
+/// The task `teacher`, random polynomials, descent by curvature.
+#[test]
+fn teachers_random_devices_and_curvature() {
+    let (head, rest) = TRAINING.split_once("kind = \"truth-table\"").expect("a task");
+    let (_, tail) = rest.split_once("\n[training]").expect("training");
+    let task = "kind = \"teacher\"\ninputs = 2\npatterns = 4\nlow_volt = -0.3\nhigh_volt = 0.3\n\n[training]\nloss = { kind = \"mean-square\" }";
+    let (tail, _) = tail.split_once("[sweep]").expect("a sweep");
+    let teacher = format!("{head}{task}{tail}").replace("confirmations = 2\n", "");
+    let refused = |from: &str, to: &str, line, words: &[&str]| refused_in(&teacher, from, to, line, words);
+    refused("inputs = 2", "inputs = 4", Some(26), &["task.inputs", "leaves none of 4 parameters"]);
+    refused("inputs = 2", "inputs = 5", Some(26), &["task.inputs", "found 5", "1 to 4"]);
+    refused("inputs = 2", "inputs = \"two\"", Some(26), &["task.inputs"]);
+    refused("patterns = 4", "patterns = 0", Some(27), &["task.patterns", "found 0"]);
+    refused("\"mean-square\"", "\"correlation\"", Some(25), &["targets are currents", "mean-square"]);
+    let newton = |more: &str| format!("update = \"curvature\"{more}");
+    let update = "learning_rate = 0.02";
+    let with = |more: &str| format!("{update}, {}", newton(more));
+    refused(update, &with(""), Some(37), &["training.optimiser.update", "readout = \"curvature\""]);
+    let coefficients = "coefficients = [[20.0, 15.0], [10.0, -25.0], [30.0, 5.0], [-20.0, 12.0]]";
+    let random = |more: &str| format!("random = {{ parameters = 4, linear_na_per_volt = 30.0{more} }}");
+    refused(coefficients, &format!("{coefficients}\n{}", random("")), None, &["device.random", "`coefficients`"]);
+    refused(coefficients, "", None, &["`coefficients`", "`random`"]);
+    let negative = random(", mixing_na_per_volt2 = -1.0");
+    refused(coefficients, &negative, Some(9), &["device.random.mixing_na_per_volt2", "found -1e0"]);
+    refused(coefficients, &random(", quare = 1.0"), Some(9), &["quare", "square_na_per_volt2"]);
+    let products = format!("{}\nmixing_na_per_volt2 = [[0.0]]", random(""));
+    refused(coefficients, &products, Some(10), &["device.mixing_na_per_volt2", "stands beside `random`"]);
+
+    let curvature = teacher.replace(update, &with("")).replace("duration_s", "readout = \"curvature\"\nduration_s");
+    let linear = "budget_s = 5.0\nanswer = \"linear-response\"";
+    refused_in(&curvature, "budget_s = 5.0", linear, Some(39), &["training.optimiser.update", "no second harmonic"]);
+    for sound in [&teacher, &curvature] {
+        let bench = Bench::new();
+        let output = bench.run(&bench.write("sound.toml", sound), &[]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+}

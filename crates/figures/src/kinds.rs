@@ -5,7 +5,7 @@ use sweep::scenario::{FigureKind, FigureSection};
 
 use crate::error::FigureError;
 use crate::plot::Plot;
-use crate::{advantage, derivative, error_figure, gates, ratios, response, scatter, spectrum, training};
+use crate::{advantage, derivative, effort, error_figure, gates, ratios, response, scatter, spectrum, training};
 
 /// A kind of figure.
 pub(crate) struct Kind {
@@ -22,7 +22,7 @@ pub(crate) struct Kind {
 const TRAINING: (&str, &str) = ("solved", "study.kind = \"training\"");
 
 /// All of them; of those that suit a study, the first one is drawn where the scenario names none.
-pub(crate) static KINDS: [Kind; 14] = [
+pub(crate) static KINDS: [Kind; 15] = [
     Kind {
         kind: FigureKind::Error,
         name: "error",
@@ -104,6 +104,13 @@ pub(crate) static KINDS: [Kind; 14] = [
         needs: TRAINING,
         heeds: &[],
         panels: training::comparison,
+    },
+    Kind {
+        kind: FigureKind::Effort,
+        name: "effort",
+        needs: TRAINING,
+        heeds: &["x", "x_label"],
+        panels: effort::panels,
     },
     Kind { kind: FigureKind::Success, name: "success", needs: TRAINING, heeds: &[], panels: training::success },
 ];

@@ -6,6 +6,7 @@
 mod advantage;
 pub mod axis;
 mod derivative;
+mod effort;
 mod error;
 mod error_figure;
 mod gates;

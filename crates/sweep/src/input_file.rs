@@ -86,7 +86,7 @@ fn add_files_of_noise(noise: &NoiseSection, files: &mut Vec<InputFile>) {
 
 fn add_files_of_task(task: &TaskSection, files: &mut Vec<InputFile>) {
     match task {
-        TaskSection::TruthTable(_) | TaskSection::Ball(_) => {}
+        TaskSection::TruthTable(_) | TaskSection::Ball(_) | TaskSection::Teacher(_) => {}
         TaskSection::Csv(CsvTask { file, test_file, inputs: _, hold_s: _, ramp_s: _ }) => {
             files.push(file.clone());
             files.extend(test_file.clone());

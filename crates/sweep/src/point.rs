@@ -15,18 +15,17 @@ use estimators::random::{Distribution, RandomCode, Sides, Spsa};
 use estimators::walsh::Walsh;
 use estimators::{EstimatorError, Experiment, Instrument, Route, Scheme, published};
 use noise::{NoiseError, NoiseModel, PowerLaw, RelaxationEnsemble, Spectrum, TabulatedSpectrum, Trace};
-use rand_distr::{Distribution as _, StandardNormal};
 use toml::Table;
 
 use crate::axes::Axis;
 use crate::document::KeyError;
 use crate::limits::{MOST_PROCESSES, RATES_HZ, number_within, within};
+use crate::random_devices::{linear_gradient, polynomial_coefficients};
 use crate::scenario::{
     ConverterSection, CurveFitEstimator, DeviceSection, DifferenceChoice, DistributionChoice, DopantNetworkDevice,
-    EstimatorSection, FilterSection, Frequencies, HgeEstimator, LayeredSection, LinearDevice, ModeChoice,
-    NetworkMethodChoice, NoiseSection, ReadoutChoice, RouteChoice, Scenario, SidesChoice, StudyKind,
+    EstimatorSection, FilterSection, Frequencies, HgeEstimator, LayeredSection, ModeChoice, NetworkMethodChoice,
+    NoiseSection, ReadoutChoice, RouteChoice, Scenario, SidesChoice, StudyKind,
 };
-use crate::seed::{self, Purpose};
 use crate::study::{Library, read_at};
 use crate::training_point::TrainingPoint;
 
@@ -289,9 +288,10 @@ impl Point {
 fn build_device(section: &DeviceSection, folder: &Path, library: &Library) -> Result<Arc<dyn Device>, KeyError> {
     let device: Arc<dyn Device> = match section {
         DeviceSection::Linear(d) => Arc::new(Linear::new(linear_gradient(d)?, d.offset_na).map_err(from_device)?),
-        DeviceSection::Polynomial(d) => Arc::new(
-            Polynomial::new(d.offset_na, d.coefficients.clone(), d.mixing_na_per_volt2.clone()).map_err(from_device)?,
-        ),
+        DeviceSection::Polynomial(d) => {
+            let (coefficients, mixing_na_per_volt2) = polynomial_coefficients(d)?;
+            Arc::new(Polynomial::new(d.offset_na, coefficients, mixing_na_per_volt2).map_err(from_device)?)
+        }
         DeviceSection::NeuralSurrogate(d) => {
             library.surrogate(&folder.join(&d.file), d.activation).map_err(from_device)?
         }
@@ -300,30 +300,6 @@ fn build_device(section: &DeviceSection, folder: &Path, library: &Library) -> Re
     };
     device::check_single_output(device.as_ref()).map_err(from_device)?;
     Ok(device)
-}
-
-/// Most parameters of a random linear device.
-const MOST_PARAMETERS: usize = 100_000;
-
-fn linear_gradient(section: &LinearDevice) -> Result<Vec<f64>, KeyError> {
-    match (&section.gradient_na_per_volt, &section.random) {
-        (Some(gradient), None) => Ok(gradient.clone()),
-        (None, Some(random)) => {
-            let deviation = random.deviation_na_per_volt;
-            within("device.random.parameters", random.parameters, 1..=MOST_PARAMETERS)?;
-            if deviation <= 0.0 {
-                let message = format!("found {deviation}: must be a positive number");
-                return Err(KeyError::new("device.random.deviation_na_per_volt", message));
-            }
-            let mut rng = seed::stream(random.seed, Purpose::Gradient);
-            let draw = |_| -> f64 { StandardNormal.sample(&mut rng) };
-            Ok((0..random.parameters).map(draw).map(|g| deviation * g).collect())
-        }
-        (Some(_), Some(_)) => {
-            Err(KeyError::new("device.random", "stands beside `gradient_na_per_volt`: give one of the two"))
-        }
-        (None, None) => Err(KeyError::new("device", "needs `gradient_na_per_volt` (a list) or `random` (a table)")),
-    }
 }
 
 /// Parameters as a program counts them, from 0; a scenario counts them from 1.

@@ -10,6 +10,7 @@ use toml::{Table, Value};
 use crate::document::KeyError;
 use crate::input_file::InputFile;
 use crate::limits::{MOST_BUDGET, MOST_REPETITIONS, within};
+use crate::random_devices::{RandomGradient, RandomPolynomial};
 use crate::training_sections::{TaskSection, TrainingSection};
 
 /// What is computed at each point of the sweep.
@@ -113,25 +114,16 @@ pub struct LinearDevice {
     pub operating_point_volt: Option<Vec<f64>>,
 }
 
-/// Independent Gaussian derivatives of zero mean.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RandomGradient {
-    /// Their number.
-    pub parameters: usize,
-    /// Their standard deviation (nA/V).
-    pub deviation_na_per_volt: f64,
-    /// Seed.
-    #[serde(default)]
-    pub seed: u64,
-}
-
 /// A polynomial device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolynomialDevice {
     /// For each parameter, coefficients of w, w², w³, … (nA/V, nA/V², …).
-    pub coefficients: Vec<Vec<f64>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coefficients: Option<Vec<Vec<f64>>>,
+    /// Instead: Gaussian coefficients of w, w² and products of two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub random: Option<RandomPolynomial>,
     /// Current at zero (nA).
     #[serde(default)]
     pub offset_na: f64,
@@ -914,6 +906,9 @@ pub enum FigureKind {
     Comparison,
     /// Table of solved runs over the first two axes.
     Success,
+    /// Samples and seconds until the loss is reached, against a swept number. Of settings whose names agree up to a semicolon the
+    /// best one at each number is drawn.
+    Effort,
     /// Map of the exact error of the first estimator over that of the best other one, against two numeric axes.
     Advantage,
 }

@@ -97,24 +97,26 @@ impl TrainingPoint {
         let (Some(task), Some(section)) = (&scenario.task, &scenario.training) else {
             return Err(KeyError::new("", "the tables `[task]` and `[training]` are needed"));
         };
-        let (inputs, hold_s, ramp_s) = match task {
-            TaskSection::TruthTable(t) => (&t.inputs, t.hold_s, t.ramp_s),
-            TaskSection::Ball(t) => (&t.inputs, t.hold_s, t.ramp_s),
-            TaskSection::Csv(t) => (&t.inputs, t.hold_s, t.ramp_s),
-        };
         let parameters = device.parameters();
-        let numbers = from_zero("task.inputs", inputs, parameters)?;
+        let (inputs, hold_s, ramp_s) = match task {
+            TaskSection::TruthTable(t) => (t.inputs.clone(), t.hold_s, t.ramp_s),
+            TaskSection::Ball(t) => (t.inputs.clone(), t.hold_s, t.ramp_s),
+            TaskSection::Teacher(t) => (t.inputs.numbers(parameters)?, t.hold_s, t.ramp_s),
+            TaskSection::Csv(t) => (t.inputs.clone(), t.hold_s, t.ramp_s),
+        };
+        let numbers = from_zero("task.inputs", &inputs, parameters)?;
         if inputs.len() == parameters {
             let message = format!("found {inputs:?}: leaves none of {parameters} parameters to be trained");
             return Err(KeyError::new("task.inputs", message));
         }
         let wiring = Wiring::new(numbers, parameters).map_err(from_training)?;
         let loss = loss(&section.loss)?;
-        let (training, test) = patterns(task, folder, loss, remarks)?;
+        let range_volt = ranges(section, &wiring, device.as_ref())?;
+        let trained = Trained { device: device.as_ref(), wiring: &wiring, range_volt: &range_volt };
+        let (training, test) = patterns(task, trained, folder, loss, remarks)?;
         loss.check_targets(&training.targets).map_err(from_training)?;
         check_held("task.training_points", training.targets.len(), parameters, "parameters")?;
         check_held("task.test_points", test.targets.len(), parameters, "parameters")?;
-        let range_volt = ranges(section, &wiring, device.as_ref())?;
         let optimiser = optimiser(section, parameters, wiring.controls.len())?;
         let rate_hz = scenario.sampling.rate_hz;
         let scheme = match (&scenario.estimator, optimiser.measures_gradient()) {
@@ -161,7 +163,9 @@ impl TrainingPoint {
 fn check_second_derivatives(source: GradientSource, meter: &Meter, answer: Answer) -> Result<(), KeyError> {
     let refused = |why: &str| Err(KeyError::new("training.optimiser.update", format!("found \"curvature\": {why}")));
     match source {
-        GradientSource::Exact if !meter.knows_curvature() => refused("this device does not know its second derivatives"),
+        GradientSource::Exact if !meter.knows_curvature() => {
+            refused("this device does not know its second derivatives")
+        }
         GradientSource::Measured if !meter.reads_curvature() => {
             refused("needs second derivatives, which `estimator.kind = \"hge\"` with `readout = \"curvature\"` reads")
         }
@@ -172,8 +176,17 @@ fn check_second_derivatives(source: GradientSource, meter: &Meter, answer: Answe
     }
 }
 
+/// What is trained: a device, which of its parameters are trained, and in which ranges \[V\].
+#[derive(Clone, Copy)]
+pub(crate) struct Trained<'t> {
+    pub(crate) device: &'t dyn Device,
+    pub(crate) wiring: &'t Wiring,
+    pub(crate) range_volt: &'t [(f64, f64)],
+}
+
 fn patterns(
     task: &TaskSection,
+    trained: Trained<'_>,
     folder: &Path,
     loss: Loss,
     remarks: &mut Vec<String>,
@@ -196,6 +209,10 @@ fn patterns(
             let mut draw = |points: usize| ball(t, points, &mut rng);
             Ok((draw(t.training_points)?, draw(t.test_points)?))
         }
+        TaskSection::Teacher(t) => {
+            let patterns = t.patterns(trained, loss)?;
+            Ok((patterns.clone(), patterns))
+        }
         TaskSection::Csv(t) => {
             let mut read = |key: &str, file: &InputFile| {
                 let path = folder.join(file);
@@ -215,7 +232,11 @@ fn patterns(
 }
 
 /// Lowest and highest voltage of each input.
-fn input_ranges(inputs: usize, low_volt: &PerParameter, high_volt: &PerParameter) -> Result<Vec<[f64; 2]>, KeyError> {
+pub(crate) fn input_ranges(
+    inputs: usize,
+    low_volt: &PerParameter,
+    high_volt: &PerParameter,
+) -> Result<Vec<[f64; 2]>, KeyError> {
     let each = |key: &'static str, volt: &PerParameter| match volt.to_vec() {
         one if one.len() == 1 => Ok(vec![one[0]; inputs]),
         each if each.len() == inputs => Ok(each),

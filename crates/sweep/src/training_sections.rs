@@ -8,6 +8,7 @@ use crate::document::KeyError;
 use crate::input_file::InputFile;
 use crate::scenario::{PerParameter, kind_of, section};
 use crate::simultaneous_sections::{SecondOrderSpsaOptimiser, SpsaOptimiser};
+use crate::teacher_task::TeacherTask;
 
 /// A two-input Boolean gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -84,11 +85,11 @@ pub struct CsvTask {
     pub ramp_s: f64,
 }
 
-fn default_hold_s() -> f64 {
+pub(crate) fn default_hold_s() -> f64 {
     0.1
 }
 
-fn default_ramp_s() -> f64 {
+pub(crate) fn default_ramp_s() -> f64 {
     0.01
 }
 
@@ -108,16 +109,19 @@ pub enum TaskSection {
     TruthTable(TruthTableTask),
     /// A ball.
     Ball(BallTask),
+    /// Currents of the device itself, at hidden controls.
+    Teacher(TeacherTask),
     /// Anything else.
     Csv(CsvTask),
 }
 
 impl TaskSection {
     pub(crate) fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
-        let (kind, rest) = kind_of(value, at, &["truth-table", "ball", "csv"])?;
+        let (kind, rest) = kind_of(value, at, &["truth-table", "ball", "teacher", "csv"])?;
         Ok(match kind.as_str() {
             "truth-table" => Self::TruthTable(section(rest, at)?),
             "ball" => Self::Ball(section(rest, at)?),
+            "teacher" => Self::Teacher(section(rest, at)?),
             _ => Self::Csv(section(rest, at)?),
         })
     }

@@ -67,6 +67,14 @@ impl Wiring {
         Ok(Self { inputs, controls })
     }
 
+    /// All parameters \[V\] of each row of inputs, at the same controls.
+    #[must_use]
+    pub fn rows(&self, inputs_volt: ArrayView2<f64>, controls_volt: &[f64]) -> Array2<f64> {
+        let rows: Vec<f64> = inputs_volt.rows().into_iter().flat_map(|x| self.join(x, controls_volt)).collect();
+        let width = self.inputs.len() + self.controls.len();
+        Array2::from_shape_vec((inputs_volt.nrows(), width), rows).expect("whole rows")
+    }
+
     /// All parameters \[V\].
     fn join(&self, inputs_volt: ArrayView1<f64>, controls_volt: &[f64]) -> Vec<f64> {
         let mut all = vec![0.0; self.inputs.len() + self.controls.len()];
@@ -285,12 +293,6 @@ impl Meter {
         (patterns * self.current_noise.samples_of_pattern) as f64 / self.rate_hz
     }
 
-    fn rows(&self, inputs_volt: ArrayView2<f64>, controls_volt: &[f64]) -> Array2<f64> {
-        let rows: Vec<f64> = inputs_volt.rows().into_iter().flat_map(|x| self.wiring.join(x, controls_volt)).collect();
-        let width = self.wiring.inputs.len() + self.wiring.controls.len();
-        Array2::from_shape_vec((inputs_volt.nrows(), width), rows).expect("whole rows")
-    }
-
     /// Currents without noise \[nA\], one for each pattern.
     ///
     /// # Errors
@@ -300,7 +302,7 @@ impl Meter {
         inputs_volt: ArrayView2<f64>,
         controls_volt: &[f64],
     ) -> Result<Vec<f64>, TrainingError> {
-        let currents = device::currents_na(self.device.as_ref(), self.rows(inputs_volt, controls_volt).view())?;
+        let currents = device::currents_na(self.device.as_ref(), self.wiring.rows(inputs_volt, controls_volt).view())?;
         finite::check_currents(&currents, controls_volt)?;
         Ok(currents)
     }
@@ -357,7 +359,7 @@ impl Meter {
         controls_volt: &[f64],
         rng: &mut R,
     ) -> Result<Reading, TrainingError> {
-        self.currents_at(self.rows(inputs_volt, controls_volt).view(), rng)
+        self.currents_at(self.wiring.rows(inputs_volt, controls_volt).view(), rng)
     }
 
     /// One pass over two sets of patterns, interleaved in proportion to their numbers, that measures currents alone: what drifts
@@ -376,7 +378,7 @@ impl Meter {
         // (2p + 1)/2n, compared in whole numbers
         let place = |&(set, p): &(usize, usize)| (2 * p + 1) * lengths[1 - set];
         order.sort_by_key(place);
-        let rows = inputs_volt.map(|set| self.rows(set, controls_volt));
+        let rows = inputs_volt.map(|set| self.wiring.rows(set, controls_volt));
         let mut mixed = Array2::zeros((order.len(), rows[0].ncols()));
         for (mut row, (set, p)) in mixed.rows_mut().into_iter().zip(&order) {
             row.assign(&rows[*set].row(*p));
@@ -588,7 +590,7 @@ impl Meter {
         rng: &mut R,
     ) -> Result<Vec<f64>, TrainingError> {
         let patterns = inputs_volt.nrows();
-        let rows = self.rows(inputs_volt, controls_volt);
+        let rows = self.wiring.rows(inputs_volt, controls_volt);
         let (ramp, hold) = (self.ramp_samples, self.hold_samples);
         let mut steps = Vec::new();
         for p in 0..patterns {

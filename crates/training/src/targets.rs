@@ -27,6 +27,12 @@ impl Targets {
         Self { numbers, classes }
     }
 
+    /// Currents \[nA\], whatever numbers they are.
+    #[must_use]
+    pub fn currents_of(currents_na: Vec<f64>) -> Self {
+        Self { numbers: currents_na, classes: None }
+    }
+
     /// Index of the first number that keeps `numbers` from being labels of two classes.
     #[must_use]
     pub fn first_that_is_no_label(numbers: &[f64]) -> Option<usize> {

@@ -32,6 +32,7 @@ enum Kind {
     Learning,
     Comparison,
     Success,
+    Effort,
     Advantage,
 }
 
@@ -51,6 +52,7 @@ impl From<Kind> for FigureKind {
             Kind::Learning => Self::Learning,
             Kind::Comparison => Self::Comparison,
             Kind::Success => Self::Success,
+            Kind::Effort => Self::Effort,
             Kind::Advantage => Self::Advantage,
         }
     }

@@ -1,0 +1,182 @@
+//! How much has to be measured until a loss is reached, against a swept number: median and quartiles of the runs, those that do not
+//! reach it within the budget counted as longer than all others.
+
+use sweep::scenario::FigureSection;
+use sweep::{Coordinate, Results, Variable};
+
+use crate::axis::Scale;
+use crate::error::FigureError;
+use crate::error_figure::{MARKERS, axis_label, combinations, name_of, scale_of, value_at, x_axis};
+use crate::plot::{Dash, Item, PALETTE, Plot, Series};
+use crate::render::spanning;
+use crate::variable;
+
+/// Height of a line of marks of medians that lie beyond the budget, as a ratio.
+const LINE_HEIGHT: f64 = 1.6;
+
+/// Samples or seconds until success of a run each, infinite where there was none; in order.
+#[derive(Clone, Debug, PartialEq)]
+struct Effort(Vec<f64>);
+
+impl Effort {
+    fn new(amounts: &[f64], succeeded: &[f64]) -> Self {
+        let counted = |(amount, success): (&f64, &f64)| if *success > 0.5 { *amount } else { f64::INFINITY };
+        let mut all: Vec<f64> = amounts.iter().zip(succeeded).map(counted).collect();
+        all.sort_by(f64::total_cmp);
+        Self(all)
+    }
+
+    /// The lowest amount that at least this part of the runs does not exceed: an order statistic, since nothing can be interpolated
+    /// to infinity.
+    fn quantile(&self, part: f64) -> f64 {
+        let rank = (part * self.0.len() as f64).ceil() as usize;
+        self.0.get(rank.max(1) - 1).copied().unwrap_or(f64::INFINITY)
+    }
+
+    fn reached(&self) -> usize {
+        self.0.iter().filter(|x| x.is_finite()).count()
+    }
+
+    /// Whether a method does better with these settings than with others: by the median, then by the runs that reach the loss.
+    fn is_better_than(&self, other: &Self) -> bool {
+        let order = self.quantile(0.5).total_cmp(&other.quantile(0.5)).then(other.reached().cmp(&self.reached()));
+        order.is_lt()
+    }
+}
+
+/// A method: its name, and the efforts of its best setting at each x.
+struct Method {
+    name: String,
+    efforts: Vec<Effort>,
+}
+
+/// What stands before the first semicolon of a name; settings of one method agree in it.
+fn method_of(name: &str) -> &str {
+    name.split(';').next().unwrap_or_default().trim_end()
+}
+
+fn methods(results: &Results, amount: &Variable, x: usize) -> Result<Vec<Method>, FigureError> {
+    let succeeded = variable(results, "succeeded")?;
+    let swept = &succeeded.dimensions[..succeeded.dimensions.len() - 1];
+    let others: Vec<usize> = swept.iter().copied().filter(|d| *d != x).collect();
+    let repetitions = results.dimensions[succeeded.dimensions[succeeded.dimensions.len() - 1]].coordinate.len();
+    let mut methods: Vec<Method> = Vec::new();
+    for fixed in combinations(results, &others) {
+        let effort = |k: usize| {
+            let runs = |of: &Variable| -> Vec<f64> {
+                let index = |d: usize, r: usize| match fixed.iter().find(|(f, _)| *f == d) {
+                    Some((_, i)) => *i,
+                    None if d == x => k,
+                    None => r,
+                };
+                (0..repetitions).map(|r| value_at(results, of, &|d| index(d, r))).collect()
+            };
+            Effort::new(&runs(amount), &runs(succeeded))
+        };
+        let efforts: Vec<Effort> = (0..results.dimensions[x].coordinate.len()).map(effort).collect();
+        let names: Vec<String> = fixed.iter().map(|(d, k)| name_of(&results.dimensions[*d], *k)).collect();
+        let name = names.iter().map(|n| method_of(n)).collect::<Vec<_>>().join(", ");
+        match methods.iter_mut().find(|m| m.name == name) {
+            None => methods.push(Method { name, efforts }),
+            Some(method) => {
+                for (best, own) in method.efforts.iter_mut().zip(efforts) {
+                    if own.is_better_than(best) {
+                        *best = own;
+                    }
+                }
+            }
+        }
+    }
+    Ok(methods)
+}
+
+pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
+    let solved = variable(results, "succeeded")?;
+    let x = x_axis(results, &solved.dimensions[..solved.dimensions.len() - 1], figure.x.as_deref())?;
+    let title = figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned());
+    let samples = panel(results, figure, x, ("samples", "samples until the loss is reached"), title)?;
+    let seconds = panel(results, figure, x, ("measurement_time_s", "measurement time until then [s]"), String::new())?;
+    Ok(vec![samples, seconds])
+}
+
+fn panel(
+    results: &Results,
+    figure: &FigureSection,
+    x: usize,
+    (name, label): (&str, &str),
+    title: String,
+) -> Result<Plot, FigureError> {
+    let Coordinate::Numbers(xs) = &results.dimensions[x].coordinate else { unreachable!("an axis of numbers") };
+    let amount = variable(results, name)?;
+    let methods = methods(results, amount, x)?;
+    let longest = amount.values.iter().copied().filter(|a| a.is_finite()).fold(0.0, f64::max);
+    let mut series = Vec::new();
+    let mut ys = vec![longest];
+    for (m, method) in methods.iter().enumerate() {
+        let (colour, marker) = (PALETTE[m % PALETTE.len()], MARKERS[m % MARKERS.len()]);
+        let mut piece = Vec::new();
+        for (at, effort) in xs.iter().zip(&method.efforts) {
+            let [low, median, high] = [0.25, 0.5, 0.75].map(|part| effort.quantile(part));
+            ys.extend([low, median, high].into_iter().filter(|y| y.is_finite()));
+            if low.is_finite() {
+                let points = vec![(*at, low), (*at, high.min(longest))];
+                series.push(Series { item: Item::Line { points, dash: Dash::Solid, width: 1 }, colour, legend: None });
+            }
+            if median.is_finite() {
+                piece.push((*at, median));
+                continue;
+            }
+            finish(&mut piece, colour, &mut series);
+            // beyond the budget, a line for each method
+            let y = longest * LINE_HEIGHT.powi(m as i32 + 1);
+            ys.push(y * LINE_HEIGHT);
+            let text = format!("{}/{}", effort.reached(), effort.0.len());
+            series.push(Series { item: Item::Label { at: (*at, y), text }, colour, legend: None });
+        }
+        finish(&mut piece, colour, &mut series);
+        let medians = xs.iter().zip(&method.efforts).map(|(at, e)| (*at, e.quantile(0.5), f64::NAN));
+        let points = medians.filter(|p| p.1.is_finite()).collect();
+        series.push(Series { item: Item::Points { points, marker }, colour, legend: Some(method.name.clone()) });
+    }
+    let label_of_x = || axis_label(&results.dimensions[x].name, &results.dimensions[x].units);
+    let x_axis = spanning(&figure.x_label.clone().unwrap_or_else(label_of_x), scale_of(xs), xs.clone())?;
+    let budget =
+        Item::Line { points: vec![(x_axis.low, longest), (x_axis.high, longest)], dash: Dash::Dotted, width: 1 };
+    series.push(Series {
+        item: budget,
+        colour: [0, 0, 0],
+        legend: Some("longest run; above it, runs that reach the loss of all".to_owned()),
+    });
+    Ok(Plot { title, x: x_axis, y: spanning(label, Scale::Log, ys)?, series, notes: Vec::new() })
+}
+
+/// The line through medians that are neighbours.
+fn finish(piece: &mut Vec<(f64, f64)>, colour: [u8; 3], series: &mut Vec<Series>) {
+    let points = std::mem::take(piece);
+    if points.len() > 1 {
+        series.push(Series { item: Item::Line { points, dash: Dash::Solid, width: 2 }, colour, legend: None });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_do_not_arrive_are_longer_than_all_others() {
+        let effort = Effort::new(&[5.0, 9.0, 1.0, 3.0], &[1.0, 0.0, 1.0, 1.0]);
+        assert_eq!([0.25, 0.5, 0.75].map(|p| effort.quantile(p)), [1.0, 3.0, 5.0]);
+        assert_eq!((effort.quantile(1.0), effort.reached()), (f64::INFINITY, 3));
+        let never = Effort::new(&[5.0, 9.0, 1.0, 3.0], &[0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(never.quantile(0.5), f64::INFINITY);
+        assert!(effort.is_better_than(&never) && !never.is_better_than(&effort));
+        let not_once = Effort::new(&[5.0, 9.0, 1.0, 3.0], &[0.0; 4]);
+        assert!(never.is_better_than(&not_once) && !not_once.is_better_than(&never));
+    }
+
+    #[test]
+    fn settings_of_a_method_agree_up_to_a_semicolon() {
+        assert_eq!(method_of("SPSA; c = 30 mV"), "SPSA");
+        assert_eq!(method_of("HGE"), "HGE");
+    }
+}

@@ -1,0 +1,95 @@
+//! The task `teacher`: currents that the device itself gives at controls which are kept hidden. It can be learned, to a loss of
+//! zero, on every device and in any number of dimensions, which makes it a measure of how much a method has to measure.
+
+use ndarray::Array2;
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use training::table::MOST_PATTERNS;
+use training::{Loss, Patterns, Targets};
+
+use crate::document::KeyError;
+use crate::limits::within;
+use crate::point::from_device;
+use crate::scenario::PerParameter;
+use crate::seed::{self, Purpose};
+use crate::training_point::{Trained, input_ranges};
+use crate::training_sections::{default_hold_s, default_ramp_s};
+
+/// Part of the range of a control, around its middle, in which the hidden ones lie.
+const HIDDEN_PART: f64 = 0.5;
+
+/// Currents of the device at hidden controls, at random inputs; with the loss "mean-square".
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TeacherTask {
+    /// The parameters that are inputs, from 1, or how many of the first ones are.
+    pub inputs: TeacherInputs,
+    /// Number of patterns.
+    pub patterns: usize,
+    /// Lowest voltage of the inputs (V), of all or of each.
+    pub low_volt: PerParameter,
+    /// Highest voltage of the inputs (V), of all or of each.
+    pub high_volt: PerParameter,
+    /// Seed of the inputs and of the hidden controls, which lie in the inner half of their ranges.
+    #[serde(default)]
+    pub seed: u64,
+    /// How long a pattern is held where only its current is read (s).
+    #[serde(default = "default_hold_s")]
+    pub hold_s: f64,
+    /// Ramp to each pattern (s).
+    #[serde(default = "default_ramp_s")]
+    pub ramp_s: f64,
+}
+
+/// Inputs by number, or the first so many.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum TeacherInputs {
+    /// So many of the first parameters.
+    First(usize),
+    /// These parameters, from 1.
+    Each(Vec<usize>),
+}
+
+impl TeacherInputs {
+    /// The parameters, from 1.
+    pub(crate) fn numbers(&self, parameters: usize) -> Result<Vec<usize>, KeyError> {
+        match self {
+            Self::First(count) => {
+                within("task.inputs", *count, 1..=parameters)?;
+                Ok((1..=*count).collect())
+            }
+            Self::Each(each) => Ok(each.clone()),
+        }
+    }
+}
+
+impl TeacherTask {
+    /// Random inputs, and the currents at hidden controls.
+    pub(crate) fn patterns(&self, trained: Trained<'_>, loss: Loss) -> Result<Patterns, KeyError> {
+        let Trained { device, wiring, range_volt } = trained;
+        if loss != Loss::MeanSquare {
+            let message =
+                "found \"teacher\", whose targets are currents: needs training.loss = { kind = \"mean-square\" }";
+            return Err(KeyError::new("task.kind", message));
+        }
+        within("task.patterns", self.patterns, 1..=MOST_PATTERNS)?;
+        let inputs = input_ranges(wiring.inputs.len(), &self.low_volt, &self.high_volt)?;
+        let mut rng = seed::stream(self.seed, Purpose::Task);
+        let hidden: Vec<f64> = range_volt
+            .iter()
+            .map(|(low, high)| 0.5 * (low + high) + HIDDEN_PART * (high - low) * (rng.random::<f64>() - 0.5))
+            .collect();
+        let inputs_volt = Array2::from_shape_fn((self.patterns, inputs.len()), |(_, k)| {
+            let [low, high] = inputs[k];
+            low + (high - low) * rng.random::<f64>()
+        });
+        let all = wiring.rows(inputs_volt.view(), &hidden);
+        let currents_na = device::currents_na(device, all.view()).map_err(from_device)?;
+        if let Some(bad) = currents_na.iter().find(|current| !current.is_finite()) {
+            return Err(KeyError::new("task", format!("a current of the device is {bad} nA: nothing to learn from")));
+        }
+        Ok(Patterns { inputs_volt, targets: Targets::currents_of(currents_na), radii: Vec::new() })
+    }
+}

@@ -1,0 +1,132 @@
+//! The task `teacher`, what methods have to measure for it, and descent that goes by curvature.
+
+use sweep::Results;
+use tests::{run_shipped, run_text, variable};
+
+/// Four inputs, two controls of very different effect; what stands in braces is replaced.
+const TEXT: &str = r#"
+[study]
+name = "teacher"
+kind = "training"
+seed = 1
+repetitions = 10
+
+[device]
+kind = "polynomial"
+coefficients = [[40, 10], [30, 5], [100, 30], [5, 3]]
+mixing_na_per_volt2 = [[0, 0, 60, 20], [0, 0, -30, 30], [0, 0, 0, 0], [0, 0, 0, 0]]
+
+[noise]
+kind = "none"
+
+[estimator]
+kind = "hge"
+readout = "{readout}"
+duration_s = 0.1
+amplitude_volt = 0.05
+frequencies_hz = [1000, 850]
+
+[task]
+kind = "teacher"
+inputs = 2
+patterns = 6
+low_volt = -0.5
+high_volt = 0.5
+seed = 2
+
+[training]
+stop_below = 1e-6
+budget_s = {budget}
+max_iterations = 1000
+range_volt = [-0.5, 0.5]
+answer = "{answer}"
+loss = { kind = "mean-square" }
+optimiser = { kind = "descent", learning_rate = {rate}, update = "{update}", gradient = "{gradient}" }
+"#;
+
+fn run(changes: &[(&str, &str)]) -> Results {
+    let defaults = [
+        ("{readout}", "x"),
+        ("{budget}", "600.0"),
+        ("{answer}", "linear-response"),
+        ("{rate}", "1e-4"),
+        ("{update}", "plain"),
+        ("{gradient}", "exact"),
+    ];
+    run_text(&changes.iter().chain(&defaults).fold(TEXT.to_owned(), |text, (from, to)| text.replace(from, to)), &[])
+}
+
+fn solved(results: &Results) -> f64 {
+    variable(results, "solved").values.iter().sum()
+}
+
+/// Controls of all runs that arrived are the hidden ones: in the inner half of the range, and the same for all.
+#[test]
+fn what_the_teacher_hides_is_found() {
+    let results = run(&[("{update}", "curvature"), ("{rate}", "1.0")]);
+    assert_eq!(solved(&results) as usize, 10);
+    let controls = &variable(&results, "control_voltage").values;
+    for run in controls.chunks_exact(2) {
+        for (found, first) in run.iter().zip(controls) {
+            // the loss is below 10⁻⁶ nA²: a currents' error of 1 pA, and effects of 5 nA/V and more
+            assert!((found - first).abs() < 1e-3 && found.abs() <= 0.25, "{controls:?}");
+        }
+    }
+}
+
+/// Along the weak control the loss curves 1/400 as much as along the strong one. Plain descent must step slowly enough for the
+/// strong one; at a thousand times that step it does not arrive at all.
+#[test]
+fn curvature_makes_up_for_controls_of_unequal_effect() {
+    let iterations = |results: &Results| {
+        let mut all = variable(results, "iterations").values.clone();
+        all.sort_by(f64::total_cmp);
+        0.5 * (all[4] + all[5])
+    };
+    let newton = run(&[("{update}", "curvature"), ("{rate}", "1.0")]);
+    let plain = run(&[]);
+    let hasty = run(&[("{rate}", "0.1")]);
+    assert_eq!((solved(&newton) as usize, solved(&hasty) as usize), (10, 0));
+    assert!(iterations(&plain) > 3.0 * iterations(&newton), "{} {}", iterations(&plain), iterations(&newton));
+}
+
+/// Second derivatives that are measured serve as exact ones do.
+#[test]
+fn curvature_that_is_measured_serves_as_exact_one_does() {
+    let measured = run(&[
+        ("{update}", "curvature"),
+        ("{rate}", "1.0"),
+        ("{gradient}", "measured"),
+        ("{readout}", "curvature"),
+        ("{answer}", "sampled"),
+        ("stop_below = 1e-6", "stop_below = 0.1"),
+    ]);
+    assert_eq!(solved(&measured) as usize, 10);
+}
+
+/// HGE needs fewer samples than one-sided SPSA of the same amplitude, and the more controls there are the more so: from 4 to 16
+/// controls, medians of 12 runs each.
+#[test]
+fn samples_to_a_loss_grow_faster_for_spsa_than_for_homodyne_extraction() {
+    let zip = "sweep.zip=[\
+        {\"task.inputs\"=[4, 16], \"device.random.parameters\"=[8, 32], \"task.patterns\"=[8, 32], \"training.stop_below\"=[5.0, 20.0]}, \
+        {estimator={labels=[\"HGE\", \"SPSA\"], values=[\
+            {kind=\"hge\", duration_s=0.1, amplitude_volt=8e-3, frequencies_hz={top=2000.0, spacing=40.0}}, \
+            {kind=\"spsa\", duration_s=0.1, amplitude_volt=8e-3, sides=\"one\"}]}}]";
+    let changes = [zip, "study.repetitions=12", "training.budget_s=4000.0"];
+    let results = run_shipped("suppl4_training_dimension.toml", &changes, 2);
+    let (samples, succeeded) = (&variable(&results, "samples").values, &variable(&results, "succeeded").values);
+    let medians: Vec<f64> = samples
+        .chunks_exact(12)
+        .zip(succeeded.chunks_exact(12))
+        .map(|(samples, succeeded)| {
+            let counted = |(n, s): (&f64, &f64)| if *s > 0.5 { *n } else { f64::INFINITY };
+            let mut all: Vec<f64> = samples.iter().zip(succeeded).map(counted).collect();
+            all.sort_by(f64::total_cmp);
+            all[5]
+        })
+        .collect();
+    let [few_hge, few_spsa, many_hge, many_spsa] = medians[..] else { panic!("{medians:?}") };
+    assert!(few_spsa > 1.2 * few_hge && many_hge.is_finite(), "{medians:?}");
+    assert!(many_spsa / many_hge > 1.5 * few_spsa / few_hge, "{medians:?}");
+}
