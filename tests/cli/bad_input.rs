@@ -470,3 +470,27 @@ fn teachers_random_devices_and_curvature() {
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
 }
+
+/// Amplitudes that cannot be balanced, and those that are.
+#[test]
+fn balanced_amplitudes() {
+    let bench = Bench::new();
+    let nonlinear = TRAINING.replace("kind = \"training\"\n", "");
+    let (device, rest) = nonlinear.split_once("[task]").expect("a task");
+    assert!(rest.contains("[training]"));
+    let sound = device.replace("amplitude_volt = 8e-3", "amplitude_volt = \"balanced\"");
+    let refused = |from: &str, to: &str, words: &[&str]| refused_in(&sound, from, to, None, words);
+    let key = "estimator.amplitude_volt";
+    refused("\"balanced\"", "\"equal\"", &[key, "a number, a list of numbers, or \"balanced\""]);
+    refused("duration_s", "readout = \"r\"\nduration_s", &[key, "readout \"x\""]);
+    refused("psd_na2_per_hz = 1e-6", "psd_na2_per_hz = 0.0", &[key, "needs noise"]);
+    let adc = "instrument = { adc = { bits = 8, low = -100, high = 100 } }\nduration_s";
+    refused("duration_s", adc, &[key, "behind an ADC"]);
+    refused("kind = \"hge\"", "kind = \"fd\"", &[key]);
+
+    let output = bench.homodyne(&["run", &bench.write("sound.toml", &sound).display().to_string(), "--dry-run"]);
+    assert!(text(&output.stdout).contains("balanced        amplitude_volt = ["), "{}", text(&output.stdout));
+    let training = TRAINING.replace("amplitude_volt = 8e-3", "amplitude_volt = \"balanced\"");
+    let output = bench.run(&bench.write("training.toml", &training), &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}

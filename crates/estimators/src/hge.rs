@@ -80,6 +80,14 @@ impl Hge {
         self.amplitude_volt[if self.amplitude_volt.len() == 1 { 0 } else { m }]
     }
 
+    /// Samples of a record.
+    ///
+    /// # Errors
+    /// If these are fewer than 8, or more than a record may hold.
+    pub fn samples(&self) -> Result<usize, EstimatorError> {
+        samples_in(self.duration_s, self.rate_hz, 8)
+    }
+
     fn check_frequencies(&self, parameters: usize) -> Result<(), EstimatorError> {
         const FREQUENCIES: &str = "estimator.frequencies_hz";
         if self.frequencies_hz.len() != parameters || self.phases_rad.len() != parameters {
@@ -157,7 +165,7 @@ impl Hge {
     /// If a setting is out of range, a frequency exceeds half the sampling rate, or R mode or curvature is asked for on a
     /// shared frequency.
     pub fn build(&self, parameters: usize) -> Result<Measurement, EstimatorError> {
-        let samples = samples_in(self.duration_s, self.rate_hz, 8)?;
+        let samples = self.samples()?;
         let readings = if self.readout == LockInReadout::X { parameters } else { parameters.saturating_mul(2) };
         check_weights("estimator.duration_s", self.duration_s, samples, readings, "readings")?;
         let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;

@@ -55,6 +55,7 @@
 //! ```
 
 pub mod amplitude;
+pub mod balance;
 pub mod curve_fit;
 pub mod differences;
 mod error;

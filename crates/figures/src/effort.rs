@@ -145,7 +145,7 @@ fn panel(
     series.push(Series {
         item: budget,
         colour: [0, 0, 0],
-        legend: Some("longest run; above it, runs that reach the loss of all".to_owned()),
+        legend: Some("longest run; above it: runs that reach the loss, of all".to_owned()),
     });
     Ok(Plot { title, x: x_axis, y: spanning(label, Scale::Log, ys)?, series, notes: Vec::new() })
 }

@@ -33,6 +33,7 @@
 
 mod adaptive;
 pub mod axes;
+pub mod balanced;
 mod checkpoint;
 pub mod document;
 mod engine;

@@ -18,13 +18,14 @@ use noise::{NoiseError, NoiseModel, PowerLaw, RelaxationEnsemble, Spectrum, Tabu
 use toml::Table;
 
 use crate::axes::Axis;
+use crate::balanced::{self, Balancing, Surroundings};
 use crate::document::KeyError;
 use crate::limits::{MOST_PROCESSES, RATES_HZ, number_within, within};
 use crate::random_devices::{linear_gradient, polynomial_coefficients};
 use crate::scenario::{
     ConverterSection, CurveFitEstimator, DeviceSection, DifferenceChoice, DistributionChoice, DopantNetworkDevice,
     EstimatorSection, FilterSection, Frequencies, HgeEstimator, LayeredSection, ModeChoice, NetworkMethodChoice,
-    NoiseSection, ReadoutChoice, RouteChoice, Scenario, SidesChoice, StudyKind,
+    NoiseSection, PerParameter, ReadoutChoice, RouteChoice, Scenario, SidesChoice, StudyKind,
 };
 use crate::study::{Library, read_at};
 use crate::training_point::TrainingPoint;
@@ -92,6 +93,7 @@ impl Point {
         point: usize,
         folder: &Path,
         library: &Library,
+        balancing: Balancing,
     ) -> Result<Self, KeyError> {
         let (scenario, idle) = read_at(base, axes, point, Scenario::from_table)?;
         let rate_hz = scenario.sampling.rate_hz;
@@ -112,7 +114,14 @@ impl Point {
         let (mut scheme, mut hge, mut instrument) = (None, None, Instrument::default());
         if let (StudyKind::Error, Some(estimator), Some(device)) = (scenario.study.kind, &scenario.estimator, &device) {
             if let EstimatorSection::Hge(section) = estimator {
-                hge = Some(build_hge(section, rate_hz, device.parameters())?);
+                let mut built = build_hge(section, rate_hz, device.parameters())?;
+                if section.amplitude_volt.given().is_none() {
+                    let instrument = build_instrument(estimator, built.samples().map_err(from_estimator)?, rate_hz)?;
+                    let around = Surroundings { scenario: &scenario, instrument, noise: &noise, library, balancing };
+                    built.amplitude_volt = balanced::at_operating_point(&built, device, &operating_point_volt, around)?;
+                    remarks.push(balanced::remark(&built.amplitude_volt));
+                }
+                hge = Some(built);
             }
             let built = match estimator {
                 EstimatorSection::CurveFit(s) => build_curve_fit(s, rate_hz, device.as_ref(), &operating_point_volt)?,
@@ -134,7 +143,7 @@ impl Point {
             StudyKind::Spectrum => check_spectrum(&scenario)?,
             StudyKind::Logic => check_logic(&scenario, device.as_deref())?,
             StudyKind::Training => {
-                let build = |d| TrainingPoint::build(&scenario, d, &noise, folder, &mut remarks);
+                let build = |d| TrainingPoint::build(&scenario, d, &noise, folder, (library, balancing), &mut remarks);
                 training = device.as_ref().map(build).transpose()?;
             }
         }
@@ -186,8 +195,11 @@ impl Point {
     /// By how much each parameter is moved \[V\]; 1 where the estimator has no amplitude.
     #[must_use]
     pub fn amplitude_volt(&self) -> Vec<f64> {
-        let amplitude = self.scenario.estimator.as_ref().and_then(EstimatorSection::amplitude_volt);
         let parameters = self.device.as_ref().map_or(0, |device| device.parameters());
+        if let Some(hge) = &self.hge {
+            return (0..parameters).map(|m| hge.amplitude_of(m)).collect();
+        }
+        let amplitude = self.scenario.estimator.as_ref().and_then(EstimatorSection::amplitude_volt);
         (0..parameters).map(|m| amplitude.and_then(|a| a.of(m)).unwrap_or(1.0)).collect()
     }
 
@@ -504,7 +516,8 @@ pub(crate) fn build_hge(section: &HgeEstimator, rate_hz: f64, parameters: usize)
     Ok(Hge {
         rate_hz,
         duration_s: section.duration_s,
-        amplitude_volt: section.amplitude_volt.to_vec(),
+        // of balanced amplitudes none is known yet
+        amplitude_volt: section.amplitude_volt.given().map_or_else(Vec::new, PerParameter::to_vec),
         frequencies_hz,
         phases_rad: section.phases_rad.clone().unwrap_or(ladder_phases),
         mode: match section.mode {

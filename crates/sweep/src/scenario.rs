@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::balanced::AmplitudeChoice;
 use crate::document::KeyError;
 use crate::input_file::InputFile;
 use crate::limits::{MOST_BUDGET, MOST_REPETITIONS, within};
@@ -487,7 +488,7 @@ pub enum NoiseSection {
 
 /// One number for all parameters, or one for each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a number or a list of numbers")]
 pub enum PerParameter {
     /// The same for all.
     All(f64),
@@ -641,8 +642,8 @@ pub struct HgeEstimator {
     pub readout: ReadoutChoice,
     /// Duration of a record (s).
     pub duration_s: f64,
-    /// Amplitude of the sines (V).
-    pub amplitude_volt: PerParameter,
+    /// Amplitude of the sines (V), or "balanced".
+    pub amplitude_volt: AmplitudeChoice,
     /// Frequencies (Hz).
     pub frequencies_hz: Frequencies,
     /// Phases (rad); all zero if not given.
@@ -1140,7 +1141,7 @@ impl EstimatorSection {
     #[must_use]
     pub fn amplitude_volt(&self) -> Option<&PerParameter> {
         match self {
-            Self::Hge(e) => Some(&e.amplitude_volt),
+            Self::Hge(e) => e.amplitude_volt.given(),
             Self::Fd(e) => Some(&e.amplitude_volt),
             Self::Spsa(e) => Some(&e.amplitude_volt),
             Self::Walsh(e) => Some(&e.amplitude_volt),

@@ -28,8 +28,10 @@ pub enum Purpose {
     },
     /// The patterns of a task, by its own seed.
     Task,
-    /// The gradient of a random linear device, by its own seed.
+    /// The coefficients of a random device, by its own seed.
     Gradient,
+    /// Controls and patterns for which amplitudes are balanced.
+    Places,
 }
 
 /// The generator of a piece of work: a PCG whose state is a hash of the study's seed and the purpose, and whose stream
@@ -43,6 +45,7 @@ pub fn stream(seed: u64, purpose: Purpose) -> Pcg64 {
         Purpose::Pilot { point, repetition } => (3, point, repetition),
         Purpose::Task => (0, 1, 0),
         Purpose::Gradient => (0, 2, 0),
+        Purpose::Places => (0, 3, 0),
     };
     let mut hash = Mixer(0x9e37_79b9_7f4a_7c15);
     for word in [seed, tag, a, b] {
@@ -93,6 +96,7 @@ mod tests {
         seen.push(stream(0, Purpose::Axis { axis: 0 }).next_u64());
         seen.push(stream(0, Purpose::Pilot { point: 0, repetition: 0 }).next_u64());
         seen.push(stream(0, Purpose::Gradient).next_u64());
+        seen.push(stream(0, Purpose::Places).next_u64());
         seen.push(stream(0, Purpose::Task).next_u64());
         seen.push(stream(0, Purpose::Deal).next_u64());
         let count = seen.len();

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use device::{Activation, NeuralSurrogate};
 use dopant_network::{DopantNetwork, Generate, NetworkError};
+use estimators::EstimatorError;
 use noise::{NoiseError, NoiseModel, RecordGenerator};
 use rayon::prelude::*;
 use toml::{Table, Value};
 
 use crate::axes::{self, Axis, AxisKey, Components, PerParameter};
+use crate::balanced::Balancing;
 use crate::document::{Document, KeyError, is_at_or_below, set_path};
 use crate::error::{PointError, ScenarioError};
 use crate::input_file::{InputFile, SECTIONS, files_of};
@@ -71,6 +73,7 @@ pub struct Library {
     surrogates: Mutex<HashMap<(PathBuf, ActivationChoice), Arc<NeuralSurrogate>>>,
     generators: Mutex<HashMap<String, Arc<RecordGenerator>>>,
     networks: Mutex<HashMap<String, Arc<DopantNetwork>>>,
+    amplitudes: Mutex<HashMap<String, Vec<f64>>>,
 }
 
 /// Most noise generators that are kept for reuse, and samples of all their records.
@@ -81,7 +84,28 @@ const MOST_KEPT_SAMPLES: usize = 1 << 22;
 const MOST_NETWORKS: usize = 256;
 const MOST_KEPT_PAIRS: usize = 1 << 22;
 
+/// Most balanced amplitudes that are kept for reuse.
+const MOST_AMPLITUDES: usize = 10_000;
+
 impl Library {
+    /// Amplitudes that were sought before under this key, or those that `seek` finds.
+    pub(crate) fn amplitudes(
+        &self,
+        key: String,
+        seek: impl FnOnce() -> Result<Vec<f64>, EstimatorError>,
+    ) -> Result<Vec<f64>, EstimatorError> {
+        if let Some(known) = self.amplitudes.lock().expect("no thread panics here").get(&key) {
+            return Ok(known.clone());
+        }
+        let found = seek()?;
+        let mut amplitudes = self.amplitudes.lock().expect("no thread panics here");
+        if amplitudes.len() >= MOST_AMPLITUDES {
+            amplitudes.clear();
+        }
+        amplitudes.insert(key, found.clone());
+        Ok(found)
+    }
+
     pub(crate) fn network_file(&self, path: &Path) -> Result<Arc<DopantNetwork>, NetworkError> {
         self.network(path.display().to_string(), || DopantNetwork::from_file(path))
     }
@@ -179,10 +203,10 @@ impl Study {
         let components = |others: &[Axis]| operating_components(&base, others, document.folder(), &library);
         let per_parameter = PerParameter { path: OPERATING_POINT, components: &components };
         let axes = axes::parse(sweep.as_ref(), seed.cast_unsigned(), &per_parameter)?;
-        let first = Point::resolve(&base, &axes, 0, document.folder(), &library)?;
+        let first = Point::resolve(&base, &axes, 0, document.folder(), &library, Balancing::Sought)?;
         check_common_coordinates(&first.scenario, &axes)?;
         let check = |point: usize| {
-            Point::resolve(&base, &axes, point, document.folder(), &library)
+            Point::resolve(&base, &axes, point, document.folder(), &library, Balancing::LeftOut)
                 .map(|point| (Extent::of(&point), point.idle))
                 .map_err(|e| at_point(e, &axes, point))
         };
@@ -233,7 +257,20 @@ impl Study {
     /// # Errors
     /// If it is not sound, which [`Study::new`] says before, but for some points of sweeps of more than 10 000.
     pub fn point(&self, point: usize) -> Result<Point, ScenarioError> {
-        Point::resolve(&self.base, &self.axes, point, self.document.folder(), &self.library)
+        self.resolved(point, Balancing::Sought)
+    }
+
+    /// As [`Study::point`], for what does not depend on amplitudes: where they are to be balanced, which takes seconds, some others
+    /// stand in their place.
+    ///
+    /// # Errors
+    /// As [`Study::point`].
+    pub fn unbalanced_point(&self, point: usize) -> Result<Point, ScenarioError> {
+        self.resolved(point, Balancing::LeftOut)
+    }
+
+    fn resolved(&self, point: usize, balancing: Balancing) -> Result<Point, ScenarioError> {
+        Point::resolve(&self.base, &self.axes, point, self.document.folder(), &self.library, balancing)
             .map_err(|e| self.document.locate(at_point(e, &self.axes, point)))
     }
 

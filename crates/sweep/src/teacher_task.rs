@@ -44,7 +44,7 @@ pub struct TeacherTask {
 
 /// Inputs by number, or the first so many.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a list of parameters, from 1, or how many of the first ones are inputs")]
 pub enum TeacherInputs {
     /// So many of the first parameters.
     First(usize),

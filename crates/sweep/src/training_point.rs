@@ -16,12 +16,14 @@ use training::{
     Wiring, task,
 };
 
+use crate::balanced::{self, Balancing, Surroundings};
 use crate::document::KeyError;
 use crate::input_file::InputFile;
 use crate::limits::{number_within, within};
 use crate::point::{build_hge, build_instrument, build_scheme, from_device, from_estimator, from_zero};
 use crate::scenario::{EstimatorSection, PerParameter, Scenario};
 use crate::seed::{self, Purpose};
+use crate::study::Library;
 use crate::training_sections::{
     AnswerChoice, BallTask, GradientChoice, JudgeChoice, LossSection, OptimiserSection, RangeChoice, SeparationChoice,
     TaskSection, TrainingSection, UpdateChoice,
@@ -92,6 +94,7 @@ impl TrainingPoint {
         device: &Arc<dyn Device>,
         noise: &NoiseModel,
         folder: &Path,
+        (library, balancing): (&Library, Balancing),
         remarks: &mut Vec<String>,
     ) -> Result<Self, KeyError> {
         let (Some(task), Some(section)) = (&scenario.task, &scenario.training) else {
@@ -128,7 +131,17 @@ impl TrainingPoint {
             (Some(estimator), true) => {
                 let controls = wiring.controls.len();
                 let hge = match estimator {
-                    EstimatorSection::Hge(h) => Some(build_hge(h, rate_hz, controls)?),
+                    EstimatorSection::Hge(h) => {
+                        let mut hge = build_hge(h, rate_hz, controls)?;
+                        if h.amplitude_volt.given().is_none() {
+                            let instrument =
+                                build_instrument(estimator, hge.samples().map_err(from_estimator)?, rate_hz)?;
+                            let around = Surroundings { scenario, instrument, noise, library, balancing };
+                            hge.amplitude_volt = balanced::for_training(&hge, device, trained, &training, around)?;
+                            remarks.push(balanced::remark(&hge.amplitude_volt));
+                        }
+                        Some(hge)
+                    }
                     _ => None,
                 };
                 Some(build_scheme(estimator, hge.as_ref(), rate_hz, controls).map_err(from_estimator)?)

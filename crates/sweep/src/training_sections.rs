@@ -395,7 +395,7 @@ pub struct TrainingSection {
 
 /// One range for all controls, or one for each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be two voltages, the lower one first, or such a pair for each control")]
 pub enum RangeChoice {
     /// The same for all.
     All([f64; 2]),

@@ -76,7 +76,8 @@ impl Wiring {
     }
 
     /// All parameters \[V\].
-    fn join(&self, inputs_volt: ArrayView1<f64>, controls_volt: &[f64]) -> Vec<f64> {
+    #[must_use]
+    pub fn join(&self, inputs_volt: ArrayView1<f64>, controls_volt: &[f64]) -> Vec<f64> {
         let mut all = vec![0.0; self.inputs.len() + self.controls.len()];
         for (k, x) in self.inputs.iter().zip(inputs_volt) {
             all[*k] = *x;

@@ -318,7 +318,7 @@ fn samples(study: &Study) -> Result<(u128, bool), Failure> {
     let counted = points.min(MOST_COUNTED);
     let mut sum = 0;
     for k in 0..counted {
-        let point = study.point(k * points / counted)?;
+        let point = study.unbalanced_point(k * points / counted)?;
         sum += point.scheme.map_or(0, |s| s.samples() as u128 * s.records() as u128);
     }
     Ok((sum * points as u128 / counted as u128, counted < points))

@@ -1,0 +1,187 @@
+//! `estimator.amplitude_volt = "balanced"`: amplitudes of homodyne gradient extraction, one for each parameter, at which the exact
+//! mean squared error of all derivatives together is least.
+
+use std::sync::Arc;
+
+use device::{Device, DeviceError};
+use estimators::Instrument;
+use estimators::balance::{Balance, Place};
+use estimators::hge::Hge;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use noise::NoiseModel;
+use rand::RngExt;
+use rand_pcg::Pcg64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use training::Patterns;
+
+use crate::document::KeyError;
+use crate::point::from_estimator;
+use crate::scenario::{PerParameter, Scenario};
+use crate::seed::{self, Purpose};
+use crate::study::Library;
+use crate::training_point::Trained;
+
+/// Part of the range of a parameter that an amplitude takes at most, and the amplitude at most where there is no range \[V\].
+const MOST_OF_RANGE: f64 = 0.25;
+const MOST_VOLT: f64 = 0.25;
+/// Signs of the sines, and for training random controls at random patterns, whose mean error amplitudes are balanced for.
+const PLACES: usize = 6;
+
+/// Amplitudes as given, or those of least error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "must be a number, a list of numbers, or \"balanced\"")]
+pub enum AmplitudeChoice {
+    /// For all parameters, or for each (V).
+    Given(PerParameter),
+    /// One for each parameter, so that the exact mean squared error of all derivatives together is least; at most a quarter of a
+    /// parameter's range.
+    Balanced(Balanced),
+}
+
+/// "balanced".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balanced {
+    /// "balanced".
+    Balanced,
+}
+
+impl AmplitudeChoice {
+    /// The amplitudes, where they are given.
+    #[must_use]
+    pub fn given(&self) -> Option<&PerParameter> {
+        match self {
+            Self::Given(volt) => Some(volt),
+            Self::Balanced(_) => None,
+        }
+    }
+}
+
+/// Whether amplitudes are sought now: it takes seconds, too long for points that are only checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Balancing {
+    /// Balanced amplitudes.
+    Sought,
+    /// Some amplitude, in their place.
+    LeftOut,
+}
+
+/// What amplitudes are balanced for.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'s> {
+    /// Device, task and training: with the measurement, noise and operating point, what tells one search from another.
+    pub(crate) scenario: &'s Scenario,
+    pub(crate) instrument: Instrument,
+    pub(crate) noise: &'s NoiseModel,
+    pub(crate) library: &'s Library,
+    pub(crate) balancing: Balancing,
+}
+
+/// Amplitudes of a measurement at one operating point \[V\].
+pub(crate) fn at_operating_point(
+    hge: &Hge,
+    device: &Arc<dyn Device>,
+    operating_point_volt: &[f64],
+    around: Surroundings<'_>,
+) -> Result<Vec<f64>, KeyError> {
+    let most_volt = match device.range_volt() {
+        Some((low, high)) => low.iter().zip(&high).map(|(low, high)| MOST_OF_RANGE * (high - low)).collect(),
+        None => vec![MOST_VOLT; device.parameters()],
+    };
+    let mut rng = seed::stream(0, Purpose::Places);
+    let place = |_| Place {
+        device: Arc::clone(device),
+        operating_point_volt: operating_point_volt.to_vec(),
+        is_reversed: (0..device.parameters()).map(|_| rng.random()).collect(),
+    };
+    balanced(hge, (0..PLACES).map(place).collect(), most_volt, around)
+}
+
+/// Amplitudes of the measurements of a training run: least error on the average over random controls within their ranges, at random
+/// patterns.
+pub(crate) fn for_training(
+    hge: &Hge,
+    device: &Arc<dyn Device>,
+    trained: Trained<'_>,
+    patterns: &Patterns,
+    around: Surroundings<'_>,
+) -> Result<Vec<f64>, KeyError> {
+    let mut rng = seed::stream(0, Purpose::Places);
+    let place = |_| {
+        let pattern = rng.random_range(0..patterns.targets.len());
+        let inputs_volt = patterns.inputs_volt.row(pattern).to_vec();
+        let volt = |(low, high): &(f64, f64), rng: &mut Pcg64| low + (high - low) * rng.random::<f64>();
+        let operating_point_volt: Vec<f64> = trained.range_volt.iter().map(|range| volt(range, &mut rng)).collect();
+        let is_reversed = operating_point_volt.iter().map(|_| rng.random()).collect();
+        let device = Arc::new(WithInputs { device: Arc::clone(device), wiring: trained.wiring.clone(), inputs_volt });
+        Place { device, operating_point_volt, is_reversed }
+    };
+    let places = (0..PLACES).map(place).collect();
+    let most_volt = trained.range_volt.iter().map(|(low, high)| MOST_OF_RANGE * (high - low)).collect();
+    balanced(hge, places, most_volt, around)
+}
+
+fn balanced(
+    hge: &Hge,
+    places: Vec<Place>,
+    most_volt: Vec<f64>,
+    around: Surroundings<'_>,
+) -> Result<Vec<f64>, KeyError> {
+    let Surroundings { scenario, instrument, noise, library, balancing } = around;
+    if balancing == Balancing::LeftOut {
+        return Ok(most_volt);
+    }
+    let sought = || {
+        let generator = library.generator(noise, hge.rate_hz, hge.samples()?)?;
+        let balance = Balance {
+            hge: hge.clone(),
+            places: places.clone(),
+            most_volt: most_volt.clone(),
+            instrument,
+            generator: &generator,
+        };
+        balance.amplitudes_volt()
+    };
+    let points: Vec<&Vec<f64>> = places.iter().map(|p| &p.operating_point_volt).collect();
+    let Scenario { device, task, .. } = scenario;
+    let key = format!("{device:?} {task:?} {hge:?} {instrument:?} {noise:?} {points:?} {most_volt:?}");
+    library.amplitudes(key, sought).map_err(from_estimator)
+}
+
+/// How amplitudes are told to the user.
+pub(crate) fn remark(amplitudes_volt: &[f64]) -> String {
+    let shown: Vec<String> = amplitudes_volt.iter().map(|a| format!("{a:.3e}")).collect();
+    format!("balanced        amplitude_volt = [{}] at the first point", shown.join(", "))
+}
+
+/// A device whose inputs stand still: its parameters are the controls.
+#[derive(Debug)]
+struct WithInputs {
+    device: Arc<dyn Device>,
+    wiring: training::Wiring,
+    inputs_volt: Vec<f64>,
+}
+
+impl WithInputs {
+    fn join(&self, controls_volt: &[f64]) -> Vec<f64> {
+        self.wiring.join(ndarray::aview1(&self.inputs_volt), controls_volt)
+    }
+}
+
+impl Device for WithInputs {
+    fn parameters(&self) -> usize {
+        self.wiring.controls.len()
+    }
+
+    fn evaluate(&self, controls_volt: ArrayView2<f64>, currents_na: ArrayViewMut2<f64>) -> Result<(), DeviceError> {
+        let rows: Vec<f64> = controls_volt.rows().into_iter().flat_map(|w| self.join(&w.to_vec())).collect();
+        let all = Array2::from_shape_vec((controls_volt.nrows(), self.device.parameters()), rows).expect("whole rows");
+        self.device.evaluate(all.view(), currents_na)
+    }
+
+    fn gradient(&self, controls_volt: &[f64]) -> Result<Option<Array2<f64>>, DeviceError> {
+        let all = self.device.gradient(&self.join(controls_volt))?;
+        Ok(all.map(|all| all.select(ndarray::Axis(1), &self.wiring.controls)))
+    }
+}
