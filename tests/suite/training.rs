@@ -260,12 +260,15 @@ fn on_a_network_curvature_adds_little_to_the_measured_gradient() {
 #[test]
 fn two_layers_learn_what_one_device_cannot() {
     let results = run_shipped("layered_ring.toml", &["study.repetitions=3"], 0);
-    let losses = &variable(&results, "noiseless_loss").values;
-    let lowest = |runs: &[f64]| runs.iter().copied().fold(f64::INFINITY, f64::min);
-    let (layered, single) = (lowest(&losses[..3]), lowest(&losses[3..]));
-    println!("lowest loss of two layers {layered:.3}, of one device {single:.3}");
-    // of eight runs, six of two layers came below 0.3 when this was written, and the best of one device to 0.74
-    assert!(layered < 0.3 && single > 0.6, "{layered} {single}");
+    let accuracies = &variable(&results, "noiseless_test_accuracy").values;
+    let solved: f64 = variable(&results, "solved").values[..3].iter().sum();
+    let best_alone = accuracies[3..].iter().copied().fold(0.0, f64::max);
+    println!(
+        "two layers solve {solved} of 3, right without noise {:?}, one device at most {best_alone}",
+        &accuracies[..3]
+    );
+    // of eight runs, five of two layers have 94 % of the test points right when this was written, and the best of one device 82 %
+    assert!(solved >= 1.0 && best_alone < 0.88, "{solved} {best_alone}");
 }
 
 /// B25 Suppl. 4: below every SPSA variant (two- and one-sided, ten directions, segmented uniform) and a random code at equal
