@@ -12,6 +12,10 @@ for name in error_vs_spacing curvature fig1c fig2b fig2b_derivative fig2c fig2d 
     suppl4_training suppl4_training_dimension curvature_training balanced; do
     ./target/release/homodyne run "scenarios/$name.toml" --output "$out" --quiet
 done
+# weights of the surrogate of a measured device, which are not part of this project; takes two hours
+if [ -n "${WEIGHTS:-}" ]; then
+    ./target/release/homodyne run scenarios/real_device/sphere.toml --set "device.file=$WEIGHTS" --output "$out" --quiet
+fi
 ./target/release/homodyne device map scenarios/devices/rnpu_8.json --voltages 0.2,0,-0.1,0,0.3,0.1,-0.3,0 --output "$out/device-map"
 cp "$out"/*.png results/gallery/
 ls -l results/gallery

@@ -259,7 +259,7 @@ fn on_a_network_curvature_adds_little_to_the_measured_gradient() {
 /// B25 Suppl. 5: two layers of devices learn a ring that one device cannot.
 #[test]
 fn two_layers_learn_what_one_device_cannot() {
-    let results = run_shipped("layered_ring.toml", &["study.repetitions=3"], 0);
+    let results = run_shipped("layered_ring.toml", &["study.repetitions=3", "training.budget_s=6000.0"], 0);
     let accuracies = &variable(&results, "noiseless_test_accuracy").values;
     let solved: f64 = variable(&results, "solved").values[..3].iter().sum();
     let best_alone = accuracies[3..].iter().copied().fold(0.0, f64::max);
