@@ -487,6 +487,9 @@ fn balanced_amplitudes() {
     let adc = "instrument = { adc = { bits = 8, low = -100, high = 100 } }\nduration_s";
     refused("duration_s", adc, &[key, "behind an ADC"]);
     refused("kind = \"hge\"", "kind = \"fd\"", &[key]);
+    let coefficients = "coefficients = [[20.0, 15.0], [10.0, -25.0], [30.0, 5.0], [-20.0, 12.0]]";
+    let many = "random = { parameters = 65, linear_na_per_volt = 1.0 }";
+    refused(coefficients, many, &[key, "at most 64 parameters: here are 65"]);
 
     let output = bench.homodyne(&["run", &bench.write("sound.toml", &sound).display().to_string(), "--dry-run"]);
     assert!(text(&output.stdout).contains("balanced        amplitude_volt = ["), "{}", text(&output.stdout));

@@ -23,6 +23,8 @@ use crate::plan::Scheme;
 
 /// Where the search begins \[V\].
 const FIRST_VOLT: f64 = 8e-3;
+/// Most parameters: with them grows the number of records, of the weights of each, and so the time as the square.
+const MOST_PARAMETERS: usize = 64;
 /// Lowest amplitude \[V\].
 const LEAST_VOLT: f64 = 1e-6;
 /// By which factor an amplitude is raised to find how biases change with it.
@@ -77,10 +79,11 @@ impl Errors {
 }
 
 impl Balance<'_> {
-    /// The amplitudes \[V\], one for each parameter.
+    /// The amplitudes \[V\], one for each parameter. Each of some ten rounds evaluates the device over a record for every place and
+    /// every parameter.
     ///
     /// # Errors
-    /// If a setting of the measurement is out of range, a device cannot be evaluated or does not know its gradient, or the exact error
+    /// If there are more than 64 parameters, a setting of the measurement is out of range, a device cannot be evaluated or does not know its gradient, or the exact error
     /// is not known or does not depend on the amplitude: without noise, behind an ADC, in R mode.
     ///
     /// # Panics
@@ -88,6 +91,12 @@ impl Balance<'_> {
     pub fn amplitudes_volt(&self) -> Result<Vec<f64>, EstimatorError> {
         if self.hge.readout == LockInReadout::R {
             return Err(refused("needs readout \"x\" or \"curvature\": that of \"r\" depends on the response"));
+        }
+        if self.most_volt.len() > MOST_PARAMETERS {
+            return Err(refused(&format!(
+                "is for at most {MOST_PARAMETERS} parameters: here are {}, give a number or a list",
+                self.most_volt.len()
+            )));
         }
         let truth = self.places.iter().map(Place::gradient).collect::<Result<Vec<_>, _>>()?;
         let mut amplitudes: Vec<f64> = self.most_volt.iter().map(|most| most.min(FIRST_VOLT)).collect();
