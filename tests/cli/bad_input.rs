@@ -494,6 +494,8 @@ fn balanced_amplitudes() {
     let output = bench.homodyne(&["run", &bench.write("sound.toml", &sound).display().to_string(), "--dry-run"]);
     assert!(text(&output.stdout).contains("balanced        amplitude_volt = ["), "{}", text(&output.stdout));
     let training = TRAINING.replace("amplitude_volt = 8e-3", "amplitude_volt = \"balanced\"");
+    let linear = "budget_s = 5.0\nanswer = \"linear-response\"";
+    refused_in(&training, "budget_s = 5.0", linear, None, &[key, "leaves them out"]);
     let output = bench.run(&bench.write("training.toml", &training), &[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
 }

@@ -1,13 +1,16 @@
-//! Amplitudes of homodyne gradient extraction, one for each parameter, at which the exact mean squared error of all derivatives
-//! together is least.
+//! Amplitudes of homodyne gradient extraction, one for each parameter, at which the exact mean squared error of all first
+//! derivatives together is least, averaged over signs of the sines.
 //!
-//! A larger amplitude lowers the variance of its own derivative, as 1/α², and raises the biases of all, about as α². In x = α²
-//! the sum of squared biases and variances is then convex. Biases are found from noiseless records, and how they change with each x
-//! by records at a larger one; the minimum of the sum follows, and all is repeated there until nothing moves.
+//! A larger amplitude α_m lowers the variance of its own derivative as 1/α_m², raises the bias by its own curvature about as α_m², and
+//! lowers the part that others leak into it, as α_n/α_m and α_n²/α_m. Biases are found from noiseless records, and how they change with
+//! each x = α² by records at a larger one. Where they are linear in x, the sum of squared biases and variances is convex and its minimum
+//! follows; as they are only nearly so, all is repeated there, less far where it went too far. The minimum is that nearest to equal
+//! amplitudes of 8 mV; another one is not excluded.
 //!
 //! As many amplitudes as derivatives could also be chosen such that at one operating point the crosstalk of one parameter cancels
-//! the curvature of another, to the last digit and for no other operating point. Errors are therefore those of the mean over sines
-//! with random signs, which change how crosstalk adds, and neither its size nor that of anything else.
+//! the curvature of another, to the last digit and for no other operating point. Errors are therefore means over signs of the sines,
+//! which change how crosstalk adds, and neither its size nor that of anything else. For the signs that are then used, other amplitudes
+//! can be better by chance.
 
 use std::f64::consts::PI;
 use std::sync::Arc;

@@ -50,6 +50,12 @@ struct Method {
     efforts: Vec<Effort>,
 }
 
+impl Method {
+    fn legend(&self) -> String {
+        if self.name.is_empty() { "median and quartiles".to_owned() } else { self.name.clone() }
+    }
+}
+
 /// What stands before the first semicolon of a name; settings of one method agree in it.
 fn method_of(name: &str) -> &str {
     name.split(';').next().unwrap_or_default().trim_end()
@@ -136,7 +142,7 @@ fn panel(
         finish(&mut piece, colour, &mut series);
         let medians = xs.iter().zip(&method.efforts).map(|(at, e)| (*at, e.quantile(0.5), f64::NAN));
         let points = medians.filter(|p| p.1.is_finite()).collect();
-        series.push(Series { item: Item::Points { points, marker }, colour, legend: Some(method.name.clone()) });
+        series.push(Series { item: Item::Points { points, marker }, colour, legend: Some(method.legend()) });
     }
     let label_of_x = || axis_label(&results.dimensions[x].name, &results.dimensions[x].units);
     let x_axis = spanning(&figure.x_label.clone().unwrap_or_else(label_of_x), scale_of(xs), xs.clone())?;

@@ -1,12 +1,12 @@
 //! `estimator.amplitude_volt = "balanced"`: amplitudes of homodyne gradient extraction, one for each parameter, at which the exact
-//! mean squared error of all derivatives together is least.
+//! mean squared error of all first derivatives together, averaged over signs of the sines, is least.
 
 use std::sync::Arc;
 
 use device::{Device, DeviceError};
 use estimators::Instrument;
 use estimators::balance::{Balance, Place};
-use estimators::hge::Hge;
+use estimators::hge::{Hge, Mode};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use noise::NoiseModel;
 use rand::RngExt;
@@ -25,7 +25,9 @@ use crate::training_point::Trained;
 /// Part of the range of a parameter that an amplitude takes at most, and the amplitude at most where there is no range \[V\].
 const MOST_OF_RANGE: f64 = 0.25;
 const MOST_VOLT: f64 = 0.25;
-/// Signs of the sines, and for training random controls at random patterns, whose mean error amplitudes are balanced for.
+/// Most patterns of signs of the sines at an operating point.
+const MOST_SIGNS: usize = 16;
+/// Random controls at random patterns, and signs of the sines, for whose mean error training is balanced.
 const PLACES: usize = 6;
 
 /// Amplitudes as given, or those of least error.
@@ -34,8 +36,8 @@ const PLACES: usize = 6;
 pub enum AmplitudeChoice {
     /// For all parameters, or for each (V).
     Given(PerParameter),
-    /// One for each parameter, so that the exact mean squared error of all derivatives together is least; at most a quarter of a
-    /// parameter's range.
+    /// One for each parameter, so that the exact mean squared error of all first derivatives together is least on the average over
+    /// signs of the sines; at most a quarter of a parameter's range.
     Balanced(Balanced),
 }
 
@@ -89,13 +91,27 @@ pub(crate) fn at_operating_point(
         Some((low, high)) => low.iter().zip(&high).map(|(low, high)| MOST_OF_RANGE * (high - low)).collect(),
         None => vec![MOST_VOLT; device.parameters()],
     };
-    let mut rng = seed::stream(0, Purpose::Places);
-    let place = |_| Place {
+    let parameters = device.parameters();
+    let place = |is_reversed| Place {
         device: Arc::clone(device),
         operating_point_volt: operating_point_volt.to_vec(),
-        is_reversed: (0..device.parameters()).map(|_| rng.random()).collect(),
+        is_reversed,
     };
-    balanced(hge, (0..PLACES).map(place).collect(), most_volt, around)
+    let signs = match hge.mode {
+        // nothing to add up with
+        Mode::Sequential => vec![vec![false; parameters]],
+        Mode::Parallel => signs(parameters),
+    };
+    balanced(hge, signs.into_iter().map(place).collect(), most_volt, around)
+}
+
+/// Patterns of signs, true for the opposite one, in which each parameter has each sign as often, and with every other one as often the
+/// same sign as the opposite one: rows of a Hadamard matrix. Of more than 15 parameters some have the sign of another.
+fn signs(parameters: usize) -> Vec<Vec<bool>> {
+    let patterns = (parameters + 1).next_power_of_two().min(MOST_SIGNS);
+    let code = |m: usize| m % (patterns - 1) + 1;
+    let pattern = |k: usize| (0..parameters).map(|m| (k & code(m)).count_ones() % 2 == 1).collect();
+    (0..patterns).map(pattern).collect()
 }
 
 /// Amplitudes of the measurements of a training run: least error on the average over random controls within their ranges, at random
@@ -183,5 +199,25 @@ impl Device for WithInputs {
     fn gradient(&self, controls_volt: &[f64]) -> Result<Option<Array2<f64>>, DeviceError> {
         let all = self.device.gradient(&self.join(controls_volt))?;
         Ok(all.map(|all| all.select(ndarray::Axis(1), &self.wiring.controls)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::signs;
+
+    #[test]
+    fn signs_of_any_two_parameters_are_equal_as_often_as_not() {
+        for parameters in 1..=15 {
+            let patterns = signs(parameters);
+            let half = patterns.len() / 2;
+            for m in 0..parameters {
+                assert_eq!(patterns.iter().filter(|p| p[m]).count(), half);
+                for n in 0..m {
+                    assert_eq!(patterns.iter().filter(|p| p[m] == p[n]).count(), half);
+                }
+            }
+        }
+        assert_eq!(signs(40).len(), 16);
     }
 }

@@ -134,6 +134,11 @@ impl TrainingPoint {
                     EstimatorSection::Hge(h) => {
                         let mut hge = build_hge(h, rate_hz, controls)?;
                         if h.amplitude_volt.given().is_none() {
+                            if section.answer == AnswerChoice::LinearResponse {
+                                let message = "found \"balanced\": it is harmonics that bound amplitudes, and \
+                                               `training.answer = \"linear-response\"` leaves them out; give a number or a list";
+                                return Err(KeyError::new("estimator.amplitude_volt", message));
+                            }
                             let instrument =
                                 build_instrument(estimator, hge.samples().map_err(from_estimator)?, rate_hz)?;
                             let around = Surroundings { scenario, instrument, noise, library, balancing };
