@@ -447,10 +447,9 @@ fn teachers_random_devices_and_curvature() {
     refused("inputs = 2", "inputs = \"two\"", Some(26), &["task.inputs"]);
     refused("patterns = 4", "patterns = 0", Some(27), &["task.patterns", "found 0"]);
     refused("\"mean-square\"", "\"correlation\"", Some(25), &["targets are currents", "mean-square"]);
-    let newton = |more: &str| format!("update = \"curvature\"{more}");
     let update = "learning_rate = 0.02";
-    let with = |more: &str| format!("{update}, {}", newton(more));
-    refused(update, &with(""), Some(37), &["training.optimiser.update", "readout = \"curvature\""]);
+    let by_curvature = format!("{update}, update = \"curvature\"");
+    refused(update, &by_curvature, Some(37), &["training.optimiser.update", "readout = \"curvature\""]);
     let coefficients = "coefficients = [[20.0, 15.0], [10.0, -25.0], [30.0, 5.0], [-20.0, 12.0]]";
     let random = |more: &str| format!("random = {{ parameters = 4, linear_na_per_volt = 30.0{more} }}");
     refused(coefficients, &format!("{coefficients}\n{}", random("")), None, &["device.random", "`coefficients`"]);
@@ -461,7 +460,7 @@ fn teachers_random_devices_and_curvature() {
     let products = format!("{}\nmixing_na_per_volt2 = [[0.0]]", random(""));
     refused(coefficients, &products, Some(10), &["device.mixing_na_per_volt2", "stands beside `random`"]);
 
-    let curvature = teacher.replace(update, &with("")).replace("duration_s", "readout = \"curvature\"\nduration_s");
+    let curvature = teacher.replace(update, &by_curvature).replace("duration_s", "readout = \"curvature\"\nduration_s");
     let linear = "budget_s = 5.0\nanswer = \"linear-response\"";
     refused_in(&curvature, "budget_s = 5.0", linear, Some(39), &["training.optimiser.update", "no second harmonic"]);
     for sound in [&teacher, &curvature] {

@@ -86,8 +86,8 @@ impl Balance<'_> {
     /// every parameter.
     ///
     /// # Errors
-    /// If there are more than 64 parameters, a setting of the measurement is out of range, a device cannot be evaluated or does not know its gradient, or the exact error
-    /// is not known or does not depend on the amplitude: without noise, behind an ADC, in R mode.
+    /// If there are more than 64 parameters, a setting of the measurement is out of range, a device cannot be evaluated or does not
+    /// know its gradient, or the exact error is not known or does not bound the amplitude: without noise, behind an ADC, in R mode.
     ///
     /// # Panics
     /// If there is no place.

@@ -6,9 +6,10 @@ use sweep::{Coordinate, Results, Variable};
 
 use crate::axis::Scale;
 use crate::error::FigureError;
-use crate::error_figure::{MARKERS, axis_label, combinations, name_of, scale_of, value_at, x_axis};
+use crate::error_figure::{MARKERS, axis_label, combinations, name_of, scale_of, x_axis};
 use crate::plot::{Dash, Item, PALETTE, Plot, Series};
 use crate::render::spanning;
+use crate::training::{axes_of, line, title_of, values_at};
 use crate::variable;
 
 /// Height of a line of marks of medians that lie beyond the budget, as a ratio.
@@ -63,21 +64,12 @@ fn method_of(name: &str) -> &str {
 
 fn methods(results: &Results, amount: &Variable, x: usize) -> Result<Vec<Method>, FigureError> {
     let succeeded = variable(results, "succeeded")?;
-    let swept = &succeeded.dimensions[..succeeded.dimensions.len() - 1];
-    let others: Vec<usize> = swept.iter().copied().filter(|d| *d != x).collect();
-    let repetitions = results.dimensions[succeeded.dimensions[succeeded.dimensions.len() - 1]].coordinate.len();
+    let others: Vec<usize> = axes_of(results)?.into_iter().filter(|d| *d != x).collect();
     let mut methods: Vec<Method> = Vec::new();
     for fixed in combinations(results, &others) {
         let effort = |k: usize| {
-            let runs = |of: &Variable| -> Vec<f64> {
-                let index = |d: usize, r: usize| match fixed.iter().find(|(f, _)| *f == d) {
-                    Some((_, i)) => *i,
-                    None if d == x => k,
-                    None => r,
-                };
-                (0..repetitions).map(|r| value_at(results, of, &|d| index(d, r))).collect()
-            };
-            Effort::new(&runs(amount), &runs(succeeded))
+            let at: Vec<(usize, usize)> = fixed.iter().copied().chain([(x, k)]).collect();
+            Effort::new(&values_at(results, amount, &at), &values_at(results, succeeded, &at))
         };
         let efforts: Vec<Effort> = (0..results.dimensions[x].coordinate.len()).map(effort).collect();
         let names: Vec<String> = fixed.iter().map(|(d, k)| name_of(&results.dimensions[*d], *k)).collect();
@@ -97,9 +89,8 @@ fn methods(results: &Results, amount: &Variable, x: usize) -> Result<Vec<Method>
 }
 
 pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
-    let solved = variable(results, "succeeded")?;
-    let x = x_axis(results, &solved.dimensions[..solved.dimensions.len() - 1], figure.x.as_deref())?;
-    let title = figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned());
+    let x = x_axis(results, &axes_of(results)?, figure.x.as_deref())?;
+    let title = title_of(results, figure);
     let samples = panel(results, figure, x, ("samples", "samples until the loss is reached"), title)?;
     let seconds = panel(results, figure, x, ("measurement_time_s", "measurement time until then [s]"), String::new())?;
     Ok(vec![samples, seconds])
@@ -126,7 +117,7 @@ fn panel(
             ys.extend([low, median, high].into_iter().filter(|y| y.is_finite()));
             if low.is_finite() {
                 let points = vec![(*at, low), (*at, high.min(longest))];
-                series.push(Series { item: Item::Line { points, dash: Dash::Solid, width: 1 }, colour, legend: None });
+                series.push(line(points, Dash::Solid, 1, colour));
             }
             if median.is_finite() {
                 piece.push((*at, median));
@@ -160,7 +151,7 @@ fn panel(
 fn finish(piece: &mut Vec<(f64, f64)>, colour: [u8; 3], series: &mut Vec<Series>) {
     let points = std::mem::take(piece);
     if points.len() > 1 {
-        series.push(Series { item: Item::Line { points, dash: Dash::Solid, width: 2 }, colour, legend: None });
+        series.push(line(points, Dash::Solid, 2, colour));
     }
 }
 

@@ -28,7 +28,7 @@ const MAP: [[u8; 3]; 8] = [
 const LOWEST_LOSS: f64 = 1e-3;
 
 /// Axes of the sweep: all dimensions of `solved` but the repetitions.
-fn axes_of(results: &Results) -> Result<Vec<usize>, FigureError> {
+pub(crate) fn axes_of(results: &Results) -> Result<Vec<usize>, FigureError> {
     let solved = variable(results, "solved")?;
     Ok(solved.dimensions[..solved.dimensions.len() - 1].to_vec())
 }
@@ -37,7 +37,7 @@ fn length(results: &Results, dimension: usize) -> usize {
     results.dimensions[dimension].coordinate.len()
 }
 
-fn title_of(results: &Results, figure: &FigureSection) -> String {
+pub(crate) fn title_of(results: &Results, figure: &FigureSection) -> String {
     figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned())
 }
 
@@ -60,7 +60,7 @@ fn points_of(results: &Results, axes: &[usize]) -> Vec<(String, Vec<(usize, usiz
 }
 
 /// Values of a variable at a point of the sweep, in the order of its other dimensions.
-fn values_at(results: &Results, of: &Variable, at: &[(usize, usize)]) -> Vec<f64> {
+pub(crate) fn values_at(results: &Results, of: &Variable, at: &[(usize, usize)]) -> Vec<f64> {
     let fixed = |d: usize| at.iter().find(|(axis, _)| *axis == d).map(|(_, k)| *k);
     let free: Vec<usize> = of.dimensions.iter().copied().filter(|d| fixed(*d).is_none()).collect();
     let count: usize = free.iter().map(|d| length(results, *d)).product();
@@ -90,7 +90,7 @@ fn shown_repetition(results: &Results, at: &[(usize, usize)]) -> Result<(usize, 
     Ok((repetition, shown.map_or(0, |(k, _)| k)))
 }
 
-fn line(points: Vec<(f64, f64)>, dash: Dash, width: u32, colour: [u8; 3]) -> Series {
+pub(crate) fn line(points: Vec<(f64, f64)>, dash: Dash, width: u32, colour: [u8; 3]) -> Series {
     Series { item: Item::Line { points, dash, width }, colour, legend: None }
 }
 
