@@ -10,6 +10,7 @@ use device::{Activation, Device, NeuralSurrogate};
 use estimators::Scheme;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
+use training::Optimiser;
 use training::descent::{Descent, GradientSource};
 use training::task::truth_table;
 use training::{Answer, Limits, Loss, Meter, Separation, Session, Timing, Update, Wiring};

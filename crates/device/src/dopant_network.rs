@@ -4,9 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use dopant_network::steady::{SteadyOptions, SteadySolver};
-use dopant_network::{DopantNetwork, NetworkError, mean_field, mean_field_gradient};
+use dopant_network::{DopantNetwork, GenerateSettings, NetworkError, mean_field, mean_field_gradient};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{InputFile, SettingError};
 
+use crate::kind::{DeviceKind, Surroundings};
 use crate::{Device, DeviceError};
 
 /// Passes over a batch until no point needs a state that the points before it did without.
@@ -20,8 +24,92 @@ const DEFAULT_RANGE_VOLT: f64 = 1.0;
 /// The same for a dimensionless device \[kT\].
 const DEFAULT_RANGE_KT: f64 = 100.0;
 
-/// By which way currents are found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A simulated dopant network: from a file, or made at random.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkSettings {
+    /// Device file (JSON); a relative path starts at the scenario's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<InputFile>,
+    /// Instead of a file: how the device is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generate: Option<GenerateSettings>,
+    /// Electrode whose current is the output, from 0; the last one if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_electrode: Option<usize>,
+    /// How currents are found.
+    #[serde(default)]
+    pub method: NetworkMethod,
+    /// Probability flow that may leave the states of the steady state, as a fraction of the largest current.
+    #[serde(default = "default_tolerance")]
+    pub tolerance: f64,
+    /// Most states of the steady state.
+    #[serde(default = "default_most_states")]
+    pub most_states: usize,
+    /// Memory that they may take (MB).
+    #[serde(default = "default_most_megabytes")]
+    pub most_megabytes: f64,
+    /// Time after which one search for the steady state is given up (s); none if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_seconds: Option<f64>,
+    /// Range of every voltage (V), for random operating points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range_volt: Option<[f64; 2]>,
+    /// Voltages of all electrodes but the output, in the file's order (V); those of the file if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operating_point_volt: Option<Vec<f64>>,
+}
+
+fn default_tolerance() -> f64 {
+    SteadyOptions::default().tolerance
+}
+
+fn default_most_states() -> usize {
+    SteadyOptions::default().most_states
+}
+
+fn default_most_megabytes() -> f64 {
+    SteadyOptions::default().most_megabytes
+}
+
+impl DeviceKind for NetworkSettings {
+    fn build(&self, around: &Surroundings) -> Result<Arc<dyn Device>, SettingError> {
+        let (field, network) = match (&self.file, &self.generate) {
+            (Some(file), None) => ("file", around.shelf.network_file(&around.folder.join(file))),
+            (None, Some(generate)) => ("generate", around.shelf.network_made(&generate.generate())),
+            (Some(_), Some(_)) => {
+                return Err(SettingError::new("generate", "stands beside `file`: give one of the two"));
+            }
+            (None, None) => {
+                let message = "needs `file` (a device file) or `generate` (a table, may be empty)";
+                return Err(SettingError::whole(message));
+            }
+        };
+        let network = network.map_err(|e| SettingError::new(field, e.to_string()))?;
+        let options = SteadyOptions {
+            tolerance: self.tolerance,
+            most_states: self.most_states,
+            most_megabytes: self.most_megabytes,
+            most_seconds: self.most_seconds,
+            ..SteadyOptions::default()
+        };
+        let output = self.output_electrode.unwrap_or_else(|| network.electrodes.len().saturating_sub(1));
+        let range = self.range_volt.map(|[low, high]| (low, high));
+        Ok(Arc::new(NetworkDevice::new(network, output, self.method, options, range)?))
+    }
+
+    fn operating_point_volt(&self) -> Option<&[f64]> {
+        self.operating_point_volt.as_deref()
+    }
+
+    fn files(&self) -> Vec<InputFile> {
+        self.file.iter().cloned().collect()
+    }
+}
+
+/// How the currents of a dopant network are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum NetworkMethod {
     /// The Markov chain on the states that carry the probability.
     #[default]

@@ -38,3 +38,18 @@ pub enum DeviceError {
     #[error("{0}")]
     Evaluation(String),
 }
+
+impl From<DeviceError> for settings::SettingError {
+    /// The field that is at fault; a file's is called `file`.
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::Description { name, what } => Self::new(name, what),
+            DeviceError::WrongParameters { expected, found } => Self::new(
+                "operating_point_volt",
+                format!("found {found} voltages: the device has {expected} parameters"),
+            ),
+            DeviceError::Evaluation(what) => Self::whole(what),
+            other => Self::new("file", other.to_string()),
+        }
+    }
+}

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::linear::check_width;
 use crate::{Device, DeviceError};
@@ -18,24 +20,26 @@ pub struct Layer {
 }
 
 /// What makes voltages of the currents of a layer: V = gain (I − offset), not beyond the limits.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Interface {
-    /// Gain \[V/nA\].
+    /// Gain (V/nA).
     pub gain_volt_per_na: f64,
-    /// Current that gives 0 V \[nA\].
+    /// Current that gives 0 V (nA).
+    #[serde(default)]
     pub offset_na: f64,
-    /// Lowest and highest voltage \[V\].
-    pub limit_volt: (f64, f64),
+    /// Lowest and highest voltage (V).
+    pub limit_volt: [f64; 2],
 }
 
 impl Interface {
     fn volt(&self, current_na: f64) -> f64 {
-        (self.gain_volt_per_na * (current_na - self.offset_na)).clamp(self.limit_volt.0, self.limit_volt.1)
+        (self.gain_volt_per_na * (current_na - self.offset_na)).clamp(self.limit_volt[0], self.limit_volt[1])
     }
 
     fn slope(&self, current_na: f64) -> f64 {
         let free = self.gain_volt_per_na * (current_na - self.offset_na);
-        if free > self.limit_volt.0 && free < self.limit_volt.1 { self.gain_volt_per_na } else { 0.0 }
+        if free > self.limit_volt[0] && free < self.limit_volt[1] { self.gain_volt_per_na } else { 0.0 }
     }
 }
 
@@ -99,8 +103,11 @@ impl LayeredDevice {
         }
         for i in &interfaces {
             let finite = i.gain_volt_per_na.is_finite() && i.offset_na.is_finite();
-            if !finite || i.limit_volt.0 >= i.limit_volt.1 {
-                let what = format!("found limits {:?}: the lower one first, all numbers finite", i.limit_volt);
+            if !finite || i.limit_volt[0] >= i.limit_volt[1] {
+                let what = format!(
+                    "found limits {:?}: the lower one first, all numbers finite",
+                    (i.limit_volt[0], i.limit_volt[1])
+                );
                 return Err(DeviceError::Description { name: "interfaces", what });
             }
         }
@@ -300,7 +307,7 @@ mod tests {
         };
         let first = Layer { devices: vec![curve(0.5), curve(-0.3)], inputs: vec![2, 0] };
         let second = Layer { devices: vec![curve(1.0)], inputs: vec![1, 2] };
-        let interface = Interface { gain_volt_per_na: 0.1, offset_na: 0.2, limit_volt: (-1.0, 1.0) };
+        let interface = Interface { gain_volt_per_na: 0.1, offset_na: 0.2, limit_volt: [-1.0, 1.0] };
         LayeredDevice::new(vec![first, second], vec![interface]).unwrap()
     }
 
@@ -320,7 +327,7 @@ mod tests {
             Layer { devices: vec![linear(&[2.0, 5.0])], inputs: vec![0] },
             Layer { devices: vec![linear(&[7.0, 3.0])], inputs: vec![1] },
         ];
-        let interface = Interface { gain_volt_per_na: 0.5, offset_na: 1.0, limit_volt: (-10.0, 10.0) };
+        let interface = Interface { gain_volt_per_na: 0.5, offset_na: 1.0, limit_volt: [-10.0, 10.0] };
         let stack = LayeredDevice::new(layers.clone(), vec![interface]).unwrap();
         let found = currents_na(&stack, ndarray::array![[1.0, 2.0, 3.0]].view()).unwrap()[0];
         assert!((found - (7.0 * 3.0 + 3.0 * 0.5 * (2.0 * 1.0 + 5.0 * 2.0 - 1.0))).abs() < 1e-12);
@@ -334,7 +341,7 @@ mod tests {
             Layer { devices: vec![linear(&[2.0, 5.0])], inputs: vec![0] },
             Layer { devices: vec![linear(&[1.0])], inputs: vec![0] },
         ];
-        let interface = Interface { gain_volt_per_na: 1.0, offset_na: 0.0, limit_volt: (-1.0, 1.0) };
+        let interface = Interface { gain_volt_per_na: 1.0, offset_na: 0.0, limit_volt: [-1.0, 1.0] };
         let stack = LayeredDevice::new(layers, vec![interface]).unwrap();
         assert!((currents_na(&stack, ndarray::array![[3.0, 0.0]].view()).unwrap()[0] - 1.0).abs() < 1e-12);
         assert!(stack.gradient(&[3.0, 0.0]).unwrap().unwrap().iter().all(|g| g.abs() < 1e-12));

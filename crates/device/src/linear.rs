@@ -1,8 +1,87 @@
 //! `I = I₀ + g · w`: the device on which every formula is exact.
 
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
+use std::sync::Arc;
 
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
+use rand_distr::{Distribution, StandardNormal};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::seed::{self, Purpose};
+use settings::{SettingError, within};
+
+use crate::kind::{DeviceKind, Surroundings};
 use crate::{Device, DeviceError};
+
+/// A linear device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinearSettings {
+    /// Gradient (nA/V).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_na_per_volt: Option<Vec<f64>>,
+    /// Instead: a Gaussian gradient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub random: Option<RandomGradient>,
+    /// Current at zero (nA).
+    #[serde(default)]
+    pub offset_na: f64,
+    /// Where the gradient is measured (V); zero if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operating_point_volt: Option<Vec<f64>>,
+}
+
+/// Most parameters of a random linear device.
+const MOST_PARAMETERS: usize = 100_000;
+
+/// Independent Gaussian derivatives of zero mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomGradient {
+    /// Their number.
+    pub parameters: usize,
+    /// Their standard deviation (nA/V).
+    pub deviation_na_per_volt: f64,
+    /// Seed.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+impl LinearSettings {
+    /// The gradient, as given or drawn.
+    fn gradient(&self) -> Result<Vec<f64>, SettingError> {
+        match (&self.gradient_na_per_volt, &self.random) {
+            (Some(gradient), None) => Ok(gradient.clone()),
+            (None, Some(random)) => random.draw().map_err(|e| e.within("random")),
+            (Some(_), Some(_)) => {
+                Err(SettingError::new("random", "stands beside `gradient_na_per_volt`: give one of the two"))
+            }
+            (None, None) => Err(SettingError::whole("needs `gradient_na_per_volt` (a list) or `random` (a table)")),
+        }
+    }
+}
+
+impl RandomGradient {
+    fn draw(&self) -> Result<Vec<f64>, SettingError> {
+        let deviation = self.deviation_na_per_volt;
+        within("parameters", self.parameters, 1..=MOST_PARAMETERS)?;
+        if deviation <= 0.0 {
+            return Err(SettingError::found("deviation_na_per_volt", deviation, "must be a positive number"));
+        }
+        let mut rng = seed::stream(self.seed, Purpose::Gradient);
+        let draw = |_| -> f64 { StandardNormal.sample(&mut rng) };
+        Ok((0..self.parameters).map(draw).map(|g| deviation * g).collect())
+    }
+}
+
+impl DeviceKind for LinearSettings {
+    fn build(&self, _around: &Surroundings) -> Result<Arc<dyn Device>, SettingError> {
+        Ok(Arc::new(Linear::new(self.gradient()?, self.offset_na)?))
+    }
+
+    fn operating_point_volt(&self) -> Option<&[f64]> {
+        self.operating_point_volt.as_deref()
+    }
+}
 
 /// A linear device.
 #[derive(Clone, Debug, PartialEq)]

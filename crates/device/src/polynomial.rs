@@ -1,9 +1,119 @@
 //! Polynomials of the parameters: the third-order I-V curve of B25 Fig. 2b, and second-order mixing.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use std::sync::Arc;
 
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use rand_distr::{Distribution, StandardNormal};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::seed::{self, Purpose};
+use settings::{SettingError, number_within, within};
+
+use crate::kind::{DeviceKind, Surroundings};
 use crate::linear::check_width;
 use crate::{Device, DeviceError};
+
+/// A polynomial device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolynomialSettings {
+    /// For each parameter, coefficients of w, w², w³, … (nA/V, nA/V², …).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coefficients: Option<Vec<Vec<f64>>>,
+    /// Instead: Gaussian coefficients of w, w² and products of two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub random: Option<RandomPolynomial>,
+    /// Current at zero (nA).
+    #[serde(default)]
+    pub offset_na: f64,
+    /// Coefficients of products of two parameters (nA/V²), M × M, above the diagonal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixing_na_per_volt2: Option<Vec<Vec<f64>>>,
+    /// Where the gradient is measured (V); zero if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operating_point_volt: Option<Vec<f64>>,
+}
+
+/// Most parameters of a random polynomial, which has a coefficient for each pair.
+const MOST_OF_POLYNOMIAL: usize = 1000;
+/// Largest standard deviation: what is drawn, and its products with voltages, are still numbers.
+const LARGEST_DEVIATION: f64 = 1e30;
+
+/// Independent Gaussian coefficients of zero mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomPolynomial {
+    /// Number of parameters.
+    pub parameters: usize,
+    /// Standard deviation of the coefficients of w (nA/V).
+    pub linear_na_per_volt: f64,
+    /// Standard deviation of the coefficients of w² (nA/V²).
+    #[serde(default)]
+    pub square_na_per_volt2: f64,
+    /// Standard deviation of the coefficients of products of two parameters (nA/V²).
+    #[serde(default)]
+    pub mixing_na_per_volt2: f64,
+    /// Seed.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// For each parameter its coefficients of w, w², …; then those of products of two, if there are any.
+type Coefficients = (Vec<Vec<f64>>, Option<Vec<Vec<f64>>>);
+
+impl PolynomialSettings {
+    /// The coefficients, as given or drawn.
+    fn coefficients(&self) -> Result<Coefficients, SettingError> {
+        match (&self.coefficients, &self.random) {
+            (Some(coefficients), None) => Ok((coefficients.clone(), self.mixing_na_per_volt2.clone())),
+            (None, Some(_)) if self.mixing_na_per_volt2.is_some() => Err(SettingError::new(
+                "mixing_na_per_volt2",
+                "stands beside `random`, which draws its own: leave it out, or give `coefficients`",
+            )),
+            (None, Some(random)) => random.draw().map_err(|e| e.within("random")),
+            (Some(_), Some(_)) => Err(SettingError::new("random", "stands beside `coefficients`: give one of the two")),
+            (None, None) => Err(SettingError::whole("needs `coefficients` (a list of lists) or `random` (a table)")),
+        }
+    }
+}
+
+impl DeviceKind for PolynomialSettings {
+    fn build(&self, _around: &Surroundings) -> Result<Arc<dyn Device>, SettingError> {
+        let (coefficients, mixing_na_per_volt2) = self.coefficients()?;
+        Ok(Arc::new(Polynomial::new(self.offset_na, coefficients, mixing_na_per_volt2)?))
+    }
+
+    fn operating_point_volt(&self) -> Option<&[f64]> {
+        self.operating_point_volt.as_deref()
+    }
+}
+
+impl RandomPolynomial {
+    /// Linear coefficients first, then squares, then products row by row: another deviation of one kind scales it and leaves the
+    /// others as they are.
+    fn draw(&self) -> Result<Coefficients, SettingError> {
+        let parameters = within("parameters", self.parameters, 1..=MOST_OF_POLYNOMIAL)?;
+        let deviation = |key: &'static str, x: f64| number_within(key, x, 0.0..=LARGEST_DEVIATION);
+        let linear = deviation("linear_na_per_volt", self.linear_na_per_volt)?;
+        let square = deviation("square_na_per_volt2", self.square_na_per_volt2)?;
+        let mixing = deviation("mixing_na_per_volt2", self.mixing_na_per_volt2)?;
+        let mut rng = seed::stream(self.seed, Purpose::Gradient);
+        let mut draw = |of: f64| -> f64 {
+            let standard: f64 = StandardNormal.sample(&mut rng);
+            of * standard
+        };
+        let mut coefficients: Vec<Vec<f64>> = (0..parameters).map(|_| vec![draw(linear)]).collect();
+        coefficients.iter_mut().for_each(|c| c.push(draw(square)));
+        let products = (mixing > 0.0).then(|| {
+            let mut products = vec![vec![0.0; parameters]; parameters];
+            for (m, row) in products.iter_mut().enumerate() {
+                row[m + 1..].iter_mut().for_each(|q| *q = draw(mixing));
+            }
+            products
+        });
+        Ok((coefficients, products))
+    }
+}
 
 /// `I = I₀ + Σ_m Σ_k c_mk w_m^k + Σ_{m<n} q_mn w_m w_n`, with k from 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,5 +253,37 @@ mod tests {
         let device = Polynomial::new(2.0, vec![vec![1.0, 0.5, -3.0]], None).unwrap();
         let y = crate::currents_na(&device, ndarray::array![[2.0]].view()).unwrap();
         assert!((y[0] - (2.0 + 2.0 + 0.5 * 4.0 - 3.0 * 8.0)).abs() < 1e-12);
+    }
+
+    fn random(square: f64, mixing: f64) -> RandomPolynomial {
+        RandomPolynomial {
+            parameters: 200,
+            linear_na_per_volt: 30.0,
+            square_na_per_volt2: square,
+            mixing_na_per_volt2: mixing,
+            seed: 1,
+        }
+    }
+
+    /// Standard deviations: of n numbers known to 1/√(2n); 200 numbers to 5 %, 19 900 to 0.5 %. Bounds of 4.4, once in 100 000.
+    #[test]
+    fn coefficients_have_their_deviations() {
+        let (coefficients, products) = random(5.0, 2.0).draw().unwrap();
+        let deviation = |x: &[f64]| (x.iter().map(|c| c * c).sum::<f64>() / x.len() as f64).sqrt();
+        let of_power = |k: usize| coefficients.iter().map(|c| c[k]).collect::<Vec<f64>>();
+        assert!((deviation(&of_power(0)) / 30.0 - 1.0).abs() < 0.22);
+        assert!((deviation(&of_power(1)) / 5.0 - 1.0).abs() < 0.22);
+        let products = products.unwrap();
+        let above: Vec<f64> = (0..200).flat_map(|m| products[m][m + 1..].to_vec()).collect();
+        assert_eq!(above.len(), 19_900);
+        assert!((deviation(&above) / 2.0 - 1.0).abs() < 0.022);
+    }
+
+    #[test]
+    fn another_curvature_leaves_the_gradient_as_it_is() {
+        let (bent, _) = random(5.0, 2.0).draw().unwrap();
+        let (straight, none) = random(0.0, 0.0).draw().unwrap();
+        assert!(none.is_none());
+        assert!(bent.iter().zip(&straight).all(|(a, b)| a[0].to_bits() == b[0].to_bits() && b[1].abs() <= 0.0));
     }
 }

@@ -1,10 +1,15 @@
 //! Neural surrogates: a feed-forward network fitted to a measured device.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Ix1, Ix2};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{InputFile, SettingError};
 use tables::Archive;
 
+use crate::kind::{DeviceKind, Surroundings};
 use crate::kinks::Kinks;
 use crate::linear::check_width;
 use crate::{Device, DeviceError};
@@ -14,10 +19,40 @@ const LARGE_BATCH: usize = 128;
 /// How many times slower the short rows of [`Kinks`] are, per weight, than the matrices of the whole network.
 const WORTH_IT: usize = 10;
 
+/// A neural network fitted to a device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SurrogateSettings {
+    /// `.npz` of layer weights; a relative path starts at the scenario's folder.
+    pub file: InputFile,
+    /// Non-linearity between layers.
+    #[serde(default)]
+    pub activation: Activation,
+    /// Where the gradient is measured (V); the middle of the device's ranges if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operating_point_volt: Option<Vec<f64>>,
+}
+
+impl DeviceKind for SurrogateSettings {
+    fn build(&self, around: &Surroundings) -> Result<Arc<dyn Device>, SettingError> {
+        Ok(around.shelf.surrogate(&around.folder.join(&self.file), self.activation)?)
+    }
+
+    fn operating_point_volt(&self) -> Option<&[f64]> {
+        self.operating_point_volt.as_deref()
+    }
+
+    fn files(&self) -> Vec<InputFile> {
+        vec![self.file.clone()]
+    }
+}
+
 /// Non-linearity between layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// max(0, x).
+    #[default]
     Relu,
     /// x for x > 0, eˣ − 1 below.
     Elu,

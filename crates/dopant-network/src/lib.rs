@@ -21,6 +21,7 @@
 mod description;
 mod error;
 pub mod events;
+mod generate;
 mod geometry;
 mod laplace;
 mod mean_field;
@@ -31,6 +32,7 @@ pub mod steady;
 
 pub use description::{Description, DopantNetwork, Electrode, Generate, RateLawEntry, Scales};
 pub use error::NetworkError;
+pub use generate::{GenerateSettings, Shape};
 pub use geometry::Domain;
 pub use mean_field::{MeanField, mean_field, mean_field_gradient};
 pub use network::{Hop, Landscape, MOST_SITES, NEGLIGIBLE, Network, Parts, RateLaw, Survey};

@@ -12,6 +12,9 @@
 //! which change how crosstalk adds, and neither its size nor that of anything else. For the signs that are then used, other amplitudes
 //! can be better by chance.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::PerParameter;
 use std::f64::consts::PI;
 use std::sync::Arc;
 
@@ -23,6 +26,36 @@ use crate::experiment::{Experiment, Route};
 use crate::hge::{Hge, LockInReadout};
 use crate::instrument::Instrument;
 use crate::plan::Scheme;
+
+/// Amplitudes as given, or those of least error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "must be a number, a list of numbers, or \"balanced\"")]
+pub enum AmplitudeChoice {
+    /// For all parameters, or for each (V).
+    Given(PerParameter),
+    /// One for each parameter, so that the exact mean squared error of all first derivatives together is least on the average over
+    /// signs of the sines; at most a quarter of a parameter's range.
+    Balanced(Balanced),
+}
+
+/// "balanced".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balanced {
+    /// "balanced".
+    Balanced,
+}
+
+impl AmplitudeChoice {
+    /// The amplitudes, where they are given.
+    #[must_use]
+    pub fn given(&self) -> Option<&PerParameter> {
+        match self {
+            Self::Given(volt) => Some(volt),
+            Self::Balanced(_) => None,
+        }
+    }
+}
 
 /// Where the search begins \[V\].
 const FIRST_VOLT: f64 = 8e-3;
@@ -211,7 +244,7 @@ impl Place {
 }
 
 fn refused(why: &str) -> EstimatorError {
-    EstimatorError::setting("estimator.amplitude_volt", "\"balanced\"", why)
+    EstimatorError::setting("amplitude_volt", "\"balanced\"", why)
 }
 
 #[cfg(test)]

@@ -4,15 +4,79 @@
 //! The polynomials are those that are orthogonal over the voltages (G. E. Forsythe, J. SIAM 5, 74 (1957)), which keeps
 //! the fit well-conditioned up to the highest degree that is offered.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{PerParameter, SettingError};
+
 use crate::error::EstimatorError;
 use crate::filter::LowPass;
-use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, samples_in};
+use crate::instrument::InstrumentSettings;
+use crate::kind::{EstimatorKind, Surroundings};
+use crate::plan::{Combination, Drive, Measurement, RecordPlan, Scheme, Waveform, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
 /// Highest degree of the polynomial that is offered.
 pub const HIGHEST_DEGREE: usize = 9;
 
-/// Settings of the fit to a current-voltage curve.
+/// Polynomial fitted to a measured current-voltage curve of each parameter, one after the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CurveFitSettings {
+    /// Degree of the polynomial.
+    #[serde(default = "cubic")]
+    pub degree: usize,
+    /// Number of voltages, each held equally long.
+    pub points: usize,
+    /// Lowest and highest voltage (V); the range of the device if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range_volt: Option<[f64; 2]>,
+    /// Duration of a curve (s).
+    pub duration_s: f64,
+    /// Instrument.
+    #[serde(default)]
+    pub instrument: InstrumentSettings,
+}
+
+fn cubic() -> usize {
+    3
+}
+
+impl EstimatorKind for CurveFitSettings {
+    fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
+        let Some((device, operating_point_volt)) = around.operating_point else {
+            let message = "found \"curve-fit\": fits a curve around one fixed operating point, and training moves it";
+            return Err(SettingError::new("kind", message));
+        };
+        let range_volt = match (self.range_volt, device.range_volt()) {
+            (Some([low, high]), _) => vec![(low, high); operating_point_volt.len()],
+            (None, Some((low, high))) => low.into_iter().zip(high).collect(),
+            (None, None) => {
+                let message =
+                    "is missing, and the device has no ranges of its own: [lowest, highest] voltage of the curve";
+                return Err(SettingError::new("range_volt", message));
+            }
+        };
+        let fit = CurveFit {
+            rate_hz: around.rate_hz,
+            duration_s: self.duration_s,
+            points: self.points,
+            degree: self.degree,
+            range_volt,
+            operating_point_volt: operating_point_volt.to_vec(),
+        };
+        Ok(Scheme::Fixed(fit.build()?))
+    }
+
+    fn amplitude_volt(&self) -> Option<&PerParameter> {
+        None
+    }
+
+    fn instrument(&self) -> &InstrumentSettings {
+        &self.instrument
+    }
+}
+
+/// A measurement by fits to current-voltage curves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CurveFit {
     /// Sampling rate \[Hz\].
@@ -64,11 +128,11 @@ impl CurveFit {
         let samples = samples_in(self.duration_s, self.rate_hz, 2)?;
         if !(1..=HIGHEST_DEGREE).contains(&self.degree) {
             let allowed = format!("must be 1 to {HIGHEST_DEGREE}");
-            return Err(EstimatorError::setting("estimator.degree", self.degree, allowed));
+            return Err(EstimatorError::setting("degree", self.degree, allowed));
         }
         if self.points <= self.degree || self.points > samples {
             let allowed = format!("must be above the degree ({}) and at most the samples ({samples})", self.degree);
-            return Err(EstimatorError::setting("estimator.points", self.points, allowed));
+            return Err(EstimatorError::setting("points", self.points, allowed));
         }
         let parameters = self.operating_point_volt.len();
         let records = (0..parameters).map(|m| self.record(m, samples / self.points)).collect::<Result<_, _>>()?;
@@ -84,7 +148,7 @@ impl CurveFit {
     }
 
     fn record(&self, m: usize, hold: usize) -> Result<RecordPlan, EstimatorError> {
-        const KEY: &str = "estimator.range_volt";
+        const KEY: &str = "range_volt";
         let ((low, high), at) = (self.range_volt[m], self.operating_point_volt[m]);
         let found = format!("[{low}, {high}]");
         if !(low.is_finite() && high.is_finite() && low < high) {
@@ -163,12 +227,12 @@ mod tests {
     #[test]
     fn curves_that_cannot_be_fitted_are_refused() {
         for (fit, key) in [
-            (fit(0, 121, 0.1), "estimator.degree"),
-            (fit(10, 121, 0.1), "estimator.degree"),
-            (fit(3, 3, 0.1), "estimator.points"),
-            (fit(3, 1211, 0.1), "estimator.points"),
-            (fit(3, 121, 0.7), "estimator.range_volt"),
-            (CurveFit { range_volt: vec![(0.6, -0.6)], ..fit(3, 121, 0.1) }, "estimator.range_volt"),
+            (fit(0, 121, 0.1), "degree"),
+            (fit(10, 121, 0.1), "degree"),
+            (fit(3, 3, 0.1), "points"),
+            (fit(3, 1211, 0.1), "points"),
+            (fit(3, 121, 0.7), "range_volt"),
+            (CurveFit { range_volt: vec![(0.6, -0.6)], ..fit(3, 121, 0.1) }, "range_volt"),
         ] {
             let message = fit.build().unwrap_err().to_string();
             assert!(message.contains(key), "{message}");

@@ -1,20 +1,68 @@
 //! Finite differences: two levels for each parameter, each low-pass filtered over half of the record.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{PerParameter, SettingError};
+
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::FilterSettings;
-use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, check_weights, samples_in};
+use crate::instrument::InstrumentSettings;
+use crate::kind::{EstimatorKind, Surroundings};
+use crate::plan::{Combination, Drive, Measurement, RecordPlan, Scheme, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
 /// Which two levels are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Difference {
     /// 0 and α.
     Forward,
     /// −α and α.
+    #[default]
     Central,
 }
 
-/// Settings of finite differences.
+/// Finite differences.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FdSettings {
+    /// Central or forward.
+    #[serde(default)]
+    pub difference: Difference,
+    /// Duration of a record, for one parameter (s).
+    pub duration_s: f64,
+    /// Step (V).
+    pub amplitude_volt: PerParameter,
+    /// Low-pass of each level.
+    #[serde(default)]
+    pub filter: FilterSettings,
+    /// Instrument.
+    #[serde(default)]
+    pub instrument: InstrumentSettings,
+}
+
+impl EstimatorKind for FdSettings {
+    fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
+        let differences = FiniteDifferences {
+            rate_hz: around.rate_hz,
+            duration_s: self.duration_s,
+            amplitude_volt: self.amplitude_volt.to_vec(),
+            difference: self.difference,
+            filter: self.filter,
+        };
+        Ok(Scheme::Fixed(differences.build(around.parameters)?))
+    }
+
+    fn amplitude_volt(&self) -> Option<&PerParameter> {
+        Some(&self.amplitude_volt)
+    }
+
+    fn instrument(&self) -> &InstrumentSettings {
+        &self.instrument
+    }
+}
+
+/// A measurement by finite differences.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FiniteDifferences {
     /// Sampling rate \[Hz\].
@@ -36,7 +84,7 @@ impl FiniteDifferences {
     /// If a setting is out of range.
     pub fn build(&self, parameters: usize) -> Result<Measurement, EstimatorError> {
         let samples = samples_in(self.duration_s, self.rate_hz, 16)?;
-        check_weights("estimator.duration_s", self.duration_s, samples, parameters, "parameters")?;
+        check_weights("duration_s", self.duration_s, samples, parameters, "parameters")?;
         let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;
         let half = samples / 2;
         let records = (0..parameters)

@@ -3,10 +3,10 @@
 #[non_exhaustive]
 pub enum EstimatorError {
     /// A setting lies outside its allowed range.
-    #[error("`{key}` = {found}: {allowed}")]
+    #[error("`{field}` = {found}: {allowed}")]
     Setting {
-        /// The setting, as it is called in scenarios.
-        key: &'static str,
+        /// The field, dotted where it lies deeper.
+        field: &'static str,
         /// What was found.
         found: String,
         /// What is allowed.
@@ -21,23 +21,32 @@ pub enum EstimatorError {
 }
 
 impl EstimatorError {
-    pub(crate) fn setting(key: &'static str, found: impl std::fmt::Display, allowed: impl Into<String>) -> Self {
-        Self::Setting { key, found: found.to_string(), allowed: allowed.into() }
+    pub(crate) fn setting(field: &'static str, found: impl std::fmt::Display, allowed: impl Into<String>) -> Self {
+        Self::Setting { field, found: found.to_string(), allowed: allowed.into() }
+    }
+}
+
+impl From<EstimatorError> for settings::SettingError {
+    fn from(error: EstimatorError) -> Self {
+        match error {
+            EstimatorError::Setting { field, found, allowed } => Self::found(field, found, allowed),
+            other => Self::whole(other.to_string()),
+        }
     }
 }
 
 /// `value` if it is positive and finite.
-pub(crate) fn positive(key: &'static str, value: f64) -> Result<f64, EstimatorError> {
+pub(crate) fn positive(field: &'static str, value: f64) -> Result<f64, EstimatorError> {
     if value.is_finite() && value > 0.0 {
         Ok(value)
     } else {
-        Err(EstimatorError::setting(key, value, "must be a positive number"))
+        Err(EstimatorError::setting(field, value, "must be a positive number"))
     }
 }
 
 /// One amplitude for each parameter from one number or one for each.
 pub(crate) fn amplitudes(amplitude_volt: &[f64], parameters: usize) -> Result<Vec<f64>, EstimatorError> {
-    const KEY: &str = "estimator.amplitude_volt";
+    const KEY: &str = "amplitude_volt";
     for &a in amplitude_volt {
         positive(KEY, a)?;
     }

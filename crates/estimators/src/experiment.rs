@@ -82,7 +82,7 @@ impl Experiment {
         assert_eq!(generator.samples(), scheme.samples(), "noise records of the scheme's length");
         if route == Route::Folded && (!gaussian || instrument.adc.is_some()) {
             return Err(EstimatorError::setting(
-                "study.route",
+                "route",
                 "folded",
                 "needs Gaussian noise and no ADC: use \"weights\" or \"streaming\"",
             ));

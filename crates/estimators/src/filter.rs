@@ -3,6 +3,8 @@
 use std::f64::consts::PI;
 
 use num_complex::Complex64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{EstimatorError, positive};
 
@@ -32,7 +34,7 @@ pub fn butterworth(order: usize, cutoff_hz: f64, rate_hz: f64) -> Result<Vec<Sec
     check_order(order)?;
     if !(cutoff_hz > 0.0 && cutoff_hz < 0.5 * rate_hz) {
         return Err(EstimatorError::setting(
-            "estimator.filter cut-off",
+            "filter.cutoff_hz",
             format!("{cutoff_hz} Hz"),
             format!(
                 "must lie between 0 and half the sampling rate ({} Hz): a longer duration lowers it",
@@ -70,11 +72,7 @@ fn check_order(order: usize) -> Result<(), EstimatorError> {
     if (1..=HIGHEST_ORDER).contains(&order) {
         Ok(())
     } else {
-        Err(EstimatorError::setting(
-            "estimator.filter.order",
-            order,
-            format!("must be a whole number from 1 to {HIGHEST_ORDER}"),
-        ))
+        Err(EstimatorError::setting("filter.order", order, format!("must be a whole number from 1 to {HIGHEST_ORDER}")))
     }
 }
 
@@ -86,7 +84,7 @@ fn check_order(order: usize) -> Result<(), EstimatorError> {
 pub fn settling_product(order: usize, settled: f64) -> Result<f64, EstimatorError> {
     check_order(order)?;
     if !(0.5..1.0).contains(&settled) {
-        return Err(EstimatorError::setting("estimator.filter.settled", settled, "must be at least 0.5 and below 1"));
+        return Err(EstimatorError::setting("filter.settled", settled, "must be at least 0.5 and below 1"));
     }
     let poles = prototype_poles(order);
     let residues: Vec<Complex64> = poles
@@ -133,14 +131,16 @@ pub fn prototype_enbw_hz(order: usize, cutoff_hz: f64) -> f64 {
     cutoff_hz * x / x.sin()
 }
 
-/// How the low-pass of an estimator is chosen.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Low-pass of the readout.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct FilterSettings {
-    /// Order of the Butterworth filter.
+    /// Order of the Butterworth filter, 1 to 8.
     pub order: usize,
     /// Fraction to which the analog prototype has settled at the end of the window.
     pub settled: f64,
-    /// Cut-off \[Hz\], if it is not to follow from `settled`.
+    /// Cut-off (Hz), instead of the one that follows from `settled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cutoff_hz: Option<f64>,
     /// Divide the readout by the fraction to which the digital filter has settled.
     pub gain_corrected: bool,
@@ -159,7 +159,7 @@ impl FilterSettings {
     /// If a setting is out of range.
     pub fn cutoff_for(&self, window_s: f64) -> Result<f64, EstimatorError> {
         match self.cutoff_hz {
-            Some(cutoff_hz) => positive("estimator.filter.cutoff_hz", cutoff_hz),
+            Some(cutoff_hz) => positive("filter.cutoff_hz", cutoff_hz),
             None => Ok(settling_product(self.order, self.settled)? / (2.0 * PI * window_s)),
         }
     }

@@ -13,24 +13,36 @@
 
 use std::f64::consts::FRAC_PI_2;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{PerParameter, SettingError};
+
+use crate::balance::AmplitudeChoice;
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::FilterSettings;
+use crate::instrument::InstrumentSettings;
+use crate::kind::{EstimatorKind, Surroundings};
+use crate::plan::Scheme;
 use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
 /// One parameter after the other, or all at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// One record for each parameter.
     Sequential,
     /// One record for all parameters.
+    #[default]
     Parallel,
 }
 
 /// Which number of the lock-in is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum LockInReadout {
     /// The in-phase component, dh/dw = 2X/α.
+    #[default]
     X,
     /// The amplitude with the sign of the in-phase component, dh/dw = ±2√(X²+Y²)/α.
     R,
@@ -38,7 +50,137 @@ pub enum LockInReadout {
     Curvature,
 }
 
-/// Settings of homodyne gradient extraction.
+/// Frequencies of homodyne gradient extraction.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Frequencies {
+    /// `top − m · spacing`.
+    Ladder(Ladder),
+    /// One for each parameter (Hz).
+    List(Vec<f64>),
+}
+
+/// A ladder of frequencies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ladder {
+    /// Frequency of the first parameter (Hz).
+    pub top: f64,
+    /// How much lower each next one is (Hz).
+    #[serde(default)]
+    pub spacing: f64,
+}
+
+impl<'de> Deserialize<'de> for Frequencies {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EitherForm;
+
+        impl<'de> serde::de::Visitor<'de> for EitherForm {
+            type Value = Frequencies;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("{ top = …, spacing = … } or a list of frequencies [Hz]")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> Result<Frequencies, A::Error> {
+                Vec::deserialize(serde::de::value::SeqAccessDeserializer::new(list)).map(Frequencies::List)
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, table: A) -> Result<Frequencies, A::Error> {
+                Ladder::deserialize(serde::de::value::MapAccessDeserializer::new(table)).map(Frequencies::Ladder)
+            }
+        }
+
+        deserializer.deserialize_any(EitherForm)
+    }
+}
+
+/// Homodyne gradient extraction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HgeSettings {
+    /// Parallel or sequential.
+    #[serde(default)]
+    pub mode: Mode,
+    /// X, R, or X with the curvature.
+    #[serde(default)]
+    pub readout: LockInReadout,
+    /// Duration of a record (s).
+    pub duration_s: f64,
+    /// Amplitude of the sines (V), or "balanced".
+    pub amplitude_volt: AmplitudeChoice,
+    /// Frequencies (Hz).
+    pub frequencies_hz: Frequencies,
+    /// Phases (rad); all zero if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phases_rad: Option<Vec<f64>>,
+    /// Put two parameters on each frequency of the ladder, a quarter period apart.
+    #[serde(default)]
+    pub quadrature: bool,
+    /// Low-pass of the lock-ins.
+    #[serde(default)]
+    pub filter: FilterSettings,
+    /// Instrument.
+    #[serde(default)]
+    pub instrument: InstrumentSettings,
+}
+
+impl HgeSettings {
+    /// The measurement of `parameters` derivatives at a sampling rate; without amplitudes where these are to be balanced.
+    ///
+    /// # Errors
+    /// If settings stand beside each other that exclude each other.
+    pub fn hge(&self, rate_hz: f64, parameters: usize) -> Result<Hge, SettingError> {
+        let (frequencies_hz, ladder_phases) = match &self.frequencies_hz {
+            Frequencies::Ladder(l) if self.quadrature => Hge::quadrature_ladder(l.top, l.spacing, parameters),
+            Frequencies::Ladder(l) => Hge::ladder(l.top, l.spacing, parameters),
+            Frequencies::List(_) if self.quadrature => {
+                return Err(SettingError::new(
+                    "quadrature",
+                    "goes with frequencies_hz = { top, spacing }: beside a list, write phases_rad",
+                ));
+            }
+            Frequencies::List(list) => (list.clone(), vec![0.0; parameters]),
+        };
+        if self.quadrature && self.phases_rad.is_some() {
+            return Err(SettingError::new("phases_rad", "is set by `quadrature = true`: give one of the two"));
+        }
+        Ok(Hge {
+            rate_hz,
+            duration_s: self.duration_s,
+            amplitude_volt: self.amplitude_volt.given().map_or_else(Vec::new, PerParameter::to_vec),
+            frequencies_hz,
+            phases_rad: self.phases_rad.clone().unwrap_or(ladder_phases),
+            mode: self.mode,
+            readout: self.readout,
+            filter: self.filter,
+        })
+    }
+}
+
+impl EstimatorKind for HgeSettings {
+    fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
+        let mut hge = self.hge(around.rate_hz, around.parameters)?;
+        if let Some(balanced_volt) = around.balanced_volt {
+            hge.amplitude_volt = balanced_volt.to_vec();
+        }
+        Ok(Scheme::Fixed(hge.build(around.parameters)?))
+    }
+
+    fn amplitude_volt(&self) -> Option<&PerParameter> {
+        self.amplitude_volt.given()
+    }
+
+    fn instrument(&self) -> &InstrumentSettings {
+        &self.instrument
+    }
+
+    fn as_hge(&self) -> Option<&HgeSettings> {
+        Some(self)
+    }
+}
+
+/// A measurement by homodyne gradient extraction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hge {
     /// Sampling rate \[Hz\].
@@ -89,7 +231,7 @@ impl Hge {
     }
 
     fn check_frequencies(&self, parameters: usize) -> Result<(), EstimatorError> {
-        const FREQUENCIES: &str = "estimator.frequencies_hz";
+        const FREQUENCIES: &str = "frequencies_hz";
         if self.frequencies_hz.len() != parameters || self.phases_rad.len() != parameters {
             return Err(EstimatorError::setting(
                 FREQUENCIES,
@@ -117,7 +259,7 @@ impl Hge {
                 ));
             }
             if !self.phases_rad[m].is_finite() {
-                return Err(EstimatorError::setting("estimator.phases_rad", self.phases_rad[m], "must be finite"));
+                return Err(EstimatorError::setting("phases_rad", self.phases_rad[m], "must be finite"));
             }
         }
         let alone = match self.readout {
@@ -135,7 +277,7 @@ impl Hge {
                     n + 1,
                     m + 1
                 );
-                return Err(EstimatorError::setting("estimator.readout", alone, allowed));
+                return Err(EstimatorError::setting("readout", alone, allowed));
             }
         }
         Ok(())
@@ -167,7 +309,7 @@ impl Hge {
     pub fn build(&self, parameters: usize) -> Result<Measurement, EstimatorError> {
         let samples = self.samples()?;
         let readings = if self.readout == LockInReadout::X { parameters } else { parameters.saturating_mul(2) };
-        check_weights("estimator.duration_s", self.duration_s, samples, readings, "readings")?;
+        check_weights("duration_s", self.duration_s, samples, readings, "readings")?;
         let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;
         self.check_frequencies(parameters)?;
         let channels = |m: usize| self.channels(m, amplitude_volt[m], samples, parameters);

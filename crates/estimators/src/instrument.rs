@@ -1,8 +1,61 @@
 //! What real converters and wires do to the perturbation and to the output.
 
 use ndarray::Array2;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::SettingError;
 
 use crate::error::EstimatorError;
+
+/// Resolution and range of a converter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConverterSettings {
+    /// Number of bits.
+    pub bits: u32,
+    /// Lowest level (V for the DAC, nA for the ADC).
+    pub low: f64,
+    /// Highest level (V for the DAC, nA for the ADC).
+    pub high: f64,
+}
+
+/// Departures from an ideal instrument.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct InstrumentSettings {
+    /// Converter of the voltages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dac: Option<ConverterSettings>,
+    /// Converter of the current.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adc: Option<ConverterSettings>,
+    /// Voltages change only at every this many samples.
+    pub hold_samples: usize,
+    /// The output answers this many samples late.
+    pub delay_samples: usize,
+    /// Sines grow, and steps are linear, over this time (s).
+    pub ramp_s: f64,
+}
+
+impl InstrumentSettings {
+    /// The instrument, for records of `samples` samples at `rate_hz`.
+    ///
+    /// # Errors
+    /// At the field that is at fault.
+    pub fn build(&self, samples: usize, rate_hz: f64) -> Result<Instrument, SettingError> {
+        let converter = |field: &'static str, s: &Option<ConverterSettings>| {
+            s.as_ref().map(|s| Converter::new(field, s.bits, s.low, s.high)).transpose()
+        };
+        let instrument = Instrument {
+            dac: converter("instrument.dac", &self.dac)?,
+            adc: converter("instrument.adc", &self.adc)?,
+            hold_samples: self.hold_samples,
+            delay_samples: self.delay_samples,
+            ramp_s: self.ramp_s,
+        };
+        Ok(instrument.checked(samples, rate_hz)?)
+    }
+}
 
 /// A converter of 2^bits equally spaced levels; values beyond its range clip.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -114,10 +167,7 @@ impl Instrument {
     /// # Errors
     /// If the ramp is negative or not finite, or hold, delay or ramp are longer than the record.
     pub fn checked(self, samples: usize, rate_hz: f64) -> Result<Self, EstimatorError> {
-        let whole = [
-            ("estimator.instrument.hold_samples", self.hold_samples),
-            ("estimator.instrument.delay_samples", self.delay_samples),
-        ];
+        let whole = [("instrument.hold_samples", self.hold_samples), ("instrument.delay_samples", self.delay_samples)];
         if let Some((key, found)) = whole.into_iter().find(|(_, n)| *n > samples) {
             return Err(EstimatorError::setting(
                 key,
@@ -128,7 +178,7 @@ impl Instrument {
         let longest_s = samples as f64 / rate_hz;
         if !(0.0..=longest_s).contains(&self.ramp_s) {
             return Err(EstimatorError::setting(
-                "estimator.instrument.ramp_s",
+                "instrument.ramp_s",
                 self.ramp_s,
                 format!("must be 0 to {longest_s}, the duration of a record"),
             ));

@@ -196,12 +196,12 @@ pub const MOST_WEIGHTS: usize = 100_000_000;
 
 /// Number of samples in `duration_s`, at least `least`.
 pub(crate) fn samples_in(duration_s: f64, rate_hz: f64, least: usize) -> Result<usize, EstimatorError> {
-    let duration_s = positive("estimator.duration_s", duration_s)?;
+    let duration_s = positive("duration_s", duration_s)?;
     let rate_hz = positive("sampling.rate_hz", rate_hz)?;
     let samples = (duration_s * rate_hz).round();
     if samples < least as f64 || samples > MOST_SAMPLES as f64 {
         return Err(EstimatorError::setting(
-            "estimator.duration_s",
+            "duration_s",
             duration_s,
             format!("makes {samples} samples at {rate_hz} Hz: {least} to {MOST_SAMPLES} are allowed here"),
         ));

@@ -4,16 +4,23 @@
 //! what the block reads, divided by c_m Δ_mk, is an estimate of derivative m, and blocks are averaged.
 
 use rand::{Rng, RngExt};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{PerParameter, SettingError};
 
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::{FilterSettings, LowPass};
-use crate::plan::{check_weights, samples_in};
+use crate::instrument::InstrumentSettings;
+use crate::kind::{EstimatorKind, Surroundings};
+use crate::plan::{Scheme, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
 /// Law of the components of a random direction; symmetric, of unit variance, bounded away from zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Distribution {
     /// ±1 with equal probability: asymptotically optimal (Sadegh & Spall 1998).
+    #[default]
     Rademacher,
     /// Uniform on ±[(19 − 3√13)/20, (19 + 3√13)/20] (Cao 2011).
     SegmentedUniform,
@@ -51,15 +58,69 @@ impl Distribution {
 }
 
 /// One- or two-sided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Sides {
     /// Levels 0 and cΔ.
     One,
     /// Levels −cΔ and cΔ.
+    #[default]
     Two,
 }
 
-/// Settings of simultaneous perturbation, averaged over K directions within the duration.
+/// Simultaneous perturbation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpsaSettings {
+    /// One- or two-sided.
+    #[serde(default)]
+    pub sides: Sides,
+    /// Directions that share the duration.
+    #[serde(default = "one")]
+    pub directions: usize,
+    /// Law of the directions.
+    #[serde(default)]
+    pub distribution: Distribution,
+    /// Duration of the record, for all parameters and directions (s).
+    pub duration_s: f64,
+    /// Step c (V).
+    pub amplitude_volt: PerParameter,
+    /// Low-pass of each level.
+    #[serde(default)]
+    pub filter: FilterSettings,
+    /// Instrument.
+    #[serde(default)]
+    pub instrument: InstrumentSettings,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl EstimatorKind for SpsaSettings {
+    fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
+        let spsa = Spsa {
+            rate_hz: around.rate_hz,
+            duration_s: self.duration_s,
+            amplitude_volt: self.amplitude_volt.to_vec(),
+            sides: self.sides,
+            directions: self.directions,
+            distribution: self.distribution,
+            filter: self.filter,
+        };
+        Ok(Scheme::Random(spsa.build(around.parameters)?))
+    }
+
+    fn amplitude_volt(&self) -> Option<&PerParameter> {
+        Some(&self.amplitude_volt)
+    }
+
+    fn instrument(&self) -> &InstrumentSettings {
+        &self.instrument
+    }
+}
+
+/// A measurement by simultaneous perturbation, averaged over K directions within the duration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spsa {
     /// Sampling rate \[Hz\].
@@ -78,7 +139,46 @@ pub struct Spsa {
     pub filter: FilterSettings,
 }
 
-/// Settings of a random code: a random direction for each chip, the output correlated with it.
+/// Random codes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomCodeSettings {
+    /// Number of chips, each with a random direction.
+    pub chips: usize,
+    /// Law of the code.
+    #[serde(default)]
+    pub distribution: Distribution,
+    /// Duration of the record, for all parameters (s).
+    pub duration_s: f64,
+    /// Amplitude (V).
+    pub amplitude_volt: PerParameter,
+    /// Instrument.
+    #[serde(default)]
+    pub instrument: InstrumentSettings,
+}
+
+impl EstimatorKind for RandomCodeSettings {
+    fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
+        let code = RandomCode {
+            rate_hz: around.rate_hz,
+            duration_s: self.duration_s,
+            amplitude_volt: self.amplitude_volt.to_vec(),
+            chips: self.chips,
+            distribution: self.distribution,
+        };
+        Ok(Scheme::Random(code.build(around.parameters)?))
+    }
+
+    fn amplitude_volt(&self) -> Option<&PerParameter> {
+        Some(&self.amplitude_volt)
+    }
+
+    fn instrument(&self) -> &InstrumentSettings {
+        &self.instrument
+    }
+}
+
+/// A measurement with a random code: a random direction for each chip, the output correlated with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RandomCode {
     /// Sampling rate \[Hz\].
@@ -171,17 +271,17 @@ impl Spsa {
     pub fn build(&self, parameters: usize) -> Result<RandomMeasurement, EstimatorError> {
         let samples = samples_in(self.duration_s, self.rate_hz, 16)?;
         let step_volt = amplitudes(&self.amplitude_volt, parameters)?;
-        let directions = at_least_one("estimator.directions", self.directions)?;
+        let directions = at_least_one("directions", self.directions)?;
         let most = samples / 16;
         if directions > most {
             return Err(EstimatorError::setting(
-                "estimator.directions",
+                "directions",
                 directions,
                 format!("must be 1 to {most}, so that each level has at least 8 of the {samples} samples"),
             ));
         }
-        check_weights("estimator.directions", directions, samples, directions, "directions")?;
-        check_weights("estimator.duration_s", self.duration_s, samples, parameters, "parameters")?;
+        check_weights("directions", directions, samples, directions, "directions")?;
+        check_weights("duration_s", self.duration_s, samples, parameters, "parameters")?;
         let window = samples / (2 * directions);
         let (levels, factors) = match self.sides {
             Sides::One => (vec![0.0, 1.0], [-1.0, 1.0]),
@@ -207,16 +307,16 @@ impl RandomCode {
     pub fn build(&self, parameters: usize) -> Result<RandomMeasurement, EstimatorError> {
         let samples = samples_in(self.duration_s, self.rate_hz, 2)?;
         let step_volt = amplitudes(&self.amplitude_volt, parameters)?;
-        let chips = at_least_one("estimator.chips", self.chips)?;
+        let chips = at_least_one("chips", self.chips)?;
         if chips > samples {
             return Err(EstimatorError::setting(
-                "estimator.chips",
+                "chips",
                 chips,
                 format!("must be at most the number of samples ({samples})"),
             ));
         }
-        check_weights("estimator.chips", chips, samples, chips, "chips")?;
-        check_weights("estimator.duration_s", self.duration_s, samples, parameters, "parameters")?;
+        check_weights("chips", chips, samples, chips, "chips")?;
+        check_weights("duration_s", self.duration_s, samples, parameters, "parameters")?;
         let chip = samples / chips;
         Ok(RandomMeasurement {
             rate_hz: self.rate_hz,

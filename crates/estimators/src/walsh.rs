@@ -1,12 +1,62 @@
 //! Walsh (Hadamard) codes: each parameter switches between ±α in its own row of a Hadamard matrix, and the output is
 //! correlated with that row.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{PerParameter, SettingError};
+
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::LowPass;
-use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, check_weights, samples_in};
+use crate::instrument::InstrumentSettings;
+use crate::kind::{EstimatorKind, Surroundings};
+use crate::plan::{Combination, Drive, Measurement, RecordPlan, Scheme, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
-/// Settings of code-multiplexed measurement with Walsh codes.
+/// Walsh (Hadamard) codes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WalshSettings {
+    /// Chips in a period, a power of two above the number of parameters; the smallest if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chips: Option<usize>,
+    /// Periods of the code in the record.
+    #[serde(default = "one")]
+    pub periods: usize,
+    /// Duration of the record, for all parameters (s).
+    pub duration_s: f64,
+    /// Amplitude (V).
+    pub amplitude_volt: PerParameter,
+    /// Instrument.
+    #[serde(default)]
+    pub instrument: InstrumentSettings,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl EstimatorKind for WalshSettings {
+    fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
+        let walsh = Walsh {
+            rate_hz: around.rate_hz,
+            duration_s: self.duration_s,
+            amplitude_volt: self.amplitude_volt.to_vec(),
+            chips: self.chips,
+            periods: self.periods,
+        };
+        Ok(Scheme::Fixed(walsh.build(around.parameters)?))
+    }
+
+    fn amplitude_volt(&self) -> Option<&PerParameter> {
+        Some(&self.amplitude_volt)
+    }
+
+    fn instrument(&self) -> &InstrumentSettings {
+        &self.instrument
+    }
+}
+
+/// A code-multiplexed measurement with Walsh codes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Walsh {
     /// Sampling rate \[Hz\].
@@ -34,30 +84,30 @@ impl Walsh {
     /// If a setting is out of range or a chip would be shorter than one sample.
     pub fn build(&self, parameters: usize) -> Result<Measurement, EstimatorError> {
         let samples = samples_in(self.duration_s, self.rate_hz, 2)?;
-        check_weights("estimator.duration_s", self.duration_s, samples, parameters, "parameters")?;
+        check_weights("duration_s", self.duration_s, samples, parameters, "parameters")?;
         let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;
         let chips = self.chips.unwrap_or_else(|| (parameters + 1).next_power_of_two());
         if !chips.is_power_of_two() || chips <= parameters {
             return Err(EstimatorError::setting(
-                "estimator.chips",
+                "chips",
                 chips,
                 format!("must be a power of two above the number of parameters ({parameters})"),
             ));
         }
         if chips > samples {
             return Err(EstimatorError::setting(
-                "estimator.chips",
+                "chips",
                 chips,
                 format!("must be at most the number of samples ({samples})"),
             ));
         }
         if self.periods == 0 {
-            return Err(EstimatorError::setting("estimator.periods", 0, "must be at least 1"));
+            return Err(EstimatorError::setting("periods", 0, "must be at least 1"));
         }
         let fits = |total: &usize| *total <= samples;
         let Some(total) = chips.checked_mul(self.periods).filter(fits) else {
             return Err(EstimatorError::setting(
-                "estimator.periods",
+                "periods",
                 self.periods,
                 format!("{chips} chips in each do not fit into {samples} samples: must be 1 to {}", samples / chips),
             ));

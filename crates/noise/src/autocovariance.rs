@@ -168,7 +168,7 @@ fn exponential_integral(p: f64, x: f64) -> Complex64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spectrum::{PowerLaw, TabulatedSpectrum};
+    use crate::{PowerLaw, TabulatedSpectrum};
 
     /// Composite Simpson rule, fine enough to resolve every oscillation and the corner.
     fn by_quadrature(spectrum: &Spectrum, rate_hz: f64, lag: usize) -> (f64, f64) {

@@ -176,7 +176,7 @@ fn fast_length(length: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spectrum::PowerLaw;
+    use crate::PowerLaw;
     use rand_pcg::Pcg64;
 
     /// Sample covariances at several lags over 20 000 records. Each is a mean of products with known variance

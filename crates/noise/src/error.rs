@@ -63,3 +63,13 @@ impl NoiseError {
         }
     }
 }
+
+impl From<NoiseError> for settings::SettingError {
+    /// The field that is at fault; a file's is called `file`.
+    fn from(error: NoiseError) -> Self {
+        match error {
+            NoiseError::OutOfRange { name, found, allowed } => Self::found(name, found, allowed),
+            other => Self::new("file", other.to_string()),
+        }
+    }
+}

@@ -83,7 +83,7 @@ pub fn unfold(gaussians: &[f64], r: &Autocovariance) -> Result<Vec<f64>, NoiseEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spectrum::{PowerLaw, Spectrum};
+    use crate::{PowerLaw, Spectrum};
     use rand_distr::{Distribution, StandardNormal};
     use rand_pcg::Pcg64;
 

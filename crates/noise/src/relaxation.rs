@@ -7,9 +7,84 @@
 
 use std::f64::consts::PI;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{SettingError, within};
+
 use crate::autocovariance::Autocovariance;
 use crate::error::NoiseError;
-use crate::spectrum::PowerLaw;
+use crate::kind::{NoiseKind, Surroundings};
+use crate::power_law::PowerLaw;
+use crate::{NoiseModel, Spectrum};
+
+/// Most processes of an ensemble.
+const MOST_PROCESSES: f64 = 1000.0;
+
+/// An ensemble of relaxation processes with a power-law spectrum.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnsembleSettings {
+    /// One-sided density at `at_hz` (nA²/Hz).
+    pub psd_na2_per_hz: f64,
+    /// Reference frequency (Hz).
+    pub at_hz: f64,
+    /// Exponent, 0 to 2.
+    pub exponent: f64,
+    /// Lowest corner frequency of the ensemble (Hz).
+    pub corner_hz: f64,
+    /// Processes in each decade of corner frequencies.
+    #[serde(default = "default_per_decade")]
+    pub per_decade: usize,
+}
+
+fn default_per_decade() -> usize {
+    3
+}
+
+impl EnsembleSettings {
+    /// The ensemble, sampled at `rate_hz`.
+    ///
+    /// # Errors
+    /// At the field that is at fault.
+    pub fn build(&self, rate_hz: f64) -> Result<RelaxationEnsemble, SettingError> {
+        let Self { psd_na2_per_hz, at_hz, exponent, corner_hz, per_decade } = *self;
+        let law = PowerLaw { psd_na2_per_hz, at_hz, exponent, corner_hz }.checked()?;
+        if law.exponent > 0.0 && law.corner_hz <= 0.0 {
+            return Err(SettingError::found("corner_hz", 0, "an ensemble needs a positive lowest corner"));
+        }
+        within("per_decade", per_decade, 1..=100)?;
+        let processes = (0.5 * rate_hz / law.corner_hz).log10() * per_decade as f64;
+        if law.exponent > 0.0 && law.exponent < 2.0 && processes > MOST_PROCESSES {
+            let message = format!(
+                "makes {processes:.0} processes between it and half the sampling rate, at most {MOST_PROCESSES} are allowed"
+            );
+            return Err(SettingError::found("corner_hz", law.corner_hz, message));
+        }
+        Ok(RelaxationEnsemble::power_law(&law, rate_hz, per_decade)?)
+    }
+}
+
+/// Gaussian relaxation processes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct RelaxationNoise(pub EnsembleSettings);
+
+impl NoiseKind for RelaxationNoise {
+    fn build(&self, around: &mut Surroundings) -> Result<NoiseModel, SettingError> {
+        Ok(NoiseModel::Gaussian(Spectrum::Relaxation(self.0.build(around.rate_hz)?)))
+    }
+}
+
+/// Random telegraph signals, with the spectrum of [`RelaxationNoise`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct TelegraphNoise(pub EnsembleSettings);
+
+impl NoiseKind for TelegraphNoise {
+    fn build(&self, around: &mut Surroundings) -> Result<NoiseModel, SettingError> {
+        Ok(NoiseModel::Telegraph(self.0.build(around.rate_hz)?))
+    }
+}
 
 /// One source of variance σ² and correlation ρ = exp(−d) from sample to sample.
 #[derive(Clone, Copy, Debug, PartialEq)]

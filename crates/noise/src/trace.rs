@@ -4,8 +4,31 @@ use std::path::Path;
 
 use num_complex::Complex64;
 use rand::{Rng, RngExt};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{InputFile, SettingError};
 
-use crate::{Autocovariance, NoiseError, transform, welch};
+use crate::kind::{NoiseKind, Surroundings};
+use crate::{Autocovariance, NoiseError, NoiseModel, transform, welch};
+
+/// A measured trace, replayed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TraceNoise {
+    /// Text (`.csv`, `.txt`, `.tsv`, `.dat`, `.asc`), `.npy` or `.npz`; a relative path starts at the scenario's folder.
+    pub file: InputFile,
+}
+
+impl NoiseKind for TraceNoise {
+    fn build(&self, around: &mut Surroundings) -> Result<NoiseModel, SettingError> {
+        let rate_hz = around.rate_hz;
+        Ok(NoiseModel::Replay(around.read(&self.file, |path| Trace::from_file(path, rate_hz))?))
+    }
+
+    fn files(&self) -> Vec<InputFile> {
+        vec![self.file.clone()]
+    }
+}
 
 /// A measured noise trace that is replayed from random starting points, end joined to start, its mean removed.
 ///

@@ -11,16 +11,14 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use noise::NoiseModel;
 use rand::RngExt;
 use rand_pcg::Pcg64;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use settings::seed::{self, Purpose};
 use training::Patterns;
+use training::tasks::Trained;
 
 use crate::document::KeyError;
 use crate::point::from_estimator;
-use crate::scenario::{PerParameter, Scenario};
-use crate::seed::{self, Purpose};
+use crate::scenario::Scenario;
 use crate::study::Library;
-use crate::training_point::Trained;
 
 /// Part of the range of a parameter that an amplitude takes at most, and the amplitude at most where there is no range \[V\].
 const MOST_OF_RANGE: f64 = 0.25;
@@ -29,36 +27,6 @@ const MOST_VOLT: f64 = 0.25;
 const MOST_SIGNS: usize = 16;
 /// Random controls at random patterns, and signs of the sines, for whose mean error training is balanced.
 const PLACES: usize = 6;
-
-/// Amplitudes as given, or those of least error.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "must be a number, a list of numbers, or \"balanced\"")]
-pub enum AmplitudeChoice {
-    /// For all parameters, or for each (V).
-    Given(PerParameter),
-    /// One for each parameter, so that the exact mean squared error of all first derivatives together is least on the average over
-    /// signs of the sines; at most a quarter of a parameter's range.
-    Balanced(Balanced),
-}
-
-/// "balanced".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Balanced {
-    /// "balanced".
-    Balanced,
-}
-
-impl AmplitudeChoice {
-    /// The amplitudes, where they are given.
-    #[must_use]
-    pub fn given(&self) -> Option<&PerParameter> {
-        match self {
-            Self::Given(volt) => Some(volt),
-            Self::Balanced(_) => None,
-        }
-    }
-}
 
 /// Whether amplitudes are sought now: it takes seconds, too long for points that are only checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

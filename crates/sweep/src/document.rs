@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use settings::SettingError;
 use toml::de::{DeArray, DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
@@ -24,12 +25,11 @@ impl KeyError {
         Self { key: key.into(), message: message.into(), is_unknown: false }
     }
 
-    /// The same problem where what is built at `from` elsewhere stands at `to`.
-    pub(crate) fn moved(self, from: &str, to: &str) -> Self {
-        match self.key.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with('.')) {
-            Some(rest) => Self { key: format!("{to}{rest}"), ..self },
-            None => self,
-        }
+    /// A problem with settings that stand at `place`.
+    #[must_use]
+    pub fn at(place: &str, error: SettingError) -> Self {
+        let SettingError { field, message } = error.within(place);
+        Self::new(field, message)
     }
 }
 
@@ -364,14 +364,6 @@ mod tests {
         assert_eq!(line("device.layers.1.inputs.0"), Some(10));
         assert_eq!(line("device.layers.1.interface"), Some(9));
         assert_eq!(line("device.layers.7.inputs"), Some(3));
-    }
-
-    #[test]
-    fn problems_are_moved_with_what_they_stand_in() {
-        let moved = |key: &str| KeyError::new(key, "").moved("device", "device.layers.0.devices.1").key;
-        assert_eq!(moved("device.file"), "device.layers.0.devices.1.file");
-        assert_eq!(moved("device"), "device.layers.0.devices.1");
-        assert_eq!(moved("devices.file"), "devices.file");
     }
 
     #[test]

@@ -24,9 +24,6 @@ pub const MOST_NUMBERS: u64 = 100_000_000_000;
 /// Sampling rates \[Hz\].
 pub const RATES_HZ: RangeInclusive<f64> = 1e-6..=1e12;
 
-/// Most relaxation processes of a noise source.
-pub const MOST_PROCESSES: f64 = 1000.0;
-
 /// Threads for each one that the machine can run at once, at most.
 pub const MOST_THREADS_OF_ONE: usize = 16;
 
@@ -41,10 +38,7 @@ pub fn most_threads() -> usize {
 /// # Errors
 /// With the key, what was found and what is allowed, if it is not.
 pub(crate) fn within<T: Ord + Display>(key: &str, found: T, allowed: RangeInclusive<T>) -> Result<T, KeyError> {
-    if allowed.contains(&found) {
-        return Ok(found);
-    }
-    Err(KeyError::new(key, format!("found {found}: must be {} to {}", allowed.start(), allowed.end())))
+    settings::within(key, found, allowed).map_err(|e| KeyError::at("", e))
 }
 
 /// A number within `allowed`.
@@ -52,10 +46,7 @@ pub(crate) fn within<T: Ord + Display>(key: &str, found: T, allowed: RangeInclus
 /// # Errors
 /// As [`within`].
 pub(crate) fn number_within(key: &str, found: f64, allowed: RangeInclusive<f64>) -> Result<f64, KeyError> {
-    if allowed.contains(&found) {
-        return Ok(found);
-    }
-    Err(KeyError::new(key, format!("found {found:e}: must be {:e} to {:e}", allowed.start(), allowed.end())))
+    settings::number_within(key, found, allowed).map_err(|e| KeyError::at("", e))
 }
 
 /// Refuses a study of more units or numbers than there may be.

@@ -1,25 +1,24 @@
 //! A study: a scenario with its axes, known to be sound.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use device::{Activation, NeuralSurrogate};
-use dopant_network::{DopantNetwork, Generate, NetworkError};
 use estimators::EstimatorError;
 use noise::{NoiseError, NoiseModel, RecordGenerator};
 use rayon::prelude::*;
+use settings::InputFile;
 use toml::{Table, Value};
 
 use crate::axes::{self, Axis, AxisKey, Components, PerParameter};
 use crate::balanced::Balancing;
 use crate::document::{Document, KeyError, is_at_or_below, set_path};
 use crate::error::{PointError, ScenarioError};
-use crate::input_file::{InputFile, SECTIONS, files_of};
+use crate::input_file::{SECTIONS, files_of};
 use crate::limits;
 use crate::needs;
 use crate::point::Point;
-use crate::scenario::{ActivationChoice, FigureSection, Scenario, StudyKind, StudySection};
+use crate::scenario::{FigureSection, Scenario, StudyKind, StudySection};
 use crate::work::training::Lengths;
 
 /// A validated scenario.
@@ -70,19 +69,14 @@ impl Extent {
 /// Files and noise generators that points share.
 #[derive(Debug, Default)]
 pub struct Library {
-    surrogates: Mutex<HashMap<(PathBuf, ActivationChoice), Arc<NeuralSurrogate>>>,
+    shelf: device::Shelf,
     generators: Mutex<HashMap<String, Arc<RecordGenerator>>>,
-    networks: Mutex<HashMap<String, Arc<DopantNetwork>>>,
     amplitudes: Mutex<HashMap<String, Vec<f64>>>,
 }
 
 /// Most noise generators that are kept for reuse, and samples of all their records.
 const MOST_GENERATORS: usize = 32;
 const MOST_KEPT_SAMPLES: usize = 1 << 22;
-
-/// Most dopant networks that are kept for reuse, and pairs of acceptors of all of them.
-const MOST_NETWORKS: usize = 256;
-const MOST_KEPT_PAIRS: usize = 1 << 22;
 
 /// Most balanced amplitudes that are kept for reuse.
 const MOST_AMPLITUDES: usize = 10_000;
@@ -106,51 +100,9 @@ impl Library {
         Ok(found)
     }
 
-    pub(crate) fn network_file(&self, path: &Path) -> Result<Arc<DopantNetwork>, NetworkError> {
-        self.network(path.display().to_string(), || DopantNetwork::from_file(path))
-    }
-
-    pub(crate) fn network_made(&self, generate: &Generate) -> Result<Arc<DopantNetwork>, NetworkError> {
-        self.network(format!("{generate:?}"), || DopantNetwork::from_description(&generate.describe()?))
-    }
-
-    fn network(
-        &self,
-        key: String,
-        make: impl FnOnce() -> Result<DopantNetwork, NetworkError>,
-    ) -> Result<Arc<DopantNetwork>, NetworkError> {
-        if let Some(known) = self.networks.lock().expect("no thread panics here").get(&key) {
-            return Ok(Arc::clone(known));
-        }
-        let made = Arc::new(make()?);
-        let mut networks = self.networks.lock().expect("no thread panics here");
-        let pairs = |n: &DopantNetwork| n.acceptors.len().pow(2);
-        let kept: usize = networks.values().map(|n| pairs(n)).sum();
-        if networks.len() >= MOST_NETWORKS || kept + pairs(&made) > MOST_KEPT_PAIRS {
-            networks.clear();
-        }
-        networks.insert(key, Arc::clone(&made));
-        Ok(made)
-    }
-
-    pub(crate) fn surrogate(
-        &self,
-        path: &Path,
-        activation: ActivationChoice,
-    ) -> Result<Arc<NeuralSurrogate>, device::DeviceError> {
-        let key = (path.to_owned(), activation);
-        if let Some(known) = self.surrogates.lock().expect("no thread panics here").get(&key) {
-            return Ok(Arc::clone(known));
-        }
-        let function = match activation {
-            ActivationChoice::Relu => Activation::Relu,
-            ActivationChoice::Elu => Activation::Elu,
-            ActivationChoice::Tanh => Activation::Tanh,
-            ActivationChoice::Sigmoid => Activation::Sigmoid,
-        };
-        let loaded = Arc::new(NeuralSurrogate::from_npz(path, function)?);
-        self.surrogates.lock().expect("no thread panics here").insert(key, Arc::clone(&loaded));
-        Ok(loaded)
+    /// Surrogates and networks.
+    pub(crate) fn shelf(&self) -> &device::Shelf {
+        &self.shelf
     }
 
     pub(crate) fn generator(

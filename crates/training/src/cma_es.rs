@@ -2,8 +2,13 @@
 
 use cmaes::{CMAESOptions, DVector};
 use rand::Rng;
+use rand_pcg::Pcg64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{SettingError, positive};
 
 use crate::error::TrainingError;
+use crate::optimiser::{Optimiser, OptimiserKind, Surroundings};
 use crate::session::Session;
 use crate::update::clip;
 
@@ -12,20 +17,42 @@ const OUTSIDE_PER_VOLT2: f64 = 1.0;
 /// Largest such distance that counts \[V²\].
 const FARTHEST_VOLT2: f64 = 1e30;
 
-/// CMA-ES.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Most controls, over which it keeps a matrix.
+const MOST_CONTROLS: usize = 1000;
+
+/// Covariance matrix adaptation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct CmaEs {
-    /// First standard deviation of each control \[V\].
+    /// First standard deviation of each control (V).
     pub sigma_volt: f64,
 }
 
-impl CmaEs {
+impl Default for CmaEs {
+    fn default() -> Self {
+        Self { sigma_volt: 0.3 }
+    }
+}
+
+impl OptimiserKind for CmaEs {
+    fn build(&self, around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError> {
+        let controls = around.controls;
+        if controls > MOST_CONTROLS {
+            let message = format!("it keeps a matrix over them, {MOST_CONTROLS} are allowed");
+            return Err(SettingError::new("kind", format!("found \"cma-es\" for {controls} controls: {message}")));
+        }
+        positive("sigma_volt", self.sigma_volt)?;
+        Ok(Box::new(*self))
+    }
+}
+
+impl Optimiser for CmaEs {
     /// Searches until the loss is low enough; when it has converged elsewhere, begins anew. A candidate beyond the ranges
     /// is measured at their edge, and its distance from there is added to the loss.
     ///
     /// # Errors
     /// If the device cannot be evaluated.
-    pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
+    fn train(&self, session: &mut Session<'_>, rng: &mut Pcg64) -> Result<(), TrainingError> {
         while !session.is_over() {
             let start = session.begin_attempt(rng)?;
             let (seed, generations) = (rng.next_u64(), session.limits.max_iterations);
@@ -61,11 +88,7 @@ impl CmaEs {
             let mut search = match outcome {
                 Ok(search) => search,
                 Err(e) => {
-                    return Err(TrainingError::setting(
-                        "training.optimiser.sigma_volt",
-                        self.sigma_volt,
-                        format!("{e:?}"),
-                    ));
+                    return Err(TrainingError::setting("sigma_volt", self.sigma_volt, format!("{e:?}")));
                 }
             };
             while search.next().is_none() {}

@@ -1,15 +1,20 @@
 //! Gradient descent with derivatives that the device has measured itself (B25, Fig. 4).
 
-use rand::Rng;
+use rand_pcg::Pcg64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{SettingError, positive};
 
 use crate::error::TrainingError;
+use crate::optimiser::{Optimiser, OptimiserKind, Surroundings};
 use crate::session::Session;
-use crate::update::{Update, UpdateState, clip};
+use crate::update::{Update, UpdateChoice, UpdateState, clip};
 
 /// Where the derivatives come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum GradientSource {
-    /// The meter's scheme: HGE, finite differences, SPSA, codes.
+    /// `[estimator]`: HGE, finite differences, SPSA, codes.
     #[default]
     Measured,
     /// The device's exact gradient, without noise and without time: an upper bound.
@@ -17,6 +22,30 @@ pub enum GradientSource {
 }
 
 /// Gradient descent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DescentSettings {
+    /// η (V² for a loss without unit; V for Adam).
+    pub learning_rate: f64,
+    /// How a gradient becomes a step.
+    #[serde(default)]
+    pub update: UpdateChoice,
+    /// Where the derivatives come from.
+    #[serde(default)]
+    pub gradient: GradientSource,
+}
+
+impl OptimiserKind for DescentSettings {
+    fn build(&self, _around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError> {
+        Ok(Box::new(Descent {
+            source: self.gradient,
+            update: self.update.update(),
+            learning_rate: positive("learning_rate", self.learning_rate)?,
+        }))
+    }
+}
+
+/// A descent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Descent {
     /// Where the derivatives come from.
@@ -27,13 +56,13 @@ pub struct Descent {
     pub learning_rate: f64,
 }
 
-impl Descent {
+impl Optimiser for Descent {
     /// Descends from random controls until the loss is low enough; after as many iterations as are allowed, begins anew.
     ///
     /// # Errors
     /// If the device cannot be evaluated, or has no exact derivatives where they are the source, or second derivatives are
     /// wanted and the meter's scheme reads none.
-    pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
+    fn train(&self, session: &mut Session<'_>, rng: &mut Pcg64) -> Result<(), TrainingError> {
         while !session.is_over() {
             let mut controls = session.begin_attempt(rng)?;
             let mut state = UpdateState::new(self.update, controls.len());
@@ -52,5 +81,13 @@ impl Descent {
             }
         }
         Ok(())
+    }
+
+    fn measures_gradient(&self) -> bool {
+        self.source == GradientSource::Measured
+    }
+
+    fn second_derivatives(&self) -> Option<GradientSource> {
+        (self.update == Update::Curvature).then_some(self.source)
     }
 }

@@ -8,10 +8,10 @@ use estimators::EstimatorError;
 #[non_exhaustive]
 pub enum TrainingError {
     /// A setting that makes no sense.
-    #[error("{key}: found {found}: {allowed}")]
+    #[error("{field}: found {found}: {allowed}")]
     Setting {
-        /// Its dotted key in a scenario.
-        key: &'static str,
+        /// The field.
+        field: &'static str,
         /// What was found.
         found: String,
         /// What is allowed.
@@ -35,7 +35,7 @@ pub enum TrainingError {
     #[error("the fit failed: {0}")]
     Fit(#[from] candle_core::Error),
     /// A fit that ended with weights that are no numbers.
-    #[error("the fit did not converge: its weights are not finite; lower training.optimiser.learning_rate")]
+    #[error("the fit did not converge: its weights are not finite; lower the learning rate of the optimiser")]
     Diverged,
     /// A number that is not finite, and so nothing can be learned from.
     #[error("{what} is {found} at the voltages {volt:?}: training goes by finite numbers")]
@@ -52,8 +52,8 @@ pub enum TrainingError {
     Hessian,
     /// The ADC's range is too narrow for the device.
     #[error(
-        "the output left the range of the ADC at each of {draws} random draws of the controls: widen \
-         estimator.instrument.adc, or narrow training.range_volt"
+        "the output left the range of the ADC at each of {draws} random draws of the controls: widen the \
+         range of the ADC, or narrow those of the controls"
     )]
     AlwaysClipped {
         /// How many were tried.
@@ -68,7 +68,16 @@ pub enum TrainingError {
 }
 
 impl TrainingError {
-    pub(crate) fn setting(key: &'static str, found: impl ToString, allowed: impl Into<String>) -> Self {
-        Self::Setting { key, found: found.to_string(), allowed: allowed.into() }
+    pub(crate) fn setting(field: &'static str, found: impl ToString, allowed: impl Into<String>) -> Self {
+        Self::Setting { field, found: found.to_string(), allowed: allowed.into() }
+    }
+}
+
+impl From<TrainingError> for settings::SettingError {
+    fn from(error: TrainingError) -> Self {
+        match error {
+            TrainingError::Setting { field, found, allowed } => Self::found(field, found, allowed),
+            other => Self::whole(other.to_string()),
+        }
     }
 }

@@ -12,10 +12,15 @@ use ndarray::{Array1, Array2};
 use noise::NoiseModel;
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
+use rand_pcg::Pcg64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{SettingError, positive, within};
 
 use crate::descent::{Descent, GradientSource};
 use crate::error::TrainingError;
 use crate::meter::{Answer, Meter, Timing};
+use crate::optimiser::{Optimiser, OptimiserKind, Surroundings, check_held};
 use crate::session::{Limits, Session};
 use crate::threshold::RESOLUTION;
 use crate::update::Update;
@@ -26,18 +31,19 @@ const BATCH: usize = 64;
 const ITERATIONS: usize = 300;
 const LEARNING_RATE_VOLT: f64 = 0.02;
 
-/// The surrogate route.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A neural network fitted to the device, descent on it, and test of what it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Fitted {
-    /// Random points at which the device is measured.
+    /// Random points at which the device is measured, each for `task.hold_s`.
     pub points: usize,
     /// Units in each of two hidden layers.
     pub hidden: usize,
     /// Passes over the points while fitting.
     pub epochs: usize,
-    /// Learning rate of the fit, falling linearly to nothing.
+    /// Learning rate of the fit.
     pub learning_rate: f64,
-    /// Descents on the network; the controls they find are tested on the device in the order of their loss.
+    /// Descents on the network; what they find is tested on the device, best first.
     pub candidates: usize,
 }
 
@@ -47,12 +53,25 @@ impl Default for Fitted {
     }
 }
 
-impl Fitted {
+impl OptimiserKind for Fitted {
+    fn build(&self, around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError> {
+        within("points", self.points, 1..=1_000_000)?;
+        within("hidden", self.hidden, 1..=4096)?;
+        within("epochs", self.epochs, 1..=100_000)?;
+        positive("learning_rate", self.learning_rate)?;
+        within("candidates", self.candidates, 1..=10_000)?;
+        check_held("points", self.points, around.parameters, "parameters")?;
+        check_held("hidden", self.hidden, around.parameters, "parameters")?;
+        Ok(Box::new(*self))
+    }
+}
+
+impl Optimiser for Fitted {
     /// Samples, fits, trains, and tests until the loss is low enough, the candidates are used up, or the time is spent.
     ///
     /// # Errors
     /// If the device cannot be evaluated, or the fit fails or does not converge.
-    pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
+    fn train(&self, session: &mut Session<'_>, rng: &mut Pcg64) -> Result<(), TrainingError> {
         let first = session.begin_attempt(rng)?;
         let (points_volt, currents_na) = self.sample(session, rng)?;
         let network = self.fit(&points_volt, &currents_na, rng)?;
@@ -94,7 +113,9 @@ impl Fitted {
         }
         Ok(())
     }
+}
 
+impl Fitted {
     /// Currents at random points within the ranges of the controls and of the patterns' inputs.
     fn sample<R: Rng + ?Sized>(
         &self,

@@ -5,6 +5,9 @@
 //! choose them is counted.
 
 use rand::{Rng, RngExt};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::SettingError;
 
 use crate::error::TrainingError;
 use crate::session::Session;
@@ -30,7 +33,8 @@ pub const LARGEST_PUBLISHED_STEP: f64 = 0.5;
 pub const FIRST_MOVE: f64 = 0.05;
 
 /// How a and c are chosen where they are not given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum GainRule {
     /// c is the standard deviation of the measured loss over its slope along a random direction, so that the difference of
     /// two losses is about as large as its noise, from [`LEAST_STEP`] to [`LARGEST_TUNED_STEP`] of the range. a as published.
@@ -44,17 +48,21 @@ pub enum GainRule {
 }
 
 /// Settings of gains and steps.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Gains {
-    /// How a and c are chosen where they are not given.
+    /// How `gain` and `step_volt` are chosen where they are not given.
+    #[serde(rename = "gains")]
     pub rule: GainRule,
-    /// a \[V²\] for a loss without unit.
+    /// a of the gains a/(k + 1 + A)^α (V²), A a tenth of `max_iterations`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub gain: Option<f64>,
-    /// c \[V\].
+    /// c of the steps c/(k + 1)^γ (V).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub step_volt: Option<f64>,
-    /// α.
+    /// α, 0 to 1.
     pub gain_exponent: f64,
-    /// γ.
+    /// γ, 0 to 1.
     pub step_exponent: f64,
 }
 
@@ -70,7 +78,26 @@ impl Default for Gains {
     }
 }
 
+/// Gains and steps lie from its reciprocal to this.
+const MOST: f64 = 1e9;
+
+pub(crate) fn within(field: &'static str, found: f64, low: f64, high: f64) -> Result<f64, SettingError> {
+    match (low..=high).contains(&found) {
+        true => Ok(found),
+        false => Err(SettingError::found(field, found, format!("must be {low:?} to {high:?}"))),
+    }
+}
+
 impl Gains {
+    pub(crate) fn checked(self) -> Result<Self, SettingError> {
+        let size = |field, x: Option<f64>| x.map(|x| within(field, x, 1.0 / MOST, MOST)).transpose();
+        size("gain", self.gain)?;
+        size("step_volt", self.step_volt)?;
+        within("gain_exponent", self.gain_exponent, 0.0, 1.0)?;
+        within("step_exponent", self.step_exponent, 0.0, 1.0)?;
+        Ok(self)
+    }
+
     /// a_k of a given a, in an attempt of `iterations`.
     #[must_use]
     pub fn gain_at(&self, gain: f64, k: usize, iterations: usize) -> f64 {

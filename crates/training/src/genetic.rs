@@ -7,8 +7,13 @@
 //! triangular distribution around it.
 
 use rand::{Rng, RngExt};
+use rand_pcg::Pcg64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::{SettingError, within};
 
 use crate::error::TrainingError;
+use crate::optimiser::{Optimiser, OptimiserKind, Surroundings, check_held};
 use crate::session::Session;
 
 /// Part of the distance to the better and to the worse parent by which BLX-αβ reaches beyond them.
@@ -18,14 +23,16 @@ const BEYOND_WORSE: f64 = 0.4;
 const FIRST_MUTATION: f64 = 0.1;
 const LAST_MUTATION: f64 = 0.02;
 
-/// A genetic algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A genetic algorithm in the manner of brains-py.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Genetic {
     /// Genomes in a generation.
     pub genomes: usize,
     /// Best genomes that are kept.
     pub elite: usize,
-    /// Generations after which an attempt is given up; as many as there are iterations if not given.
+    /// Generations after which an attempt is given up, and over which mutations become rare; `max_iterations` if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub generations: Option<usize>,
 }
 
@@ -35,12 +42,24 @@ impl Default for Genetic {
     }
 }
 
-impl Genetic {
+impl OptimiserKind for Genetic {
+    fn build(&self, around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError> {
+        within("genomes", self.genomes, 4..=100_000)?;
+        check_held("genomes", self.genomes, around.controls, "controls")?;
+        within("elite", self.elite, 1..=self.genomes - 1)?;
+        if let Some(generations) = self.generations {
+            within("generations", generations, 1..=around.max_iterations)?;
+        }
+        Ok(Box::new(*self))
+    }
+}
+
+impl Optimiser for Genetic {
     /// Breeds until the loss is low enough; after as many generations as are allowed, begins anew.
     ///
     /// # Errors
     /// If the device cannot be evaluated.
-    pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
+    fn train(&self, session: &mut Session<'_>, rng: &mut Pcg64) -> Result<(), TrainingError> {
         let allowed = session.limits.max_iterations;
         let generations = self.generations.map_or(allowed, |g| g.min(allowed));
         while !session.is_over() {
@@ -67,7 +86,9 @@ impl Genetic {
         }
         Ok(())
     }
+}
 
+impl Genetic {
     fn next_generation<R: Rng + ?Sized>(
         &self,
         ranked: &[(f64, Vec<f64>)],

@@ -21,6 +21,7 @@ pub mod gains;
 pub mod genetic;
 pub mod loss;
 pub mod meter;
+pub mod optimiser;
 pub mod second_order;
 pub mod session;
 pub mod simultaneous;
@@ -28,56 +29,16 @@ pub mod stretch;
 pub mod table;
 pub mod targets;
 pub mod task;
+pub mod tasks;
 pub mod threshold;
 pub mod update;
 
 pub use error::TrainingError;
 pub use loss::{Loss, LossValue, Separation};
 pub use meter::{Answer, Meter, Timing, Wiring};
+pub use optimiser::{Optimiser, OptimiserKind};
 pub use session::{Judge, Limits, Session};
 pub use targets::Targets;
 pub use task::Patterns;
 pub use threshold::Threshold;
 pub use update::Update;
-
-use rand::Rng;
-
-/// How the controls are found.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Optimiser {
-    /// Gradient descent with measured derivatives.
-    Descent(descent::Descent),
-    /// Simultaneous perturbation of the loss itself.
-    Simultaneous(simultaneous::Simultaneous),
-    /// The same, with an estimate of the Hessian.
-    SecondOrder(second_order::SecondOrder),
-    /// A genetic algorithm.
-    Genetic(genetic::Genetic),
-    /// Covariance matrix adaptation.
-    CmaEs(cma_es::CmaEs),
-    /// A neural network fitted to the device, and descent on that.
-    Fitted(fitted::Fitted),
-}
-
-impl Optimiser {
-    /// Whether it reads derivatives from the device, so that its meter needs a scheme.
-    #[must_use]
-    pub fn measures_gradient(&self) -> bool {
-        matches!(self, Self::Descent(d) if d.source == descent::GradientSource::Measured)
-    }
-
-    /// Trains until the loss is low enough or the session's time is spent.
-    ///
-    /// # Errors
-    /// If the device cannot be evaluated.
-    pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
-        match self {
-            Self::Descent(o) => o.train(session, rng),
-            Self::Simultaneous(o) => o.train(session, rng),
-            Self::SecondOrder(o) => o.train(session, rng),
-            Self::Genetic(o) => o.train(session, rng),
-            Self::CmaEs(o) => o.train(session, rng),
-            Self::Fitted(o) => o.train(session, rng),
-        }
-    }
-}

@@ -16,6 +16,8 @@ use estimators::{EstimatorError, Measurement, Scheme};
 use ndarray::{Array2, ArrayView1, ArrayView2, CowArray, s};
 use noise::{NoiseModel, dot};
 use rand::Rng;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::error::TrainingError;
 use crate::finite;
@@ -25,13 +27,13 @@ use crate::stretch::{NoiseSource, Stretch};
 pub const MOST_SAMPLES_OF_PATTERN: usize = 10_000_000;
 
 /// Samples of a time that a user named.
-fn samples_of(key: &'static str, seconds: f64, rate_hz: f64, least: usize) -> Result<usize, TrainingError> {
+fn samples_of(field: &'static str, seconds: f64, rate_hz: f64, least: usize) -> Result<usize, TrainingError> {
     let samples = (seconds * rate_hz).round();
     if (least as f64..=MOST_SAMPLES_OF_PATTERN as f64).contains(&samples) {
         return Ok(samples as usize);
     }
     let allowed = format!("makes {samples} samples at {rate_hz} Hz: {least} to {MOST_SAMPLES_OF_PATTERN} are allowed");
-    Err(TrainingError::setting(key, seconds, allowed))
+    Err(TrainingError::setting(field, seconds, allowed))
 }
 
 /// Which of the device's parameters are inputs, and which are trained; counted from 0.
@@ -51,18 +53,14 @@ impl Wiring {
     pub fn new(inputs: Vec<usize>, parameters: usize) -> Result<Self, TrainingError> {
         let shown = || format!("{inputs:?}, counted from 0");
         if inputs.iter().any(|k| *k >= parameters) {
-            return Err(TrainingError::setting(
-                "task.inputs",
-                shown(),
-                format!("must be parameters below {parameters}"),
-            ));
+            return Err(TrainingError::setting("inputs", shown(), format!("must be parameters below {parameters}")));
         }
         if inputs.iter().enumerate().any(|(i, k)| inputs[..i].contains(k)) {
-            return Err(TrainingError::setting("task.inputs", shown(), "must be different parameters"));
+            return Err(TrainingError::setting("inputs", shown(), "must be different parameters"));
         }
         let controls: Vec<usize> = (0..parameters).filter(|m| !inputs.contains(m)).collect();
         if controls.is_empty() {
-            return Err(TrainingError::setting("task.inputs", shown(), "leaves no parameter to be trained"));
+            return Err(TrainingError::setting("inputs", shown(), "leaves no parameter to be trained"));
         }
         Ok(Self { inputs, controls })
     }
@@ -90,7 +88,8 @@ impl Wiring {
 }
 
 /// How the device's answer to the perturbation is computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// At every sample.
     #[default]
@@ -173,13 +172,13 @@ impl Meter {
         patterns: usize,
     ) -> Result<Self, TrainingError> {
         let Timing { rate_hz, ramp_s, hold_s } = timing;
-        let ramp_samples = samples_of("task.ramp_s", ramp_s, rate_hz, 0)?;
-        let hold_samples = samples_of("task.hold_s", hold_s, rate_hz, 1)?;
+        let ramp_samples = samples_of("ramp_s", ramp_s, rate_hz, 0)?;
+        let hold_samples = samples_of("hold_s", hold_s, rate_hz, 1)?;
         if let Some(scheme) = &scheme {
             let samples = ramp_samples.saturating_add(scheme.records().saturating_mul(scheme.samples()));
             if samples > MOST_SAMPLES_OF_PATTERN {
                 return Err(TrainingError::setting(
-                    "estimator.duration_s",
+                    "duration_s",
                     scheme.total_time_s(),
                     format!(
                         "makes {samples} samples of each pattern with its ramp at {rate_hz} Hz: at most \

@@ -18,10 +18,15 @@
 use faer::{Mat, Side};
 use ndarray::Array2;
 use rand::Rng;
+use rand_pcg::Pcg64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::SettingError;
 
 use crate::error::TrainingError;
 use crate::finite;
-use crate::gains::{GainRule, Gains, loss_at, signs};
+use crate::gains::{GainRule, Gains, loss_at, signs, within};
+use crate::optimiser::{Optimiser, OptimiserKind, Surroundings};
 use crate::session::Session;
 use crate::update::clip;
 
@@ -29,6 +34,55 @@ use crate::update::clip;
 pub const MOST_MOVE: f64 = 0.1;
 /// Most controls: each iteration decomposes a matrix of as many rows.
 pub const MOST_CONTROLS: usize = 1000;
+
+/// Second-order simultaneous perturbation, 2-SPSA (Spall 2000), four losses an iteration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecondOrderSettings {
+    /// How `step_volt` is chosen where it is not given, and `gain`: 1 as published, or such that the first step is Newton's,
+    /// divided by the number of controls.
+    pub gains: GainRule,
+    /// a of the gains a/(k + 1 + A)^α, without unit: a gain of 1 is a whole step of Newton's method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gain: Option<f64>,
+    /// c of the steps c/(k + 1)^γ (V).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_volt: Option<f64>,
+    /// c̃/c, 0.01 to 100.
+    pub second_step_ratio: f64,
+    /// δ of (H² + δ²)^½, as a part of the root mean square of the eigenvalues of H, 10⁻⁶ to 10.
+    pub floor: f64,
+    /// α, 0 to 1.
+    pub gain_exponent: f64,
+    /// γ, 0 to 1.
+    pub step_exponent: f64,
+}
+
+impl Default for SecondOrderSettings {
+    fn default() -> Self {
+        let SecondOrder { gains, second_step_ratio, floor } = SecondOrder::default();
+        let Gains { gain, step_volt, gain_exponent, step_exponent, .. } = gains;
+        let gains = GainRule::default();
+        Self { gains, gain, step_volt, second_step_ratio, floor, gain_exponent, step_exponent }
+    }
+}
+
+impl OptimiserKind for SecondOrderSettings {
+    fn build(&self, around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError> {
+        let controls = around.controls;
+        if controls > MOST_CONTROLS {
+            let message =
+                format!("found \"second-order-spsa\" for {controls} controls: it takes {MOST_CONTROLS} at most");
+            return Err(SettingError::new("kind", message));
+        }
+        let Self { gains: rule, gain, step_volt, second_step_ratio, floor, gain_exponent, step_exponent } = *self;
+        Ok(Box::new(SecondOrder {
+            gains: Gains { rule, gain, step_volt, gain_exponent, step_exponent }.checked()?,
+            second_step_ratio: within("second_step_ratio", second_step_ratio, 0.01, 100.0)?,
+            floor: within("floor", floor, 1e-6, 10.0)?,
+        }))
+    }
+}
 
 /// 2-SPSA on the loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -121,12 +175,12 @@ fn newton_step(
     Ok(step)
 }
 
-impl SecondOrder {
+impl Optimiser for SecondOrder {
     /// Descends from random controls until the loss is low enough; after as many iterations as are allowed, begins anew.
     ///
     /// # Errors
     /// If the device cannot be evaluated.
-    pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
+    fn train(&self, session: &mut Session<'_>, rng: &mut Pcg64) -> Result<(), TrainingError> {
         let iterations = session.limits.max_iterations;
         while !session.is_over() {
             let mut controls = session.begin_attempt(rng)?;

@@ -2,6 +2,8 @@
 
 use ndarray::Array2;
 use rand::{Rng, RngExt};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::error::TrainingError;
 use crate::finite;
@@ -28,7 +30,8 @@ pub struct Limits {
 }
 
 /// By which loss a run is judged: which controls are kept, and whether they are good enough.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Judge {
     /// The measured one, as an experiment has to.
     #[default]

@@ -1,26 +1,37 @@
 //! Simultaneous perturbation of the loss: SPSA as Spall publishes it, without any derivative of the device. Each iteration
 //! measures two losses.
 
-use rand::Rng;
+use rand_pcg::Pcg64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::SettingError;
 
 use crate::error::TrainingError;
 use crate::gains::{Gains, difference};
+use crate::optimiser::{Optimiser, OptimiserKind, Surroundings};
 use crate::session::Session;
 use crate::update::clip;
 
-/// SPSA on the loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// Simultaneous perturbation of the loss itself (Spall 1998), two losses an iteration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
 pub struct Simultaneous {
     /// How far it moves and reaches.
     pub gains: Gains,
 }
 
-impl Simultaneous {
+impl OptimiserKind for Simultaneous {
+    fn build(&self, _around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError> {
+        Ok(Box::new(Self { gains: self.gains.checked()? }))
+    }
+}
+
+impl Optimiser for Simultaneous {
     /// Descends from random controls until the loss is low enough; after as many iterations as are allowed, begins anew.
     ///
     /// # Errors
     /// If the device cannot be evaluated.
-    pub fn train<R: Rng + ?Sized>(&self, session: &mut Session<'_>, rng: &mut R) -> Result<(), TrainingError> {
+    fn train(&self, session: &mut Session<'_>, rng: &mut Pcg64) -> Result<(), TrainingError> {
         let iterations = session.limits.max_iterations;
         while !session.is_over() {
             let mut controls = session.begin_attempt(rng)?;

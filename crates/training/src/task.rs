@@ -40,7 +40,7 @@ pub fn truth_table(gate: &str, levels_volt: [[f64; 2]; 2]) -> Result<Patterns, T
     if digits.len() != 4 || !digits.chars().all(|c| c == '0' || c == '1') {
         let allowed =
             "four digits 0 or 1 (the outputs for 00, 01, 10, 11), or AND, OR, NAND, NOR, XOR, XNOR, TRUE, FALSE";
-        return Err(TrainingError::setting("task.gate", format!("\"{gate}\""), allowed));
+        return Err(TrainingError::setting("gate", format!("\"{gate}\""), allowed));
     }
     Ok(Patterns {
         inputs_volt: Array2::from_shape_fn((4, 2), |(p, k)| levels_volt[k][usize::from(p & (2 >> k) != 0)]),
@@ -63,11 +63,11 @@ pub fn ball<R: Rng + ?Sized>(
     rng: &mut R,
 ) -> Result<Patterns, TrainingError> {
     if !(inner > 0.0 && inner < 1.0) {
-        return Err(TrainingError::setting("task.inner_radius", inner, "must lie between 0 and 1"));
+        return Err(TrainingError::setting("inner_radius", inner, "must lie between 0 and 1"));
     }
     if !(gap >= 0.0 && inner + gap < 1.0) {
         let allowed = format!("must be 0 to {:.3}, so that the outer class has room", 1.0 - inner);
-        return Err(TrainingError::setting("task.gap", gap, allowed));
+        return Err(TrainingError::setting("gap", gap, allowed));
     }
     let dimensions = range_volt.len();
     let power = dimensions as f64;

@@ -1,5 +1,35 @@
 //! How a gradient becomes a step.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How a gradient becomes a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateChoice {
+    /// Plain gradient descent, as published.
+    #[default]
+    Plain,
+    /// Momentum 0.9.
+    Momentum,
+    /// Adam with 0.9, 0.999 and 10⁻⁸; its learning rate is in V.
+    Adam,
+    /// Each step divided by 1 + η|∂²E/∂w²|: for `readout = "curvature"`, or exact derivatives of a device that knows its second
+    /// ones.
+    Curvature,
+}
+
+impl UpdateChoice {
+    pub(crate) fn update(self) -> Update {
+        match self {
+            Self::Plain => Update::Plain,
+            Self::Momentum => Update::Momentum { momentum: 0.9 },
+            Self::Adam => Update::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+            Self::Curvature => Update::Curvature,
+        }
+    }
+}
+
 /// An update scheme. η is given with the step, in V² for a loss without unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Update {

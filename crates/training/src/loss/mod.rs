@@ -7,6 +7,10 @@ mod correlation;
 mod cross_entropy;
 mod fisher;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::SettingError;
+
 use crate::error::TrainingError;
 use crate::targets::Targets;
 
@@ -14,14 +18,99 @@ pub use correlation::STEEPEST;
 pub use fisher::LARGEST_FISHER;
 
 /// How far two classes of currents lie apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Separation {
     /// The mean of class 1 minus the mean of class 0 ("the average separation between the high and low labelled data",
     /// B25, Methods).
+    #[default]
     Mean,
     /// The lowest current of class 1 minus the highest of class 0 (brains-py's `corrsig`): every single pattern has to be
     /// right, so that of hundreds a few wrong ones decide.
     Worst,
+}
+
+/// The settings of a kind of loss.
+pub trait LossKind {
+    /// The loss.
+    ///
+    /// # Errors
+    /// At the field that is at fault.
+    fn build(&self) -> Result<Loss, SettingError>;
+}
+
+/// E = (1 − ρ)/σ((y_sep − offset)/scale).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorrelationLoss {
+    /// y_sep, how far the classes lie apart.
+    pub separation: Separation,
+    /// Scale of the separation of the classes (nA).
+    pub scale_na: f64,
+    /// Separation at which the logistic function is one half (nA).
+    pub offset_na: f64,
+    /// Where all patterns are of one class: on which side of this current they shall be (nA).
+    pub threshold_na: f64,
+}
+
+impl Default for CorrelationLoss {
+    fn default() -> Self {
+        Self { separation: Separation::Mean, scale_na: 1.0, offset_na: 0.0, threshold_na: 0.0 }
+    }
+}
+
+impl LossKind for CorrelationLoss {
+    fn build(&self) -> Result<Loss, SettingError> {
+        Ok(Loss::CorrelationOverSeparation {
+            separation: self.separation,
+            scale_na: self.scale_na,
+            offset_na: self.offset_na,
+            threshold_na: self.threshold_na,
+        }
+        .checked()?)
+    }
+}
+
+/// Cross-entropy of a linear read-out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CrossEntropyLoss {
+    /// Weight of the squared coefficients of the read-out.
+    pub penalty: f64,
+}
+
+impl Default for CrossEntropyLoss {
+    fn default() -> Self {
+        Self { penalty: 1e-3 }
+    }
+}
+
+impl LossKind for CrossEntropyLoss {
+    fn build(&self) -> Result<Loss, SettingError> {
+        Ok(Loss::CrossEntropy { penalty: self.penalty }.checked()?)
+    }
+}
+
+/// Mean squared error of the currents (nA²).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeanSquareLoss {}
+
+impl LossKind for MeanSquareLoss {
+    fn build(&self) -> Result<Loss, SettingError> {
+        Ok(Loss::MeanSquare.checked()?)
+    }
+}
+
+/// Variance within the classes over the squared distance of their means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FisherLoss {}
+
+impl LossKind for FisherLoss {
+    fn build(&self) -> Result<Loss, SettingError> {
+        Ok(Loss::Fisher.checked()?)
+    }
 }
 
 /// What training makes small.
@@ -98,11 +187,11 @@ impl Loss {
         let (least, most) = SCALES_NA;
         match self {
             Self::CorrelationOverSeparation { scale_na, offset_na, threshold_na, .. } => {
-                within("training.loss.scale_na", scale_na, least, most)?;
-                within("training.loss.offset_na", offset_na, -most, most)?;
-                within("training.loss.threshold_na", threshold_na, -most, most)?;
+                within("scale_na", scale_na, least, most)?;
+                within("offset_na", offset_na, -most, most)?;
+                within("threshold_na", threshold_na, -most, most)?;
             }
-            Self::CrossEntropy { penalty } => within("training.loss.penalty", penalty, PENALTIES.0, PENALTIES.1)?,
+            Self::CrossEntropy { penalty } => within("penalty", penalty, PENALTIES.0, PENALTIES.1)?,
             Self::MeanSquare | Self::Fisher => {}
         }
         Ok(self)
@@ -119,8 +208,7 @@ impl Loss {
     /// # Errors
     /// If it compares classes and there are none, or it compares two and there is one.
     pub fn check_targets(&self, targets: &Targets) -> Result<(), TrainingError> {
-        let refuse =
-            |found: &str, allowed: &str| Err(TrainingError::setting("training.loss.kind", found, allowed.to_owned()));
+        let refuse = |found: &str, allowed: &str| Err(TrainingError::setting("kind", found, allowed.to_owned()));
         if self.needs_classes() && targets.classes().is_none() {
             return refuse("targets that are not classes", "this loss compares two classes, take \"mean-square\"");
         }

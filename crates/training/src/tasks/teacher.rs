@@ -5,16 +5,12 @@ use ndarray::Array2;
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use training::table::MOST_PATTERNS;
-use training::{Loss, Patterns, Targets};
+use settings::seed::{self, Purpose};
+use settings::{PerParameter, SettingError, within};
 
-use crate::document::KeyError;
-use crate::limits::within;
-use crate::point::from_device;
-use crate::scenario::PerParameter;
-use crate::seed::{self, Purpose};
-use crate::training_point::{Trained, input_ranges};
-use crate::training_sections::{default_hold_s, default_ramp_s};
+use super::{Surroundings, TaskKind, Trained, input_ranges};
+use crate::table::MOST_PATTERNS;
+use crate::{Loss, Patterns, Targets};
 
 /// Part of the range of a control, around its middle, in which the hidden ones lie.
 const HIDDEN_PART: f64 = 0.5;
@@ -35,10 +31,10 @@ pub struct TeacherTask {
     #[serde(default)]
     pub seed: u64,
     /// How long a pattern is held where only its current is read (s).
-    #[serde(default = "default_hold_s")]
+    #[serde(default = "super::default_hold_s")]
     pub hold_s: f64,
     /// Ramp to each pattern (s).
-    #[serde(default = "default_ramp_s")]
+    #[serde(default = "super::default_ramp_s")]
     pub ramp_s: f64,
 }
 
@@ -54,10 +50,10 @@ pub enum TeacherInputs {
 
 impl TeacherInputs {
     /// The parameters, from 1.
-    pub(crate) fn numbers(&self, parameters: usize) -> Result<Vec<usize>, KeyError> {
+    fn numbers(&self, parameters: usize) -> Result<Vec<usize>, SettingError> {
         match self {
             Self::First(count) => {
-                within("task.inputs", *count, 1..=parameters)?;
+                within("inputs", *count, 1..=parameters)?;
                 Ok((1..=*count).collect())
             }
             Self::Each(each) => Ok(each.clone()),
@@ -67,14 +63,14 @@ impl TeacherInputs {
 
 impl TeacherTask {
     /// Random inputs, and the currents at hidden controls.
-    pub(crate) fn patterns(&self, trained: Trained<'_>, loss: Loss) -> Result<Patterns, KeyError> {
+    fn currents(&self, trained: Trained<'_>, loss: Loss) -> Result<Patterns, SettingError> {
         let Trained { device, wiring, range_volt } = trained;
         if loss != Loss::MeanSquare {
             let message =
                 "found \"teacher\", whose targets are currents: needs training.loss = { kind = \"mean-square\" }";
-            return Err(KeyError::new("task.kind", message));
+            return Err(SettingError::new("kind", message));
         }
-        within("task.patterns", self.patterns, 1..=MOST_PATTERNS)?;
+        within("patterns", self.patterns, 1..=MOST_PATTERNS)?;
         let inputs = input_ranges(wiring.inputs.len(), &self.low_volt, &self.high_volt)?;
         let mut rng = seed::stream(self.seed, Purpose::Task);
         let hidden: Vec<f64> = range_volt
@@ -86,10 +82,29 @@ impl TeacherTask {
             low + (high - low) * rng.random::<f64>()
         });
         let all = wiring.rows(inputs_volt.view(), &hidden);
-        let currents_na = device::currents_na(device, all.view()).map_err(from_device)?;
+        let currents_na = device::currents_na(device, all.view())?;
         if let Some(bad) = currents_na.iter().find(|current| !current.is_finite()) {
-            return Err(KeyError::new("task", format!("a current of the device is {bad} nA: nothing to learn from")));
+            return Err(SettingError::whole(format!("a current of the device is {bad} nA: nothing to learn from")));
         }
         Ok(Patterns { inputs_volt, targets: Targets::currents_of(currents_na), radii: Vec::new() })
+    }
+}
+
+impl TaskKind for TeacherTask {
+    fn inputs(&self, parameters: usize) -> Result<Vec<usize>, SettingError> {
+        self.inputs.numbers(parameters)
+    }
+
+    fn hold_s(&self) -> f64 {
+        self.hold_s
+    }
+
+    fn ramp_s(&self) -> f64 {
+        self.ramp_s
+    }
+
+    fn patterns(&self, around: &mut Surroundings) -> Result<(Patterns, Patterns), SettingError> {
+        let patterns = self.currents(around.trained, around.loss)?;
+        Ok((patterns.clone(), patterns))
     }
 }

@@ -1,0 +1,86 @@
+//! What every kind of device is asked for, and the files and networks that devices share.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use dopant_network::{DopantNetwork, Generate, NetworkError};
+use settings::{InputFile, SettingError};
+
+use crate::{Activation, Device, DeviceError, NeuralSurrogate};
+
+/// What the building of a device is told of its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'s> {
+    /// Folder from which relative paths start.
+    pub folder: &'s Path,
+    /// What was read or made before.
+    pub shelf: &'s Shelf,
+}
+
+/// The settings of a kind of device.
+pub trait DeviceKind {
+    /// The device.
+    ///
+    /// # Errors
+    /// At the field that is at fault.
+    fn build(&self, around: &Surroundings) -> Result<Arc<dyn Device>, SettingError>;
+
+    /// Where its gradient is measured \[V\], if that is given.
+    fn operating_point_volt(&self) -> Option<&[f64]>;
+
+    /// The files that it reads, which are a part of what a study is.
+    fn files(&self) -> Vec<InputFile> {
+        Vec::new()
+    }
+}
+
+/// Surrogates that were read and networks that were made, kept for reuse.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    surrogates: Mutex<HashMap<(PathBuf, Activation), Arc<NeuralSurrogate>>>,
+    networks: Mutex<HashMap<String, Arc<DopantNetwork>>>,
+}
+
+/// Most dopant networks that are kept, and pairs of acceptors of all of them.
+const MOST_NETWORKS: usize = 256;
+const MOST_KEPT_PAIRS: usize = 1 << 22;
+
+impl Shelf {
+    pub(crate) fn network_file(&self, path: &Path) -> Result<Arc<DopantNetwork>, NetworkError> {
+        self.network(path.display().to_string(), || DopantNetwork::from_file(path))
+    }
+
+    pub(crate) fn network_made(&self, generate: &Generate) -> Result<Arc<DopantNetwork>, NetworkError> {
+        self.network(format!("{generate:?}"), || DopantNetwork::from_description(&generate.describe()?))
+    }
+
+    fn network(
+        &self,
+        key: String,
+        make: impl FnOnce() -> Result<DopantNetwork, NetworkError>,
+    ) -> Result<Arc<DopantNetwork>, NetworkError> {
+        if let Some(known) = self.networks.lock().expect("no thread panics here").get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let made = Arc::new(make()?);
+        let mut networks = self.networks.lock().expect("no thread panics here");
+        let pairs = |n: &DopantNetwork| n.acceptors.len().pow(2);
+        let kept: usize = networks.values().map(|n| pairs(n)).sum();
+        if networks.len() >= MOST_NETWORKS || kept + pairs(&made) > MOST_KEPT_PAIRS {
+            networks.clear();
+        }
+        networks.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+
+    pub(crate) fn surrogate(&self, path: &Path, activation: Activation) -> Result<Arc<NeuralSurrogate>, DeviceError> {
+        let key = (path.to_owned(), activation);
+        if let Some(known) = self.surrogates.lock().expect("no thread panics here").get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let loaded = Arc::new(NeuralSurrogate::from_npz(path, activation)?);
+        self.surrogates.lock().expect("no thread panics here").insert(key, Arc::clone(&loaded));
+        Ok(loaded)
+    }
+}
