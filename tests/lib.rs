@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use results::{Results, Variable};
+use study::{Document, Study};
 use sweep::run::Silent;
-use sweep::{Document, Results, Study, Variable};
 
 /// The project's root.
 #[must_use]
@@ -46,7 +47,7 @@ fn run(mut document: Document, changes: &[&str], threads: usize) -> Results {
         document.set(change).expect("a change");
     }
     let study = Study::new(document).unwrap_or_else(|e| panic!("{e}"));
-    sweep::run(&study, threads, &Silent).unwrap_or_else(|e| panic!("{e}"))
+    study::run(&study, threads, &Silent).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// A variable that must be there.

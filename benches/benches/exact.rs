@@ -6,7 +6,7 @@ use estimators::Route;
 
 fn exact(c: &mut Criterion) {
     let experiment = parallel_hge(Route::Weights);
-    c.bench_function("exact_errors", |b| b.iter(|| experiment.exact(&gradient()).expect("a linear device")));
+    c.bench_function("exact_errors", |b| b.iter(|| experiment.exact_against(&gradient()).expect("a linear device")));
     c.bench_function("prepare_folded", |b| b.iter(|| parallel_hge(Route::Folded)));
     c.bench_function("prepare_weights", |b| b.iter(|| parallel_hge(Route::Weights)));
 }

@@ -35,7 +35,7 @@ fn trials(c: &mut Criterion) {
             let mut workspace = Workspace::default();
             let mut gradient = [0.0; PARAMETERS];
             b.iter(|| {
-                experiment.trial(&mut rng, &mut workspace, &mut gradient).expect("a linear device");
+                experiment.trial_into(&mut rng, &mut workspace, &mut gradient).expect("a linear device");
                 gradient[0]
             });
         });
@@ -60,7 +60,9 @@ fn scaling(c: &mut Criterion) {
                             let mut workspace = Workspace::default();
                             let mut gradient = [0.0; PARAMETERS];
                             for _ in 0..500 {
-                                experiment.trial(&mut rng, &mut workspace, &mut gradient).expect("a linear device");
+                                experiment
+                                    .trial_into(&mut rng, &mut workspace, &mut gradient)
+                                    .expect("a linear device");
                             }
                             gradient[0]
                         })

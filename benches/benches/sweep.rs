@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use estimators::Workspace;
 use rand_pcg::Pcg64;
+use study::{Document, Job, Study};
 use sweep::run::{Progress, Silent, Stage};
-use sweep::{Document, Job, Program, Shard, Stop, Study, SweepError};
+use sweep::{Program, Shard, Stop, SweepError};
 
 /// Trials of a unit, which the sweep fixes.
 const TRIALS_OF_UNIT: u64 = 512;
@@ -52,7 +53,7 @@ fn bare(study: &Study) -> Duration {
     let mut gradient = [0.0; 7];
     for repetition in 0..TRIALS_OF_UNIT * UNITS {
         let mut rng = Pcg64::new(1, u128::from(repetition));
-        experiment.trial(&mut rng, &mut workspace, &mut gradient).expect("a linear device");
+        experiment.trial_into(&mut rng, &mut workspace, &mut gradient).expect("a linear device");
         std::hint::black_box(&gradient);
     }
     started.elapsed()
@@ -62,7 +63,7 @@ fn bare(study: &Study) -> Duration {
 fn on_disk(study: &Study) -> Duration {
     let folder = tempfile::tempdir().expect("a folder");
     let started = Instant::now();
-    let outcome = sweep::run_in(&Job {
+    let outcome = study::run_in(&Job {
         study,
         folder: folder.path(),
         shard: Shard::WHOLE,
@@ -118,7 +119,7 @@ fn begin(scenario: &str) -> Duration {
     let document = Document::parse(std::path::Path::new("large.toml"), scenario.to_owned()).expect("TOML");
     let study = Study::new(document).expect("a study");
     let progress = StopAtOnce::default();
-    let outcome = sweep::run_in(&Job {
+    let outcome = study::run_in(&Job {
         study: &study,
         folder: folder.path(),
         shard: Shard::WHOLE,
@@ -131,7 +132,7 @@ fn begin(scenario: &str) -> Duration {
         stamp: &Vec::new,
     });
     let elapsed = started.elapsed();
-    assert!(matches!(outcome, Err(SweepError::Stopped)), "{outcome:?}");
+    assert!(matches!(outcome, Err(study::StudyError::Sweep(SweepError::Stopped))), "{outcome:?}");
     elapsed
 }
 

@@ -38,7 +38,7 @@ fn run(kind: &str, file: &str, bytes: &[u8]) -> Result<(String, Vec<f64>), Strin
     let said = text(&output.stderr);
     assert!(!said.contains("panicked"), "{file}: {said}");
     if output.status.success() {
-        let results = sweep::store::read(&bench.path("out/small.h5")).expect("results");
+        let results = results::store::read(&bench.path("out/small.h5")).expect("results");
         return Ok((text(&output.stdout), results.variable("psd_stated").expect("a density").values.clone()));
     }
     assert_eq!(output.status.code(), Some(2), "{file}: {said}");

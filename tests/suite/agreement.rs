@@ -6,7 +6,7 @@ use tests::{deviations, root, run_shipped, run_text};
 /// variance is itself uncertain by so much that deviations in units of it are no longer normal.
 fn error_scenarios() -> Vec<String> {
     let errors = |name: &str| {
-        let document = sweep::Document::read(&root().join("scenarios").join(name)).expect("a scenario");
+        let document = study::Document::read(&root().join("scenarios").join(name)).expect("a scenario");
         let study = document.table["study"].as_table().expect("a table");
         let kind = study.get("kind").and_then(toml::Value::as_str).unwrap_or("error");
         let repetitions = study.get("repetitions").and_then(toml::Value::as_integer).unwrap_or(1000);

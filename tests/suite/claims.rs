@@ -1,6 +1,6 @@
 //! Published claims of B25 that a run must reproduce.
 
-use sweep::{Coordinate, Results};
+use results::{Coordinate, Results};
 use tests::{run_shipped, shared, variable};
 
 /// Value of a variable at indices along its dimensions.

@@ -1,6 +1,6 @@
 //! Second derivatives by the second harmonic: Monte Carlo against exact, exact against the expansion, and the shipped figure.
 
-use sweep::Results;
+use results::Results;
 use tests::{deviations, run_shipped, run_text, variable};
 
 const CURVED: &str = r#"

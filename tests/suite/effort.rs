@@ -1,6 +1,6 @@
 //! The task `teacher`, what methods have to measure for it, and descent that goes by curvature.
 
-use sweep::Results;
+use results::Results;
 use tests::{run_shipped, run_text, variable};
 
 /// Four inputs, two controls of very different effect; what stands in braces is replaced.

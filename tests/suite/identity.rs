@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use study::{Document, Study};
 use sweep::identity::{Identity, Program};
-use sweep::{Document, Study};
 use tests::root;
 
 const SPECTRUM: &str = "[study]\nname = \"a\"\nkind = \"spectrum\"\n[spectrum]\nduration_s = 1.0\nsegment_s = 0.1\n";
@@ -97,7 +97,7 @@ fn change(path: &Path) {
 fn identity(folder: &Path, text: &str) -> Identity {
     let document = Document::parse(&folder.join("a.toml"), text.to_owned()).expect("TOML");
     let study = Study::new(document).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    Identity::new(&study, &Program::unnamed()).expect("an identity")
+    study::identity::identity_of(&study, &Program::unnamed()).expect("an identity")
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn every_file_that_a_study_reads_is_part_of_it() {
 /// A setting that names a file is found by its type, and stands in the test above.
 #[test]
 fn no_setting_that_names_a_file_is_left_out_of_these_tests() {
-    let schema = sweep::scenario::schema();
+    let schema = study::scenario::schema();
     let mut named = Vec::new();
     add_named(&schema, &mut named);
     let places = schema.to_string().matches("#/$defs/InputFile").count();

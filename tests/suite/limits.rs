@@ -106,14 +106,14 @@ fn a_swept_key_may_be_unknown_to_some_of_the_swept_tables() {
     let variance = &variable(&r, "variance_exact").values;
     assert!((variance[0] / variance[2] - 4.0).abs() < 1e-9, "{variance:?}");
     assert!((variance[1] / variance[3] - 1.0).abs() < 1e-12, "{variance:?}");
-    let parse = |text: String| sweep::Document::parse(std::path::Path::new("t.toml"), text).expect("TOML");
+    let parse = |text: String| study::Document::parse(std::path::Path::new("t.toml"), text).expect("TOML");
     let noises = "noise = [{ kind = \"white\", psd_na2_per_hz = 1e-5 }, { kind = \"none\" }]\n";
     let over_noises = format!("\"noise.psd_na2_per_hz\" = [1e-5, 2e-5]\n{noises}\"estimator.amplitude_volt\"");
     let study =
-        sweep::Study::new(parse(text("amplitude_volt").replacen("\"estimator.amplitude_volt\"", &over_noises, 1)));
+        study::Study::new(parse(text("amplitude_volt").replacen("\"estimator.amplitude_volt\"", &over_noises, 1)));
     assert!(study.expect("sound").files().expect("sound everywhere").is_empty());
     let document = parse(text("amplitud_volt"));
-    let error = sweep::Study::new(document).expect_err("no estimator knows it");
+    let error = study::Study::new(document).expect_err("no estimator knows it");
     assert!(error.message.contains("estimator.amplitud_volt"), "{error}");
     assert_eq!(error.line, Some(11), "{error}");
 }

@@ -1,6 +1,6 @@
 //! Three routes to one estimate: streaming lock-in, weights, folded weights.
 
-use sweep::Results;
+use results::Results;
 use tests::{run_text, variable};
 
 const HEAD: &str = r#"

@@ -44,7 +44,7 @@ fn exact(measurement: &Measurement, table: &Table) -> Vec<f64> {
         true,
         Route::Weights,
     );
-    experiment.unwrap().exact(&gradient).unwrap().variance
+    experiment.unwrap().exact_against(&gradient).unwrap().variance
 }
 
 /// |W(f)|² of one row of weights, by Horner's rule in exp(−2π i f/fs).

@@ -64,7 +64,7 @@ fn errors_of_a_plane(gradient_na_per_volt: &[f64], current_na: f64, amplitude_vo
         true,
         Route::Weights,
     );
-    experiment.and_then(|e| e.exact(gradient_na_per_volt)).expect("an exact error")
+    experiment.and_then(|e| e.exact_against(gradient_na_per_volt)).expect("an exact error")
 }
 
 const CONTROLS_VOLT: [f64; 5] = [0.1, -0.2, 0.05, 0.15, -0.1];

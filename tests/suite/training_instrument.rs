@@ -114,7 +114,7 @@ fn gradients_are_those_of_error_studies() {
             .expect("an experiment");
             let mut expected = [0.0; 5];
             experiment
-                .trial(
+                .trial_into(
                     &mut Pcg64Dxsm::seed_from_u64(3),
                     &mut estimators::experiment::Workspace::default(),
                     &mut expected,

@@ -1,7 +1,7 @@
 //! Training where there is nothing to learn, where currents are as large as they come, and from files.
 
+use study::{Document, Study};
 use sweep::run::Silent;
-use sweep::{Document, Study};
 use tests::{root, run_text, variable};
 
 /// A gate on a device of four parameters; what stands in braces is replaced.
@@ -144,7 +144,7 @@ fn a_current_that_is_no_number_stops_a_run_with_a_reason() {
         let text = text(&[("{device}", device), ("{runs}", "1"), ("{optimiser}", optimiser)]);
         let document = Document::parse(&root().join("scenarios/test.toml"), text).expect("TOML");
         let study = Study::new(document).expect("sound");
-        let message = sweep::run(&study, 1, &Silent).expect_err("stopped").to_string();
+        let message = study::run(&study, 1, &Silent).expect_err("stopped").to_string();
         let words = ["the current of p", "at the voltages [", "finite"];
         assert!(words.iter().all(|word| message.contains(word)), "{optimiser}: {message}");
     }
@@ -158,6 +158,6 @@ fn a_fit_that_does_not_converge_stops_a_run_with_a_reason() {
         "{ kind = \"surrogate\", points = 60, hidden = 8, epochs = 20, candidates = 2, learning_rate = 1e38 }";
     let text = text(&[("{device}", device), ("{runs}", "1"), ("{optimiser}", optimiser)]);
     let document = Document::parse(&root().join("scenarios/test.toml"), text).expect("TOML");
-    let message = sweep::run(&Study::new(document).expect("sound"), 1, &Silent).expect_err("stopped").to_string();
+    let message = study::run(&Study::new(document).expect("sound"), 1, &Silent).expect_err("stopped").to_string();
     assert!(message.contains("did not converge") && message.contains("learning_rate"), "{message}");
 }

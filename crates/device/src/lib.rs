@@ -109,6 +109,15 @@ pub trait Device: Send + Sync + std::fmt::Debug {
     }
 }
 
+/// Where a device is used if nothing else is said \[V\]: where it is usually, else in the middle of its ranges, else at zero.
+#[must_use]
+pub fn usual_point_volt(device: &dyn Device) -> Vec<f64> {
+    device.usual_volt().unwrap_or_else(|| match device.range_volt() {
+        Some((low, high)) => low.iter().zip(&high).map(|(a, b)| 0.5 * (a + b)).collect(),
+        None => vec![0.0; device.parameters()],
+    })
+}
+
 /// Refuses a device of other than one output: what reads one must not leave the others out unsaid.
 ///
 /// # Errors

@@ -180,7 +180,7 @@ impl Balance<'_> {
                 true,
                 Route::Weights,
             )?;
-            let exact = experiment.exact(truth)?;
+            let exact = experiment.exact_against(truth)?;
             errors.bias.push(exact.bias);
             errors.variance = exact.variance[..truth.len()].to_vec();
         }

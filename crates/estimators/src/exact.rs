@@ -82,7 +82,7 @@ impl Experiment {
     ///
     /// # Errors
     /// If the device cannot be evaluated.
-    pub fn exact(&self, truth: &[f64]) -> Result<ExactErrors, crate::EstimatorError> {
+    pub fn exact_against(&self, truth: &[f64]) -> Result<ExactErrors, crate::EstimatorError> {
         let (mean, variance) = match &self.prepared {
             Prepared::Fixed { measurement, records } => self.exact_fixed(measurement, records),
             Prepared::Random { measurement, weights, .. } => self.exact_random(measurement, weights)?,

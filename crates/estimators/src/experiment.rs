@@ -138,7 +138,7 @@ impl Experiment {
     ///
     /// # Errors
     /// If the device cannot be evaluated at a random perturbation.
-    pub fn trial<R: Rng + ?Sized>(
+    pub fn trial_into<R: Rng + ?Sized>(
         &self,
         rng: &mut R,
         workspace: &mut Workspace,

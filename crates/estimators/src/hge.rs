@@ -202,6 +202,22 @@ pub struct Hge {
 }
 
 impl Hge {
+    /// All parameters at once with one amplitude \[V\], in phase, the in-phase component read: change what differs,
+    /// `Hge { mode: Mode::Sequential, ..Hge::new(…) }`.
+    #[must_use]
+    pub fn new(rate_hz: f64, duration_s: f64, amplitude_volt: f64, frequencies_hz: Vec<f64>) -> Self {
+        Self {
+            rate_hz,
+            duration_s,
+            amplitude_volt: vec![amplitude_volt],
+            phases_rad: vec![0.0; frequencies_hz.len()],
+            frequencies_hz,
+            mode: Mode::Parallel,
+            readout: LockInReadout::X,
+            filter: FilterSettings::default(),
+        }
+    }
+
     /// Frequencies `top − m · spacing` for M parameters, all in phase.
     #[must_use]
     pub fn ladder(top_hz: f64, spacing_hz: f64, parameters: usize) -> (Vec<f64>, Vec<f64>) {
@@ -383,7 +399,7 @@ mod tests {
             Route::Weights,
         )
         .unwrap();
-        experiment.exact(&vec![0.0; experiment.derivatives()]).unwrap().bias
+        experiment.exact_against(&vec![0.0; experiment.derivatives()]).unwrap().bias
     }
 
     /// Against the expansion to fourth order. Lines are 460 Hz away or more, and 60 times stronger in current than the weaker

@@ -20,42 +20,23 @@
 //! | random codes | [`random::RandomCode`] |
 //!
 //! ```
-//! use std::sync::Arc;
 //! use device::Linear;
-//! use estimators::{Experiment, Instrument, Route, Scheme};
-//! use estimators::filter::FilterSettings;
-//! use estimators::hge::{Hge, LockInReadout, Mode};
-//! use noise::{NoiseModel, PowerLaw, RecordGenerator, Spectrum};
+//! use estimators::Experiment;
+//! use estimators::hge::Hge;
+//! use noise::PowerLaw;
 //!
-//! // one derivative at 1 kHz in 0.1 s with 8 mV, under 1/f^1.5 noise
-//! let hge = Hge {
-//!     rate_hz: 10_000.0,
-//!     duration_s: 0.1,
-//!     amplitude_volt: vec![8e-3],
-//!     frequencies_hz: vec![1000.0],
-//!     phases_rad: vec![0.0],
-//!     mode: Mode::Parallel,
-//!     readout: LockInReadout::X,
-//!     filter: FilterSettings::default(),
-//! };
+//! // three derivatives at once, in 0.1 s at 10 kHz with 8 mV each, under 1/f^1.5 noise
 //! let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1000.0, exponent: 1.5, corner_hz: 0.1 };
-//! let noise = NoiseModel::Gaussian(Spectrum::PowerLaw(law));
-//! let experiment = Experiment::new(
-//!     Scheme::Fixed(hge.build(1)?),
-//!     Arc::new(Linear::new(vec![60.0], 0.0)?),
-//!     vec![0.0],
-//!     Instrument::default(),
-//!     Arc::new(RecordGenerator::new(&noise, 10_000.0, 1000)?),
-//!     true,
-//!     Route::Folded,
-//! )?;
-//! let exact = experiment.exact(&[60.0])?;
-//! assert!((exact.variance[0] - 3.4783).abs() < 1e-4); // (nA/V)²
+//! let hge = Hge::new(10_000.0, 0.1, 8e-3, vec![1000.0, 960.0, 920.0]);
+//! let device = Linear::new(vec![60.0, -20.0, 5.0], 0.0)?;
+//! let exact = Experiment::on(device).with(hge).under(&law.noise()?).build()?.exact()?;
+//! assert!(exact.bias[0].abs() < 0.1 && exact.variance[0] < 4.0); // nA/V, (nA/V)²
 //! # Ok::<(), estimators::EstimatorError>(())
 //! ```
 
 pub mod amplitude;
 pub mod balance;
+pub mod builder;
 pub mod curve_fit;
 pub mod differences;
 mod error;
@@ -73,6 +54,7 @@ pub mod random;
 pub mod readout;
 pub mod walsh;
 
+pub use builder::{Estimator, Setup, SetupWith};
 pub use error::EstimatorError;
 pub use exact::ExactErrors;
 pub use experiment::{Experiment, Route, Workspace};

@@ -151,6 +151,15 @@ impl Scheme {
         }
     }
 
+    /// Sampling rate \[Hz\].
+    #[must_use]
+    pub fn rate_hz(&self) -> f64 {
+        match self {
+            Self::Fixed(m) => m.rate_hz,
+            Self::Random(m) => m.rate_hz,
+        }
+    }
+
     /// Number of records.
     #[must_use]
     pub fn records(&self) -> usize {
@@ -197,7 +206,7 @@ pub const MOST_WEIGHTS: usize = 100_000_000;
 /// Number of samples in `duration_s`, at least `least`.
 pub(crate) fn samples_in(duration_s: f64, rate_hz: f64, least: usize) -> Result<usize, EstimatorError> {
     let duration_s = positive("duration_s", duration_s)?;
-    let rate_hz = positive("sampling.rate_hz", rate_hz)?;
+    let rate_hz = positive("rate_hz", rate_hz)?;
     let samples = (duration_s * rate_hz).round();
     if samples < least as f64 || samples > MOST_SAMPLES as f64 {
         return Err(EstimatorError::setting(

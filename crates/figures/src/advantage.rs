@@ -1,8 +1,8 @@
 //! Where one estimator is better than all others: the exact mean squared error of the first, divided by that of the best
 //! other one, over two swept numbers; the boundary is where both are equal.
 
-use sweep::scenario::FigureSection;
-use sweep::{Coordinate, Results};
+use results::{Coordinate, Results};
+use study::scenario::FigureSection;
 
 use crate::axis::Scale;
 use crate::error::FigureError;

@@ -27,7 +27,7 @@ pub enum FigureError {
     Drawing(String),
     /// A file cannot be written.
     #[error(transparent)]
-    Write(#[from] sweep::StoreError),
+    Write(#[from] results::StoreError),
 }
 
 impl FigureError {

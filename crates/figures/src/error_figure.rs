@@ -1,8 +1,8 @@
 //! An error against a swept quantity: Monte Carlo as points with error bars, the exact and the published error as lines.
 
-use sweep::results::{Coordinate, Dimension};
-use sweep::scenario::{ErrorVariable, FigureSection};
-use sweep::{Results, Variable};
+use results::{Coordinate, Dimension};
+use results::{Results, Variable};
+use study::scenario::{ErrorVariable, FigureSection};
 
 use crate::axis::{Scale, plain};
 use crate::error::FigureError;

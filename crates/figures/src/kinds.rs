@@ -1,7 +1,7 @@
 //! The kinds of figure: what each needs of the results, which settings it heeds, and how it is drawn.
 
-use sweep::Results;
-use sweep::scenario::{FigureKind, FigureSection};
+use results::Results;
+use study::scenario::{FigureKind, FigureSection};
 
 use crate::error::FigureError;
 use crate::plot::Plot;
@@ -154,10 +154,10 @@ mod tests {
 
     #[test]
     fn kinds_and_the_settings_they_heed_are_those_of_scenarios() {
-        let schema = sweep::scenario::schema();
+        let schema = study::scenario::schema();
         let settings = &schema["$defs"]["FigureSection"]["properties"];
         for kind in &KINDS {
-            let read: sweep::scenario::FigureSection = toml::from_str(&format!("kind = \"{}\"", kind.name)).unwrap();
+            let read: study::scenario::FigureSection = toml::from_str(&format!("kind = \"{}\"", kind.name)).unwrap();
             assert_eq!(read.kind, Some(kind.kind));
             assert!(kind.heeds.iter().all(|key| !settings[*key].is_null()), "{}", kind.name);
         }

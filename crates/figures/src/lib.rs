@@ -12,6 +12,7 @@ mod error_figure;
 mod gates;
 mod kinds;
 pub mod network;
+mod outlines;
 pub mod plot;
 mod ratios;
 mod render;
@@ -22,8 +23,9 @@ mod training;
 
 use std::path::{Path, PathBuf};
 
-use sweep::scenario::FigureSection;
-use sweep::{Results, Study, Variable};
+use results::{Results, Variable};
+use study::Study;
+use study::scenario::FigureSection;
 use toml::{Table, Value};
 
 use kinds::Kind;
@@ -52,7 +54,7 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
 /// If it cannot, or `[figure]` holds a setting that the figure would not heed. A figure may still turn out empty, if
 /// nothing but zeros or NaN is found.
 pub fn check(study: &Study) -> Result<(), FigureError> {
-    let results = sweep::foreseen(study).map_err(|e| FigureError::Missing { what: e.to_string() })?;
+    let results = study::foreseen(study).map_err(|e| FigureError::Missing { what: e.to_string() })?;
     let figure = study.figure.clone().unwrap_or_default();
     let kind = Kind::of(&results, &figure)?;
     let heeded = |key: &str| ["kind", "title"].contains(&key) || kind.heeds.contains(&key);
@@ -92,36 +94,39 @@ pub fn section_of(results: &Results) -> Result<FigureSection, FigureError> {
     }
 }
 
-/// Draws the figure of `results` to `stem.svg` and `stem.png` and returns their paths.
+/// Draws the figure of `results` to `stem.svg` and, with the feature `png`, `stem.png` and returns their paths.
 ///
 /// # Errors
 /// If the results do not hold what the figure shows or a file cannot be written.
-pub fn draw(results: &Results, figure: Option<&FigureSection>, stem: &Path) -> Result<[PathBuf; 2], FigureError> {
+pub fn draw(results: &Results, figure: Option<&FigureSection>, stem: &Path) -> Result<Vec<PathBuf>, FigureError> {
     write(&panels(results, figure)?, stem)
 }
 
-/// The files of a figure: `stem.svg` and `stem.png`.
+/// The files of a figure: `stem.svg` and, with the feature `png`, `stem.png`.
 #[must_use]
-pub fn files(stem: &Path) -> [PathBuf; 2] {
+pub fn files(stem: &Path) -> Vec<PathBuf> {
     // not Path::with_extension: a study's name may hold a dot
-    ["svg", "png"].map(|ending| {
+    let endings: &[&str] = if cfg!(feature = "png") { &["svg", "png"] } else { &["svg"] };
+    let named = |ending: &&str| {
         let mut name = stem.as_os_str().to_owned();
         name.push(".");
         name.push(ending);
         PathBuf::from(name)
-    })
+    };
+    endings.iter().map(named).collect()
 }
 
-/// Draws panels side by side to `stem.svg` and `stem.png` and returns their paths.
+/// Draws panels side by side to `stem.svg` and, with the feature `png`, `stem.png` and returns their paths.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write(panels: &[Plot], stem: &Path) -> Result<[PathBuf; 2], FigureError> {
+pub fn write(panels: &[Plot], stem: &Path) -> Result<Vec<PathBuf>, FigureError> {
     let svg = render::svg(panels)?;
-    let rendered = render::outlines_and_pixels(&svg)?;
+    let rendered = outlines::rendered(&svg)?;
     let paths = files(stem);
-    for (path, bytes) in paths.iter().zip([rendered.outlines_svg.as_bytes(), &rendered.png]) {
-        sweep::store::write_whole(path, bytes)?;
+    let pixels = rendered.png.as_deref();
+    for (path, bytes) in paths.iter().zip([Some(rendered.svg.as_bytes()), pixels].into_iter().flatten()) {
+        results::store::write_whole(path, bytes)?;
     }
     Ok(paths)
 }

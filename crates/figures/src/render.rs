@@ -1,21 +1,19 @@
 //! Panels to SVG, and SVG to outlines and pixels.
 
-use std::sync::Arc;
-
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use resvg::{tiny_skia, usvg};
 
 use crate::axis::Axis;
 use crate::error::FigureError;
 use crate::plot::{Dash, GREY, Item, Marker, Plot, Series};
 
 /// The font of every figure; part of the binary (licence beside it).
-static FONT: &[u8] = include_bytes!("../fonts/DejaVuSans.ttf");
-const FAMILY: &str = "DejaVu Sans";
+#[cfg(feature = "png")]
+pub(crate) static FONT: &[u8] = include_bytes!("../fonts/DejaVuSans.ttf");
+pub(crate) const FAMILY: &str = "DejaVu Sans";
 
 /// Units of the layout in one pixel of the figure: plotters knows whole units only, and curves need finer ones.
-const FINE: i32 = 8;
+pub(crate) const FINE: i32 = 8;
 /// Width and height of a panel, and of one of many.
 const PANEL: (i32, i32) = (560 * FINE, 460 * FINE);
 const SMALL_PANEL: (i32, i32) = (380 * FINE, 300 * FINE);
@@ -27,7 +25,8 @@ const BOTTOM: i32 = 66 * FINE;
 const LEGEND_STEP: i32 = 22 * FINE;
 
 /// Pixels of the PNG for each pixel of the SVG.
-const PNG_SCALE: f32 = 2.0;
+#[cfg(feature = "png")]
+pub(crate) const PNG_SCALE: f32 = 2.0;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
@@ -299,37 +298,6 @@ fn draw_legend_entry(root: &Area<'_>, series: &Series, x: i32, y: i32) -> Result
     }
     let label = series.legend.as_deref().unwrap_or_default();
     write(root, label, (x + 44 * FINE, y), style(14, [0, 0, 0], HPos::Left, VPos::Center))
-}
-
-/// An SVG whose text is outlines, and its pixels.
-pub(crate) struct Rendered {
-    pub(crate) outlines_svg: String,
-    pub(crate) png: Vec<u8>,
-}
-
-pub(crate) fn outlines_and_pixels(svg: &str) -> Result<Rendered, FigureError> {
-    let refused = |e: &dyn std::fmt::Display| FigureError::Drawing(e.to_string());
-    let mut fonts = usvg::fontdb::Database::new();
-    fonts.load_font_data(FONT.to_vec());
-    let options = usvg::Options { fontdb: Arc::new(fonts), font_family: FAMILY.to_owned(), ..usvg::Options::default() };
-    let tree = usvg::Tree::from_str(svg, &options).map_err(|e| refused(&e))?;
-    let scale = PNG_SCALE / FINE as f32;
-    let size = tree.size().to_int_size().scale_by(scale).ok_or_else(|| refused(&"the figure has no size"))?;
-    let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height()).ok_or_else(|| refused(&"no memory"))?;
-    resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixels.as_mut());
-    let (width, height) = (tree.size().width(), tree.size().height());
-    let compact =
-        usvg::WriteOptions { coordinates_precision: 2, transforms_precision: 4, ..usvg::WriteOptions::default() };
-    let outlines_svg = tree.to_string(&compact).replacen(
-        &format!("width=\"{width}\" height=\"{height}\""),
-        &format!(
-            "width=\"{}\" height=\"{}\" viewBox=\"0 0 {width} {height}\"",
-            width / FINE as f32,
-            height / FINE as f32
-        ),
-        1,
-    );
-    Ok(Rendered { outlines_svg, png: pixels.encode_png().map_err(|e| refused(&e))? })
 }
 
 /// Range of an axis that spans the values of a set of series, for those who build panels. Where a logarithmic axis could

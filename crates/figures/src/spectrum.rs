@@ -1,7 +1,7 @@
 //! Welch estimate of generated noise with its confidence band, and the stated density.
 
-use sweep::scenario::FigureSection;
-use sweep::{Coordinate, Results};
+use results::{Coordinate, Results};
+use study::scenario::FigureSection;
 
 use crate::axis::Scale;
 use crate::error::FigureError;
@@ -29,7 +29,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let mut ys = Vec::new();
     for k in 0..welch.values.len() / n {
         let colour = PALETTE[k % PALETTE.len()];
-        let at = |v: &sweep::Variable, i: usize| v.values[k * n + i];
+        let at = |v: &results::Variable, i: usize| v.values[k * n + i];
         let legend = match welch.dimensions[..] {
             [swept, _] => Some(name_of(&results.dimensions[swept], k)),
             _ => Some("generated".to_owned()),

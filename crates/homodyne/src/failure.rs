@@ -6,8 +6,10 @@ use device::DeviceError;
 use dopant_network::NetworkError;
 use estimators::EstimatorError;
 use figures::FigureError;
+use results::StoreError;
+use study::{ScenarioError, StudyError};
+use sweep::SweepError;
 use sweep::slurm::queue::SlurmError;
-use sweep::{ScenarioError, StoreError, SweepError};
 
 /// Exit code of something that the user can put right in what was given.
 const BAD_INPUT: u8 = 2;
@@ -16,7 +18,7 @@ const BAD_INPUT: u8 = 2;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
-    Sweep(#[from] SweepError),
+    Study(#[from] StudyError),
     #[error(transparent)]
     Figure(#[from] FigureError),
     /// A figure of this results file.
@@ -53,13 +55,19 @@ pub(crate) enum Failure {
 
 impl From<ScenarioError> for Failure {
     fn from(error: ScenarioError) -> Self {
-        Self::Sweep(error.into())
+        Self::Study(error.into())
+    }
+}
+
+impl From<SweepError> for Failure {
+    fn from(error: SweepError) -> Self {
+        Self::Study(error.into())
     }
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::Sweep(error.into())
+        Self::Study(error.into())
     }
 }
 
@@ -67,7 +75,8 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Stopped(code) => *code,
-            Self::Sweep(SweepError::Scenario(_) | SweepError::Store(_) | SweepError::TooManyThreads { .. })
+            Self::Study(StudyError::Scenario(_))
+            | Self::Study(StudyError::Sweep(SweepError::Store(_) | SweepError::TooManyThreads { .. }))
             | Self::BadInput(_)
             | Self::Slurm(SlurmError::Unfit { .. } | SlurmError::Store(_))
             | Self::Estimator(_)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use sweep::{Results, StoreError, SweepError, export, store};
+use results::{Results, StoreError, export, store};
 
 use crate::failure::Failure;
 
@@ -36,9 +36,9 @@ pub(crate) fn export_npz(from: &Path, to: &Path, overwrite: bool) -> Result<(), 
 }
 
 /// Does something with a results file, or with a copy of it if nothing vouches for its bytes.
-fn guarded<T>(path: &Path, part: store::Part, with: impl Fn(&Path) -> Result<T, SweepError>) -> Result<T, Failure> {
+fn guarded<T>(path: &Path, part: store::Part, with: impl Fn(&Path) -> Result<T, StoreError>) -> Result<T, Failure> {
     match with(path) {
-        Err(SweepError::Store(StoreError::NoChecksum(_))) => {
+        Err(StoreError::NoChecksum(_)) => {
             let folder = tempfile::tempdir()?;
             let copy = folder.path().join("results.h5");
             copy_guarded(path, &copy, part)?;

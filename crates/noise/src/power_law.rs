@@ -61,6 +61,14 @@ impl PowerLaw {
         Ok(self)
     }
 
+    /// Gaussian noise of this law.
+    ///
+    /// # Errors
+    /// As [`PowerLaw::checked`].
+    pub fn noise(self) -> Result<NoiseModel, NoiseError> {
+        Ok(NoiseModel::Gaussian(Spectrum::PowerLaw(self.checked()?)))
+    }
+
     pub(crate) fn density(&self, frequency_hz: f64) -> f64 {
         if self.exponent <= 0.0 {
             return self.psd_na2_per_hz;

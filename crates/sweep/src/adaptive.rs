@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::shard_name;
-use crate::error::{StoreError, few};
 use crate::plan::Shard;
-use crate::store;
+use results::store;
+use results::{StoreError, few};
 
 /// Square of the relative standard error of a pilot's estimate of need, times its repetitions: squares of Gaussian errors
 /// have a kurtosis of 15, and an estimated variance a relative variance of (kurtosis - 1)/n.

@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
-use crate::error::StoreError;
 use crate::identity::Identity;
 use crate::panics::caught;
 use crate::plan::{Shard, Stage, Unit};
-use crate::store;
 use crate::work::Record;
+use results::StoreError;
+use results::store;
 
 type UnitKey = (u8, u64, u64);
 

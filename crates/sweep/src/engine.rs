@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use crate::checkpoint::{Checkpoint, Save};
-use crate::error::{PointError, SweepError};
+use crate::error::SweepError;
 use crate::plan::{Deal, Plan, Shard, Unit};
 use crate::run::Progress;
 use crate::saver::Saver;
 use crate::stop::Stop;
-use crate::study::Study;
 use crate::work::{Record, Step, Work};
 
 /// A unit that has run for so long is saved as far as it is: an hour of one unit is never more than this from the disk.
@@ -25,7 +24,6 @@ const MOST_REPORTED: usize = 5;
 /// A stage, and all that it works with.
 pub(crate) struct Engine<'a, W> {
     pub(crate) work: &'a W,
-    pub(crate) study: &'a Study,
     pub(crate) plan: &'a Plan,
     pub(crate) deal: &'a Deal,
     pub(crate) shard: Shard,
@@ -109,8 +107,8 @@ impl<W: Work> Engine<'_, W> {
                     return;
                 }
                 let units: Vec<Unit> = self.plan.units_at(point).filter(|u| open(*u)).collect();
-                let failed = |unit: Unit, error: PointError| {
-                    let message = self.study.failure(point, &error);
+                let failed = |unit: Unit, error: W::Error| {
+                    let message = self.work.failure(point, &error);
                     saver.take(Save::Failed(unit, message.clone()));
                     counts.failed.fetch_add(1, Ordering::Relaxed);
                     let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,7 +158,7 @@ impl<W: Work> Engine<'_, W> {
         unit: Unit,
         begun: &HashMap<Unit, Record>,
         saver: &Saver,
-    ) -> Result<bool, PointError> {
+    ) -> Result<bool, W::Error> {
         if self.stop.is_requested() {
             return Ok(false);
         }

@@ -1,121 +1,12 @@
-use std::path::PathBuf;
-
-/// A scenario that cannot be run, with the place to look at.
-#[derive(Debug, thiserror::Error)]
-#[error("{}{}: {message}", file.display(), line.map_or(String::new(), |line| format!(":{line}")))]
-pub struct ScenarioError {
-    /// The scenario file.
-    pub file: PathBuf,
-    /// Line of the offending key, if it stands in the file.
-    pub line: Option<usize>,
-    /// Key, what was found, what is allowed.
-    pub message: String,
-}
-
-/// A results file, or finished work beside it, that cannot be written or read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The file exists already.
-    #[error("`{}` exists already: give --overwrite to replace it, or another --output", .0.display())]
-    Exists(PathBuf),
-    /// The file or its folder cannot be written.
-    #[error("cannot write `{}`: {reason}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The file cannot be read as results.
-    #[error("cannot read results from `{}`: {reason}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// A results file that carries no checksum, so that nothing is known of its bytes.
-    #[error(
-        "`{}` has no checksum: an earlier version wrote it, something else changed it since, or it was cut short",
-        .0.display()
-    )]
-    NoChecksum(PathBuf),
-    /// A checkpoint that is not whole.
-    #[error(
-        "the checkpoint `{}` is damaged ({reason}): nothing in it is trusted, and nothing was changed. \
-         Restore it from a copy, or start over with --fresh",
-        path.display()
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What was found.
-        reason: String,
-    },
-    /// A checkpoint that another process has open.
-    #[error("another process is working on `{}`: wait for it, or stop it first", .0.display())]
-    InUse(PathBuf),
-    /// A checkpoint that was removed or replaced while it was in use.
-    #[error(
-        "`{}` was removed or replaced while this program was writing to it: what was computed since then is lost. \
-         Run the command again, and leave the folder in place",
-        .0.display()
-    )]
-    Vanished(PathBuf),
-    /// Finished work of another scenario, program or seed.
-    #[error(
-        "`{}` holds work of another scenario or program:\n{}\nTo keep it, give another --output or study.name; to start over, \
-         give --fresh",
-        path.display(),
-        differences.join("\n")
-    )]
-    Different {
-        /// The file.
-        path: PathBuf,
-        /// What differs, one line each.
-        differences: Vec<String>,
-    },
-    /// Shards that are missing or not finished.
-    #[error(
-        "the study is not complete:\n{}\nRun `homodyne run SCENARIO --shard i/n` for these, with the same --output and --set, \
-         or `homodyne resubmit`",
-        few(shards, "\n", "  ")
-    )]
-    Incomplete {
-        /// Which, and how far they are, one line each.
-        shards: Vec<String>,
-    },
-    /// No shards at all, or those of several numbers of shards.
-    #[error("{0}")]
-    Shards(String),
-}
-
-/// Why a point of a sweep could not be computed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PointError {
-    /// Its scenario is not sound.
-    #[error(transparent)]
-    Scenario(#[from] ScenarioError),
-    /// Its experiment failed.
-    #[error(transparent)]
-    Estimator(#[from] estimators::EstimatorError),
-    /// Its training failed.
-    #[error(transparent)]
-    Training(#[from] training::TrainingError),
-}
+use results::StoreError;
 
 /// Anything that stops a sweep.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SweepError {
-    /// The scenario is at fault.
-    #[error(transparent)]
-    Scenario(#[from] ScenarioError),
     /// The results file, or finished work beside it, is at fault.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// Points failed while they ran.
     #[error("{}", say_failures(failures, *count))]
     Points {
@@ -131,7 +22,7 @@ pub enum SweepError {
     #[error(
         "{threads} threads: at most {most} are started on this machine, {} for each that it can run at once; more would only \
          wait for each other",
-        crate::limits::MOST_THREADS_OF_ONE
+        crate::threads::MOST_THREADS_OF_ONE
     )]
     TooManyThreads {
         /// How many were asked for.
@@ -147,18 +38,35 @@ pub enum SweepError {
         /// Why.
         reason: String,
     },
+    /// A relative error that takes more repetitions than there may be.
+    #[error("a relative error of {target} needs {repetitions} repetitions in all, at most {most} are allowed")]
+    TooManyRepetitions {
+        /// The relative error that was asked for.
+        target: f64,
+        /// Repetitions that it needs over all points.
+        repetitions: u64,
+        /// How many there may be.
+        most: u64,
+    },
+    /// What was found cannot be put together.
+    #[error(transparent)]
+    Work(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Items of a list that are named in a message.
-const NAMED: usize = 20;
-
-/// The first items of a list, and how many more there are.
-pub(crate) fn few(items: &[String], between: &str, indent: &str) -> String {
-    let mut text = items[..items.len().min(NAMED)].join(between);
-    if items.len() > NAMED {
-        text.push_str(&format!("{between}{indent}and {} more", items.len() - NAMED));
+impl SweepError {
+    /// That the work itself cannot put together what was found.
+    pub fn work(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Work(Box::new(error))
     }
-    text
+}
+
+impl From<StoreError> for SweepError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Stopped => Self::Stopped,
+            other => Self::Store(other),
+        }
+    }
 }
 
 fn say_failures(failures: &[String], count: usize) -> String {

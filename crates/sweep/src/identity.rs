@@ -2,12 +2,6 @@
 //! together if all of these are equal.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-
-use toml::{Table, Value};
-
-use crate::error::ScenarioError;
-use crate::study::Study;
 
 /// The program that computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,30 +31,13 @@ const MOST_LISTED: usize = 12;
 const LONGEST_SHOWN: usize = 60;
 
 impl Identity {
-    /// That of a study. What only its figure or its description says does not count.
-    ///
-    /// # Errors
-    /// If a file that the scenario names cannot be read.
-    pub fn new(study: &Study, program: &Program) -> Result<Self, ScenarioError> {
-        let mut entries = BTreeMap::new();
-        let resolved: Table = toml::from_str(&study.resolved_text()).unwrap_or_default();
-        for (section, value) in &resolved {
-            if section != "figure" {
-                flatten(section, value, &mut entries);
-            }
-        }
-        entries.remove("study.description");
-        for file in study.files()? {
-            let hash = hash_of(&study.document.folder().join(&file)).map_err(|e| ScenarioError {
-                file: study.document.file.clone(),
-                line: None,
-                message: format!("cannot read `{}`, which it names: {e}", file.0.display()),
-            })?;
-            entries.insert(format!("content of {}", file.0.display()), hash);
-        }
+    /// Of names and values.
+    #[must_use]
+    pub fn new(entries: BTreeMap<String, String>, program: &Program) -> Self {
+        let mut entries = entries;
         entries.insert("program version".to_owned(), program.version.clone());
         entries.insert("program revision".to_owned(), program.revision.clone());
-        Ok(Self(entries))
+        Self(entries)
     }
 
     /// As JSON.
@@ -109,31 +86,17 @@ fn shown(value: Option<&String>) -> String {
     }
 }
 
-fn flatten(path: &str, value: &Value, entries: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Table(table) => table.iter().for_each(|(k, v)| flatten(&format!("{path}.{k}"), v, entries)),
-        other => {
-            entries.insert(path.to_owned(), other.to_string());
-        }
-    }
-}
-
-fn hash_of(path: &Path) -> std::io::Result<String> {
-    Ok(format!("{:032x}", crate::hash::of(std::fs::File::open(path)?)?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn differences_name_the_key_and_both_values() {
-        let identity = |text: &str| {
-            let mut entries = BTreeMap::new();
-            flatten("study", &Value::Table(toml::from_str(text).unwrap()), &mut entries);
-            Identity(entries)
+        let identity = |entries: &[(&str, &str)]| {
+            Identity(entries.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
         };
-        let (a, b) = (identity("seed = 1\nname = \"x\"\n"), identity("seed = 2\nname = \"x\"\nroute = \"auto\"\n"));
+        let a = identity(&[("study.seed", "1"), ("study.name", "x")]);
+        let b = identity(&[("study.seed", "2"), ("study.name", "x"), ("study.route", "\"auto\"")]);
         assert_eq!(b.differences(&a), ["  study.route: there nothing, now \"auto\"", "  study.seed: there 1, now 2"]);
         assert_eq!(a.differences(&Identity::from_json(&a.to_json()).unwrap()), Vec::<String>::new());
         assert_ne!(a.digest(), b.digest());

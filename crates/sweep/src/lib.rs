@@ -1,80 +1,76 @@
-//! The sweep engine: a scenario file becomes a grid of points, each point blocks of repetitions, and those one HDF5 file.
+//! The sweep engine: work at many points, repeated many times, on all cores or in many shards, resumed after any interruption, and
+//! bit-identical all the same.
 //!
-//! Data goes one way: [`document`] (TOML with its lines) → [`study`] (validated, defaults filled in, axes resolved)
-//! → [`point`] (one experiment, ready to repeat) → [`mod@run`] (all cores or many shards, resumed after any interruption,
-//! bit-identical all the same) → [`results`] → [`store`] (HDF5). It knows nothing of figures.
+//! It knows nothing of physics or of scenario files. Whatever is computed is a [`Work`]; what has to be known of it is an
+//! [`Order`]; [`run()`] computes it in memory, [`run_in`] beside its results, [`merge()`] puts shards together, and [`slurm`] hands
+//! them to a cluster.
 //!
 //! ```
-//! use std::path::Path;
-//! use sweep::{Document, Study, run::Silent};
+//! use sweep::identity::{Identity, Program};
+//! use sweep::run::Silent;
+//! use sweep::work::{Record, Step, Work, outline, variable};
+//! use sweep::{Order, Plan, Source, SweepError};
+//! use results::{Coordinate, Dimension, Sink};
 //!
-//! let scenario = r#"
-//! [study]
-//! name = "forward-differences"
-//! repetitions = 50
-//! [device]
-//! kind = "linear"
-//! gradient_na_per_volt = [60]
-//! [noise]
-//! kind = "white"
-//! psd_na2_per_hz = 1e-5
-//! [estimator]
-//! kind = "fd"
-//! duration_s = 0.1
-//! [sweep]
-//! "estimator.amplitude_volt" = [4e-3, 8e-3]
-//! "#;
-//! let study = Study::new(Document::parse(Path::new("example.toml"), scenario.to_owned())?)?;
-//! let results = sweep::run(&study, 0, &Silent)?;
-//! let variance = &results.variable("variance_exact").unwrap().values;
-//! assert!((variance[0] / variance[1] - 4.0).abs() < 1e-9); // twice the step, a quarter of the variance
-//! # Ok::<(), sweep::SweepError>(())
+//! /// The square of the number of each point.
+//! struct Squares;
+//!
+//! impl Work for Squares {
+//!     type Point = f64;
+//!     type State = f64;
+//!     type Error = std::convert::Infallible;
+//!     const STEPS_OF_UNIT: u64 = 1;
+//!     fn steps(&self) -> u64 { 1 }
+//!     fn prepare(&self, point: usize) -> Result<f64, Self::Error> { Ok(point as f64) }
+//!     fn head(&self, _: &f64) -> Result<Record, Self::Error> { Ok(Record::default()) }
+//!     fn begin(&self, _: &f64, _: Option<&[f64]>) -> f64 { 0.0 }
+//!     fn step(&self, point: &f64, state: &mut f64, _: Step) -> Result<(), Self::Error> { *state = point * point; Ok(()) }
+//!     fn numbers(&self, state: &f64) -> Vec<f64> { vec![*state] }
+//!     fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
+//!         let points = Coordinate::Numbers((0..plan.points()).map(|p| p as f64).collect());
+//!         let dimension = Dimension { name: "point".into(), coordinate: points, units: "1".into() };
+//!         let square = variable("square", vec![0], Vec::new(), "1", "square of the number");
+//!         sink.begin(outline(vec![dimension], vec![square], Vec::new()))?;
+//!         for unit in (0..plan.points()).flat_map(|p| plan.units_at(p)) {
+//!             sink.append(0, &source.unit(unit)?.numbers)?;
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let order = Order {
+//!     name: "squares".into(), points: 4, seed: 1, repetitions: 1, target_relative_error: None, budget_repetitions: None,
+//!     identity: Identity::new(Default::default(), &Program::unnamed()), attributes: Vec::new(),
+//! };
+//! let results = sweep::run(&order, &Squares, 2, &Silent)?;
+//! assert_eq!(results.variable("square").unwrap().values, [0.0, 1.0, 4.0, 9.0]);
+//! # Ok::<(), SweepError>(())
 //! ```
 
 mod adaptive;
-pub mod axes;
-pub mod balanced;
 mod checkpoint;
-pub mod document;
 mod engine;
 mod error;
-pub mod export;
-mod foreseen;
-mod hash;
 pub mod identity;
-mod input_file;
-pub mod kinds;
-pub mod layered;
-mod layout;
-pub mod limits;
-pub mod moments;
-pub mod needs;
+pub mod merge;
 mod panics;
-mod plan;
-pub mod point;
-pub mod results;
+pub mod plan;
+mod reporter;
 pub mod run;
 mod saver;
-pub mod scenario;
-pub use settings::seed;
 pub mod slurm;
 mod source;
 pub mod status;
 pub mod stop;
-pub mod store;
-pub mod study;
 pub mod text;
-mod training_point;
-pub mod training_sections;
-mod work;
+pub mod threads;
+pub mod work;
 
-pub use document::Document;
-pub use error::{PointError, ScenarioError, StoreError, SweepError};
-pub use foreseen::foreseen;
+pub use error::SweepError;
 pub use identity::Program;
-pub use plan::{MOST_SHARDS, Shard};
-pub use results::{Coordinate, Dimension, Results, Variable};
-pub use run::{Job, Outcome, Progress, merge, run, run_in};
-pub use settings::InputFile;
+pub use merge::merge;
+pub use plan::{MOST_SHARDS, Plan, Shard, Unit};
+pub use run::{Job, Order, Outcome, Progress, run, run_in};
+pub use source::Source;
 pub use stop::Stop;
-pub use study::{Library, Study};
+pub use work::Work;

@@ -2,7 +2,7 @@
 
 use rand::seq::SliceRandom;
 
-use crate::seed::{self, Purpose};
+use settings::seed::{self, Purpose};
 
 /// A stage of a study: the second begins when the first has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,18 +15,18 @@ pub enum Stage {
 
 /// The smallest piece of work that is counted: some steps at one point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Unit {
+pub struct Unit {
     /// The stage.
-    pub(crate) stage: Stage,
+    pub stage: Stage,
     /// The point of the sweep.
-    pub(crate) point: usize,
+    pub point: usize,
     /// Number of the unit at this point.
-    pub(crate) block: u64,
+    pub block: u64,
 }
 
 /// The units of one stage.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub struct Plan {
     stage: Stage,
     steps_of_unit: u64,
     steps: Steps,
@@ -56,11 +56,15 @@ impl Plan {
         Self { stage, steps_of_unit, steps: Steps::Each { steps, units_before } }
     }
 
-    pub(crate) fn stage(&self) -> Stage {
+    /// The stage that it is of.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
         self.stage
     }
 
-    pub(crate) fn points(&self) -> usize {
+    /// Number of points.
+    #[must_use]
+    pub fn points(&self) -> usize {
         match &self.steps {
             Steps::Same { points, .. } => *points,
             Steps::Each { steps, .. } => steps.len(),
@@ -68,7 +72,8 @@ impl Plan {
     }
 
     /// Steps at a point.
-    pub(crate) fn steps_at(&self, point: usize) -> u64 {
+    #[must_use]
+    pub fn steps_at(&self, point: usize) -> u64 {
         match &self.steps {
             Steps::Same { each, .. } => *each,
             Steps::Each { steps, .. } => steps[point],
@@ -76,18 +81,21 @@ impl Plan {
     }
 
     /// Units at a point.
-    pub(crate) fn blocks(&self, point: usize) -> u64 {
+    #[must_use]
+    pub fn blocks(&self, point: usize) -> u64 {
         self.steps_at(point).div_ceil(self.steps_of_unit)
     }
 
     /// Steps of a unit.
-    pub(crate) fn span(&self, unit: Unit) -> std::ops::Range<u64> {
+    #[must_use]
+    pub fn span(&self, unit: Unit) -> std::ops::Range<u64> {
         let start = unit.block * self.steps_of_unit;
         start..(start + self.steps_of_unit).min(self.steps_at(unit.point))
     }
 
     /// Number of a unit, from 0, in the order of points and blocks.
-    pub(crate) fn number(&self, unit: Unit) -> usize {
+    #[must_use]
+    pub fn number(&self, unit: Unit) -> usize {
         let before = match &self.steps {
             Steps::Same { .. } => unit.point as u64 * self.blocks(unit.point),
             Steps::Each { units_before, .. } => units_before[unit.point],
@@ -96,20 +104,24 @@ impl Plan {
     }
 
     /// Number of units.
-    pub(crate) fn units(&self) -> usize {
+    #[must_use]
+    pub fn units(&self) -> usize {
         match &self.steps {
             Steps::Same { points, each } => points * each.div_ceil(self.steps_of_unit) as usize,
             Steps::Each { units_before, .. } => units_before.last().copied().unwrap_or(0) as usize,
         }
     }
 
-    pub(crate) fn units_at(&self, point: usize) -> impl Iterator<Item = Unit> + use<> {
+    /// The units at a point.
+    #[must_use]
+    pub fn units_at(&self, point: usize) -> impl Iterator<Item = Unit> + use<> {
         let stage = self.stage;
         (0..self.blocks(point)).map(move |block| Unit { stage, point, block })
     }
 
     /// Whether a unit belongs to this plan.
-    pub(crate) fn contains(&self, unit: Unit) -> bool {
+    #[must_use]
+    pub fn contains(&self, unit: Unit) -> bool {
         unit.stage == self.stage && unit.point < self.points() && unit.block < self.blocks(unit.point)
     }
 }

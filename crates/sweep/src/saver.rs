@@ -4,8 +4,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::checkpoint::{Checkpoint, Save};
-use crate::error::StoreError;
 use crate::stop::Stop;
+use results::StoreError;
 
 /// Longest time between two commits; what a power cut costs at most, beside the steps under way.
 const BETWEEN_COMMITS: Duration = Duration::from_millis(1000);

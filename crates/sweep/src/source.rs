@@ -1,17 +1,25 @@
 //! Finished work of all shards of a study, read in the order of its points.
 
 use crate::checkpoint::Reader;
-use crate::error::{StoreError, SweepError};
+use results::StoreError;
+
+use crate::error::SweepError;
 use crate::plan::{Deal, Plan, Unit};
 use crate::work::Record;
 
 /// Records by point and unit, wherever they were computed.
-pub(crate) struct Source<'p> {
+pub struct Source<'p> {
     plan: &'p Plan,
     deal: &'p Deal,
     readers: Vec<Reader>,
     /// Shard number − 1 of the first reader: one shard can read its own records.
     first: usize,
+}
+
+impl std::fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("shards", &self.readers.len()).finish_non_exhaustive()
+    }
 }
 
 impl<'p> Source<'p> {
@@ -25,14 +33,20 @@ impl<'p> Source<'p> {
     }
 
     /// What is known of a point without its units.
-    pub(crate) fn head(&self, point: usize) -> Result<Record, StoreError> {
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub fn head(&self, point: usize) -> Result<Record, StoreError> {
         let first = Unit { stage: self.plan.stage(), point, block: 0 };
         let reader = self.reader(first);
         reader.head(point)?.ok_or_else(|| reader.damaged(&format!("point {point} is missing")))
     }
 
     /// A unit.
-    pub(crate) fn unit(&self, unit: Unit) -> Result<Record, SweepError> {
+    ///
+    /// # Errors
+    /// If it is not there, or not whole.
+    pub fn unit(&self, unit: Unit) -> Result<Record, SweepError> {
         let reader = self.reader(unit);
         let missing = || reader.damaged(&format!("unit {} of point {} is missing", unit.block, unit.point));
         let record = reader.unit(unit)?.ok_or_else(missing)?;
@@ -41,7 +55,8 @@ impl<'p> Source<'p> {
     }
 
     /// That a point's record is not what this program writes.
-    pub(crate) fn damaged(&self, point: usize) -> StoreError {
+    #[must_use]
+    pub fn damaged(&self, point: usize) -> StoreError {
         let first = Unit { stage: self.plan.stage(), point, block: 0 };
         self.reader(first).damaged(&format!("point {point} cannot be read"))
     }

@@ -8,9 +8,9 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::shard_name;
-use crate::error::StoreError;
 use crate::plan::Shard;
-use crate::store;
+use results::StoreError;
+use results::store;
 
 /// What a process is doing, or did last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,6 +32,7 @@ pub enum TrainingError {
     #[error(transparent)]
     Estimator(#[from] EstimatorError),
     /// The fit of a network to the device.
+    #[cfg(feature = "fitted-network")]
     #[error("the fit failed: {0}")]
     Fit(#[from] candle_core::Error),
     /// A fit that ended with weights that are no numbers.

@@ -12,10 +12,12 @@
 //! [`session::Session`], which counts the time that the instrument would have needed and the samples that it took, so that
 //! all of them are compared per second of measurement.
 
+#[cfg(feature = "cma-es")]
 pub mod cma_es;
 pub mod descent;
 mod error;
 mod finite;
+#[cfg(feature = "fitted-network")]
 pub mod fitted;
 pub mod gains;
 pub mod genetic;

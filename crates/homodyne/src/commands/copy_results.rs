@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sweep::store::{self, Part};
+use results::store::{self, Part};
 
 use crate::failure::Failure;
 use crate::reading;

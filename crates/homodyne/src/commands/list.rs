@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sweep::Document;
+use study::Document;
 
 use crate::failure::Failure;
 

@@ -1,7 +1,9 @@
 use std::time::Instant;
 
 use clap::Args;
-use sweep::{Job, MOST_SHARDS, Outcome, Shard, StoreError, Study, SweepError};
+use results::StoreError;
+use study::{Job, Study, StudyError};
+use sweep::{MOST_SHARDS, Outcome, Shard, SweepError};
 
 use super::run::{Bar, StudyArguments, finish, program, stamp, was_finished};
 use crate::failure::Failure;
@@ -54,14 +56,14 @@ impl Merge {
             progress: &Bar::new(true, &study),
             stamp: &stamp,
         };
-        match sweep::merge(&job, shards, self.keep) {
+        match study::merge(&job, shards, self.keep) {
             Ok(Outcome::WasFinished(_)) => was_finished(&study, &self.study.output, !self.no_figure, ""),
             Ok(Outcome::Finished(path)) => {
                 say!("{} ({:.1} s)", path.display(), started.elapsed().as_secs_f64());
                 finish(&study, &self.study.output, !self.no_figure)
             }
             Ok(Outcome::ShardDone | Outcome::PilotDone) => Ok(()),
-            Err(SweepError::Stopped) => {
+            Err(StudyError::Sweep(SweepError::Stopped)) => {
                 say!("stopped; the shards are untouched");
                 Err(Failure::Stopped(listener.exit_code()))
             }
@@ -71,11 +73,11 @@ impl Merge {
 
     /// The number of shards that the folder's files speak of.
     fn count(&self, study: &Study) -> Result<usize, Failure> {
-        let counts = sweep::run::shard_counts(&self.study.output, &study.section.name)?;
+        let counts = sweep::merge::shard_counts(&self.study.output, &study.section.name)?;
         match counts[..] {
             [n] => Ok(n),
             // a finished study has no shards left
-            [] if sweep::store::path_in(&self.study.output, &study.section.name).exists() => Ok(1),
+            [] if results::store::path_in(&self.study.output, &study.section.name).exists() => Ok(1),
             [] => Err(StoreError::Shards(format!(
                 "there are no shards of `{}` in `{}`: run some with --shard, or the whole study without merging",
                 study.section.name,

@@ -174,7 +174,7 @@ impl Plan {
                     Route::Weights,
                 )?;
                 Ok(Prediction {
-                    exact: experiment.exact(&gradient)?.mean_squared_error()[weak],
+                    exact: experiment.exact_against(&gradient)?.mean_squared_error()[weak],
                     published: published::mean_squared_error(&hge, cutoff_hz, &gradient, |f| model.density(f))[weak],
                 })
             })

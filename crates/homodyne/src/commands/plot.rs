@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use figures::FigureError;
-use sweep::scenario::{ErrorVariable, FigureKind};
+use study::scenario::{ErrorVariable, FigureKind};
 
 use crate::failure::Failure;
 use crate::reading;

@@ -4,12 +4,14 @@ use std::time::{Duration, Instant, SystemTime};
 use clap::Args;
 use figures::FigureError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sweep::document::KeyError;
-use sweep::identity::Identity;
-use sweep::needs::{MOST_PROBED, Needs, estimated_cpu_s, total_repetitions};
-use sweep::run::{Progress, Stage, check_threads};
+use results::{Results, store};
+use study::KeyError;
+use study::needs::{MOST_PROBED, Needs, estimated_cpu_s, total_repetitions};
+use study::{Document, Job, Study, StudyError};
+use sweep::run::{Progress, Stage};
 use sweep::text::shell_path;
-use sweep::{Document, Job, Outcome, Program, Results, Shard, Study, SweepError, store};
+use sweep::threads::check_threads;
+use sweep::{Outcome, Program, Shard, SweepError};
 
 use crate::failure::Failure;
 use crate::machine;
@@ -105,8 +107,8 @@ impl Bar {
     pub(crate) fn new(quiet: bool, study: &Study) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let steps = match study.section.kind {
-            sweep::scenario::StudyKind::Error => "repetitions",
-            sweep::scenario::StudyKind::Spectrum => "records",
+            study::StudyKind::Error => "repetitions",
+            study::StudyKind::Spectrum => "records",
             _ => "steps",
         };
         Self { bar: ProgressBar::with_draw_target(None, target), steps }
@@ -150,7 +152,7 @@ impl Run {
         say_remarks(&study.point(0)?);
         let program = program();
         if let Some(expected) = &self.expect {
-            let found = Identity::new(&study, &program).map_err(Failure::from)?.digest();
+            let found = study::identity::identity_of(&study, &program).map_err(Failure::from)?.digest();
             if *expected != found {
                 return Err(Failure::BadInput(format!(
                     "`{}` or this program changed since it was submitted (digest {expected} then, {found} now): put the \
@@ -162,7 +164,7 @@ impl Run {
         let started = Instant::now();
         let listener = Listener::start()?;
         let bar = Bar::new(self.quiet, &study);
-        let outcome = sweep::run_in(&Job {
+        let outcome = study::run_in(&Job {
             study: &study,
             folder,
             shard: self.shard.unwrap_or(Shard::WHOLE),
@@ -190,7 +192,7 @@ impl Run {
                 say!("pilot of shard {} done ({seconds:.1} s)", self.shard.unwrap_or(Shard::WHOLE));
                 Ok(())
             }
-            Err(SweepError::Stopped) => {
+            Err(StudyError::Sweep(SweepError::Stopped)) => {
                 say!("stopped; all that was done is saved. Run the same command again to go on");
                 Err(Failure::Stopped(listener.exit_code()))
             }
@@ -305,7 +307,7 @@ impl Run {
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Says what was left out of input files at a point.
-fn say_remarks(point: &sweep::point::Point) {
+fn say_remarks(point: &study::point::Point) {
     point.remarks.iter().for_each(|remark| say!("{remark}"));
 }
 

@@ -1,5 +1,5 @@
 use clap::Args;
-use sweep::scenario;
+use study::scenario;
 
 use crate::failure::Failure;
 

@@ -1,13 +1,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sweep::identity::Identity;
+use results::store;
 use sweep::slurm::options::options;
 use sweep::slurm::queue::{QueuedJob, TaskState};
 use sweep::slurm::script::Command;
 use sweep::slurm::{Role, Submission, queue, ranges};
 use sweep::text::{check_study_name, shell_path, shell_word};
-use sweep::{MOST_SHARDS, Shard, store};
+use sweep::{MOST_SHARDS, Shard};
 
 use super::run::{StudyArguments, program};
 use crate::failure::Failure;
@@ -100,7 +100,7 @@ impl Submit {
                 scenario: absolute(&self.study.scenario)?,
                 output: output.clone(),
                 set: self.study.set.clone(),
-                digest: Identity::new(&study, &program())?.digest(),
+                digest: study::identity::identity_of(&study, &program())?.digest(),
             },
             study: name.clone(),
             shards: self.tasks,

@@ -2,11 +2,11 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
+use results::store;
 use serde::Serialize;
 use sweep::slurm::Submission;
 use sweep::slurm::queue::{Queue, TaskState};
 use sweep::status::{self, State, Status};
-use sweep::store;
 
 use crate::failure::Failure;
 

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::StoreError;
 use crate::plan::Shard;
 use crate::status::{self, State};
-use crate::store;
+use results::StoreError;
+use results::store;
 
 pub mod options;
 pub mod queue;

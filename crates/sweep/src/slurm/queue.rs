@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use super::Role;
-use crate::error::StoreError;
+use results::StoreError;
 
 /// What keeps Slurm from doing what it was asked.
 #[derive(Debug, thiserror::Error)]

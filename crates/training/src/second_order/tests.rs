@@ -1,10 +1,11 @@
+use crate::optimiser::Optimiser;
 use std::sync::Arc;
 
 use device::{Device, DeviceError};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use noise::{NoiseModel, Spectrum};
 use rand::SeedableRng;
-use rand_pcg::Pcg64Dxsm;
+use rand_pcg::Pcg64;
 
 use super::{Estimate, SecondOrder, newton_step};
 use crate::gains::{GainRule, Gains};
@@ -91,13 +92,13 @@ fn gains(gain: Option<f64>, step_volt: Option<f64>) -> Gains {
 
 /// Iterations, each of `losses` losses, that eight runs need until the loss without noise is below 10⁻⁶, a hundred-thousandth of
 /// where they begin, in ascending order; those that need more than `most` count as `most`.
-fn iterations(form: &Form, [losses, most]: [usize; 2], train: impl Fn(&mut Session<'_>, &mut Pcg64Dxsm)) -> Vec<usize> {
+fn iterations(form: &Form, [losses, most]: [usize; 2], train: impl Fn(&mut Session<'_>, &mut Pcg64)) -> Vec<usize> {
     let mut needed: Vec<usize> = (0..8)
         .map(|seed| {
             let mut session = form.session(1e-6, most);
             session.judge = Judge::NoiseFree;
             session.limits.budget_s = (losses * most) as f64 * form.pass_s();
-            train(&mut session, &mut Pcg64Dxsm::seed_from_u64(seed));
+            train(&mut session, &mut Pcg64::seed_from_u64(seed));
             if session.has_succeeded() { session.history.len() } else { most }
         })
         .collect();
@@ -134,7 +135,7 @@ fn the_estimate_of_the_hessian_is_unbiased_on_a_quadratic_form() {
     let rows = ndarray::array![[1.0, 0.4, -0.3], [-0.2, 0.8, 0.5], [0.3, -0.6, 0.9], [0.7, 0.1, 0.2]];
     let form = Form::new(rows);
     let mut session = form.session(0.0, 1);
-    let mut rng = Pcg64Dxsm::seed_from_u64(1);
+    let mut rng = Pcg64::seed_from_u64(1);
     let pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
     let norm: f64 = form.hessian.iter().map(|h| h * h).sum();
     let (mut sums, mut squares) = ([0.0; 7], [0.0; 7]);
@@ -167,11 +168,11 @@ fn the_estimate_of_the_hessian_is_unbiased_on_a_quadratic_form() {
 fn samples_are_those_of_two_and_of_four_losses_an_iteration() {
     let form = Form::new(ill_conditioned(4, 10.0));
     let of_loss = 4 * (RAMP + HOLD) as u64;
-    let spent = |losses: u64, train: &dyn Fn(&mut Session<'_>, &mut Pcg64Dxsm)| {
+    let spent = |losses: u64, train: &dyn Fn(&mut Session<'_>, &mut Pcg64)| {
         let mut session = form.session(0.0, 25);
         // ends with its first attempt, whose last loss is the last that the budget allows
         session.limits.budget_s = (losses as f64 - 0.5) * form.pass_s();
-        train(&mut session, &mut Pcg64Dxsm::seed_from_u64(3));
+        train(&mut session, &mut Pcg64::seed_from_u64(3));
         assert_eq!((session.attempts, session.history.len()), (1, 25));
         assert!((session.seconds - session.samples as f64 / 1000.0).abs() < 1e-9);
         session.samples / of_loss
@@ -214,7 +215,7 @@ fn the_published_step_is_the_standard_deviation_of_the_loss() {
     let expected = 2.0 * sigma2 * sigma2 / 10.0;
     let gains = Gains { rule: GainRule::Spall, ..Gains::default() };
     let mut session = form.session(0.0, 1);
-    let mut rng = Pcg64Dxsm::seed_from_u64(5);
+    let mut rng = Pcg64::seed_from_u64(5);
     let draws = (0..DRAWS).map(|_| gains.step_volt(&mut session, &[0.0; 10], &mut rng).unwrap().powi(2));
     let found = draws.sum::<f64>() / DRAWS as f64 / expected;
     println!("variance over expected {found:.4}");

@@ -4,8 +4,8 @@ use clap::Args;
 use dopant_network::events::Trajectory;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Dxsm;
-use sweep::results::{Coordinate, Dimension};
-use sweep::{Results, Variable, store};
+use results::{Coordinate, Dimension};
+use results::{Results, Variable, store};
 
 use super::{Source, foretold, limits, title};
 use crate::failure::Failure;

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use sweep::results::Coordinate;
-use sweep::{Results, Variable};
+use results::Coordinate;
+use results::{Results, Variable};
 
 use crate::failure::Failure;
 use crate::{reading, say};

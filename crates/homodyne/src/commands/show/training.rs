@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
+use results::{Results, Variable};
 use statrs::distribution::{Beta, ContinuousCDF};
-use sweep::{Results, Variable};
 
 use super::{coordinate, short};
 

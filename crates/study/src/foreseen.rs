@@ -1,0 +1,48 @@
+//! The shape of results before anything is computed, so that what will be done with them can be tried beforehand.
+
+use crate::Study;
+use results::store::MOST_SINGLE;
+use results::{Coordinate, Results};
+use sweep::SweepError;
+
+/// Values that are kept of a swept number: its ends and one between.
+const SWEPT_VALUES: usize = 3;
+/// Values that are kept of any other dimension but the parameters, of which a figure may ask for one.
+const OTHER_VALUES: usize = 1000;
+
+/// Stand-in for the results of a study: their dimensions, variables and units, every value 1. Of each swept number only the
+/// ends and one value between are there, and of the repetitions one, so that it is small for any study. What is too large to
+/// be read back with [`store::read_small`](results::store::read_small) is missing.
+///
+/// # Errors
+/// If the first point of the study is not sound, which [`Study::new`] says before.
+pub fn foreseen(study: &Study) -> Result<Results, SweepError> {
+    let mut results = study.about().foreseen()?;
+    let repetition = results.dimension("repetition");
+    let too_large = |results: &Results, dimensions: &[usize]| {
+        let of_one = dimensions.iter().map(|&d| results.dimensions[d].coordinate.len() as f64).product::<f64>();
+        let size = of_one * study.section.repetitions as f64;
+        dimensions.iter().any(|&d| Some(d) == repetition) && size > MOST_SINGLE as f64
+    };
+    let kept: Vec<bool> = results.variables.iter().map(|v| !too_large(&results, &v.dimensions)).collect();
+    let mut kept = kept.into_iter();
+    results.variables.retain(|_| kept.next().unwrap_or(true));
+    for (d, dimension) in results.dimensions.iter_mut().enumerate().filter(|(_, d)| d.name != "parameter") {
+        thin(&mut dimension.coordinate, if d < study.axes.len() { SWEPT_VALUES } else { OTHER_VALUES });
+    }
+    for k in 0..results.variables.len() {
+        let size = results.shape(&results.variables[k]).into_iter().product();
+        results.variables[k].values = vec![1.0; size];
+    }
+    results.attributes.push(("study".to_owned(), study.section.name.clone()));
+    Ok(results)
+}
+
+/// Keeps a few numbers, evenly; names stay, as a figure may ask for one of them.
+fn thin(coordinate: &mut Coordinate, most: usize) {
+    if let Coordinate::Numbers(x) = coordinate
+        && x.len() > most
+    {
+        *x = (0..most).map(|k| x[k * (x.len() - 1) / (most - 1)]).collect();
+    }
+}

@@ -1,0 +1,361 @@
+//! The types of a scenario file: what may stand in it, with units and defaults.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::kind::StudyKind;
+use crate::language::document::KeyError;
+use crate::language::kinds::{DeviceSection, EstimatorSection, NoiseSection, TaskSection};
+use crate::limits::{MOST_BUDGET, MOST_REPETITIONS, within};
+use crate::logic::LogicSection;
+use crate::response::ResponseSection;
+use crate::spectrum::SpectrumSection;
+use crate::training::settings::TrainingSection;
+
+/// By which of three equivalent routes trials are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouteChoice {
+    /// `folded` where it is possible and pays, `weights` otherwise.
+    #[default]
+    Auto,
+    /// Noise record written out, lock-in run sample by sample.
+    Streaming,
+    /// Noise record written out, scalar products with the weights.
+    Weights,
+    /// One Gaussian a sample, scalar products with weights that hold the colour of the noise.
+    Folded,
+}
+
+/// `[study]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StudySection {
+    /// Name of the study and of its files.
+    pub name: String,
+    /// One line that says what it shows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// What is computed.
+    #[serde(default)]
+    pub kind: StudyKind,
+    /// Seed of all random numbers.
+    #[serde(default)]
+    pub seed: u64,
+    /// Monte Carlo repetitions at each point.
+    #[serde(default = "default_repetitions")]
+    pub repetitions: u64,
+    /// Relative standard error of mse that every point shall have: `repetitions` then only find out how many each point
+    /// needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_relative_error: Option<f64>,
+    /// Most repetitions over all points, if there is a target; dealt so that the largest relative error is smallest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_repetitions: Option<u64>,
+    /// Keep every single estimate, not only moments.
+    #[serde(default)]
+    pub store_estimates: bool,
+    /// How trials are computed.
+    #[serde(default)]
+    pub route: RouteChoice,
+}
+
+fn default_repetitions() -> u64 {
+    1000
+}
+
+/// `[sampling]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SamplingSection {
+    /// Sampling rate (Hz).
+    pub rate_hz: f64,
+}
+
+impl Default for SamplingSection {
+    fn default() -> Self {
+        Self { rate_hz: 10_000.0 }
+    }
+}
+
+/// `[published]`: what the published expressions, B25 Eqs. (8) and (10), take that the rest of the scenario does not give.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedSection {
+    /// Noise density S_N (nA²/Hz), the same at every frequency; that of the noise at the frequency that is read if not given.
+    pub psd_na2_per_hz: f64,
+}
+
+/// What a figure shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FigureKind {
+    /// An error against a swept quantity: Monte Carlo as points, theory as lines.
+    Error,
+    /// Estimates in parallel mode against estimates in sequential mode.
+    Scatter,
+    /// Derivative as it is measured, mean ± standard deviation, against a swept quantity.
+    Derivative,
+    /// Second derivative as it is measured, mean ± standard deviation, against a swept quantity.
+    Curvature,
+    /// Histogram of response ratios: of each derivative, the mean response of the others over the own one.
+    Ratios,
+    /// Current and gradient along one parameter.
+    Response,
+    /// Noise spectrum.
+    Spectrum,
+    /// Abundance of Boolean gates against the least fitness.
+    Gates,
+    /// Current over time while the trained device is given its patterns.
+    Traces,
+    /// Test points coloured by current, current against radius, loss against iteration.
+    Classification,
+    /// Loss against iteration, median and quartiles.
+    Learning,
+    /// Loss, solved runs and accuracy against measurement time.
+    Comparison,
+    /// Table of solved runs over the first two axes.
+    Success,
+    /// Samples and seconds until the loss is reached, against a swept number. Of settings whose names agree up to a semicolon the
+    /// best one at each number is drawn.
+    Effort,
+    /// Map of the exact error of the first estimator over that of the best other one, against two numeric axes.
+    Advantage,
+}
+
+/// Which error a figure shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorVariable {
+    /// Mean squared error.
+    #[default]
+    Mse,
+    /// Variance.
+    Variance,
+    /// Absolute value of the bias.
+    Bias,
+    /// Mean squared error of the second derivative.
+    CurvatureMse,
+    /// Variance of the second derivative.
+    CurvatureVariance,
+    /// Absolute value of the bias of the second derivative.
+    CurvatureBias,
+}
+
+/// `[figure]`: what the figure of this study shows; sensible if not given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FigureSection {
+    /// Kind of figure; follows from the kind of study if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<FigureKind>,
+    /// Dotted path of the axis drawn along x; the first numeric axis if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub x: Option<String>,
+    /// Error that is drawn.
+    pub variable: ErrorVariable,
+    /// Parameter that is drawn, from 1; the one with the weakest response if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<usize>,
+    /// Draw the mean over all parameters instead of one.
+    pub mean_over_parameters: bool,
+    /// Axis whose extremes are drawn as a shaded band, not as series: of the published error where that is drawn, else of the
+    /// exact one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub band: Option<String>,
+    /// Draw the published expression where it is defined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<bool>,
+    /// Draw the Monte Carlo at every this many values of x only, where a fine theory curve would be hidden.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub markers_every: Option<usize>,
+    /// Title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Label of the x axis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub x_label: Option<String>,
+}
+
+/// A whole scenario, for the JSON Schema. Any key may also be swept: `[sweep]` maps its dotted path to values.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(title = "homodyne scenario", deny_unknown_fields)]
+pub struct Scenario {
+    /// The study.
+    pub study: StudySection,
+    /// The device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceSection>,
+    /// The noise.
+    pub noise: NoiseSection,
+    /// The sampling.
+    pub sampling: SamplingSection,
+    /// The estimator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimator: Option<EstimatorSection>,
+    /// The published expressions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedSection>,
+    /// I-V curve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<ResponseSection>,
+    /// Noise spectrum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spectrum: Option<SpectrumSection>,
+    /// Logic inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logic: Option<LogicSection>,
+    /// What is to be learned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskSection>,
+    /// How it is learned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training: Option<TrainingSection>,
+    /// Figure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figure: Option<FigureSection>,
+    /// Axes: dotted path to `{ from, to, points, scale }`, a list, `{ values, labels }`, `{ random }`; `zip` holds a
+    /// list of tables of axes that advance together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<crate::language::axes::SweepSchema>,
+}
+
+/// Keys that a scenario file cannot do without; any other may be given by the sweep instead.
+const ALWAYS_REQUIRED: [&str; 11] =
+    ["study", "name", "kind", "from", "to", "points", "random", "values", "bits", "low", "high"];
+
+/// The JSON Schema of scenario files.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    let mut tree = schemars::schema_for!(Scenario).to_value();
+    relax(&mut tree);
+    tree
+}
+
+/// Takes out of every `required` what a sweep may give.
+fn relax(tree: &mut serde_json::Value) {
+    match tree {
+        serde_json::Value::Object(map) => {
+            if let Some(serde_json::Value::Array(required)) = map.get_mut("required") {
+                required.retain(|key| key.as_str().is_some_and(|key| ALWAYS_REQUIRED.contains(&key)));
+            }
+            map.values_mut().for_each(relax);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(relax),
+        _ => {}
+    }
+}
+
+/// Top-level tables of a scenario.
+const SECTIONS: [&str; 13] = [
+    "study",
+    "device",
+    "noise",
+    "sampling",
+    "estimator",
+    "published",
+    "response",
+    "spectrum",
+    "logic",
+    "task",
+    "training",
+    "figure",
+    "sweep",
+];
+
+pub(crate) fn section<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, KeyError> {
+    serde_path_to_error::deserialize(value).map_err(|e| {
+        let path = e.path().to_string();
+        let key = if path == "." { at.to_owned() } else { format!("{at}.{path}") };
+        let message = tables::plain(e.inner().message());
+        KeyError { is_unknown: message.starts_with("unknown field"), ..KeyError::new(key, message) }
+    })
+}
+
+fn check_target(study: &StudySection) -> Result<(), KeyError> {
+    let Some(target) = study.target_relative_error else {
+        return match study.budget_repetitions {
+            Some(n) => {
+                let message = format!("found {n}: goes with study.target_relative_error, else write study.repetitions");
+                Err(KeyError::new("study.budget_repetitions", message))
+            }
+            None => Ok(()),
+        };
+    };
+    if !(1e-5..1.0).contains(&target) {
+        let message = format!("found {target}: must be 0.00001 to 1");
+        return Err(KeyError::new("study.target_relative_error", message));
+    }
+    if study.kind != StudyKind::Error {
+        let message = "only studies of kind \"error\" have an error bar to aim at";
+        return Err(KeyError::new("study.target_relative_error", message));
+    }
+    if study.store_estimates {
+        let message =
+            "found true: points with a target have different numbers of estimates, which one array cannot hold";
+        return Err(KeyError::new("study.store_estimates", message));
+    }
+    if study.repetitions < 100 {
+        let message =
+            format!("found {}: a pilot of fewer than 100 does not tell how many are needed", study.repetitions);
+        return Err(KeyError::new("study.repetitions", message));
+    }
+    Ok(())
+}
+
+impl Scenario {
+    /// The device of a tree of TOML, whatever else stands in it or is missing.
+    ///
+    /// # Errors
+    /// At the first key of the device that is unknown, missing, or of a wrong type.
+    pub fn device_of(table: &Table) -> Result<DeviceSection, KeyError> {
+        let device = table.get("device").ok_or_else(|| KeyError::new("", "the table `[device]` is missing"))?;
+        crate::language::document::refuse_not_finite(device, "device")?;
+        DeviceSection::parse(device.clone(), "device")
+    }
+
+    /// Understands a tree of TOML in which every swept key has been set.
+    ///
+    /// # Errors
+    /// At the first key that is unknown, missing, or of a wrong type.
+    pub fn from_table(table: &Table) -> Result<Self, KeyError> {
+        if let Some(unknown) = table.keys().find(|k| !SECTIONS.contains(&k.as_str())) {
+            return Err(KeyError::new(
+                unknown.as_str(),
+                format!("unknown table, must be one of {}", SECTIONS.map(|s| format!("`{s}`")).join(", ")),
+            ));
+        }
+        crate::language::document::refuse_not_finite(&Value::Table(table.clone()), "")?;
+        let get = |name: &str| table.get(name).cloned();
+        let missing = |name: &str| KeyError::new("", format!("the table `[{name}]` is missing"));
+        let study: StudySection = section(get("study").ok_or_else(|| missing("study"))?, "study")?;
+        sweep::text::check_study_name(&study.name).map_err(|message| KeyError::new("study.name", message))?;
+        within("study.repetitions", study.repetitions, 1..=MOST_REPETITIONS)?;
+        if let Some(budget) = study.budget_repetitions {
+            within("study.budget_repetitions", budget, 1..=MOST_BUDGET)?;
+        }
+        check_target(&study)?;
+        let scenario = Self {
+            device: get("device").map(|v| DeviceSection::parse(v, "device")).transpose()?,
+            noise: get("noise")
+                .map_or(Ok(NoiseSection::None(noise::NoNoise {})), |v| NoiseSection::parse(v, "noise"))?,
+            sampling: get("sampling").map_or(Ok(SamplingSection::default()), |v| section(v, "sampling"))?,
+            estimator: get("estimator").map(|v| EstimatorSection::parse(v, "estimator")).transpose()?,
+            published: get("published").map(|v| section(v, "published")).transpose()?,
+            response: get("response").map(|v| section(v, "response")).transpose()?,
+            spectrum: get("spectrum").map(|v| section(v, "spectrum")).transpose()?,
+            logic: get("logic").map(|v| section(v, "logic")).transpose()?,
+            task: get("task").map(|v| TaskSection::parse(v, "task")).transpose()?,
+            training: get("training").map(|v| TrainingSection::parse(v, "training")).transpose()?,
+            figure: get("figure").map(|v| section(v, "figure")).transpose()?,
+            sweep: None,
+            study,
+        };
+        match scenario.study.kind.needs().iter().find(|name| !table.contains_key(**name)) {
+            Some(name) => Err(missing(name)),
+            None => Ok(scenario),
+        }
+    }
+}

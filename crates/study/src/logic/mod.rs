@@ -1,0 +1,320 @@
+//! Boolean logic of a device with two inputs: which gates occur at random control voltages, and how nonlinear it is.
+//!
+//! After Tertilt et al., Phys. Rev. Applied 17, 064025 (2022): the output currents for the inputs (00, 10, 01, 11) form a
+//! vector, written as mean, response to the left and to the right input, and cross term,
+//! I = c + M_l s_l + M_r s_r + X s_l s_r with s = ±1. From all points of the sweep follow the covariance of the vectors and
+//! three indicators, each 0 for a linear device with positive responses: Q_l = ½(1 − ⟨M_l⟩/√⟨M_l²⟩), likewise Q_r, and
+//! Q_lr = √⟨X²⟩ / (√⟨M_l²⟩ + √⟨M_r²⟩). The fitness of a gate is that of Chen et al., Nature 577, 341 (2020):
+//! F = m/(√RSS + k|c|), with the least-squares fit I = m·gate + c, its residual sum of squares RSS and the offset weight k.
+
+use device::Device;
+use ndarray::Array2;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use settings::from_zero;
+
+use crate::PointError;
+use crate::Study;
+use crate::axis_columns::sweep_dimensions;
+use crate::kind::StudyWork;
+use crate::language::document::KeyError;
+use crate::language::scenario::Scenario;
+use crate::point::Point;
+use results::{Coordinate, Dimension, Results, Sink, Variable};
+use sweep::Source;
+use sweep::SweepError;
+use sweep::plan::{Plan, Stage, Unit};
+use sweep::work::{Record, Step, Work, outline, variable};
+
+/// Inputs (left, right) in the order of the vectors.
+const CASES: [(&str, [bool; 2]); 4] =
+    [("00", [false, false]), ("10", [true, false]), ("01", [false, true]), ("11", [true, true])];
+
+/// The two-input gates that depend on both inputs, with their outputs for the cases.
+const GATES: [(&str, [bool; 4]); 6] = [
+    ("AND", [false, false, false, true]),
+    ("OR", [false, true, true, true]),
+    ("NAND", [true, true, true, false]),
+    ("NOR", [true, false, false, false]),
+    ("XOR", [false, true, true, false]),
+    ("XNOR", [true, false, false, true]),
+];
+
+/// Fitness thresholds of the abundances.
+const THRESHOLDS: usize = 61;
+const LOWEST_THRESHOLD: f64 = 0.1;
+const HIGHEST_THRESHOLD: f64 = 100.0;
+
+/// Fitness of a gate.
+fn fitness(currents: &[f64; 4], gate: &[bool; 4], offset_weight: f64) -> f64 {
+    let level = |g: bool| f64::from(u8::from(g));
+    let (mean_x, mean_y) = (gate.iter().map(|&g| level(g)).sum::<f64>() / 4.0, currents.iter().sum::<f64>() / 4.0);
+    let pairs = || gate.iter().zip(currents).map(|(&g, y)| (level(g) - mean_x, y - mean_y));
+    let slope = pairs().map(|(x, y)| x * y).sum::<f64>() / pairs().map(|(x, _)| x * x).sum::<f64>();
+    let offset = mean_y - slope * mean_x;
+    let largest = currents.iter().fold(0.0, |most: f64, y| most.max(y.abs()));
+    if slope <= training::threshold::RESOLUTION * largest {
+        // equal currents, to rounding, are no gate however small their residuals are
+        return 0.0;
+    }
+    let residual: f64 = pairs().map(|(x, y)| (y - slope * x).powi(2)).sum();
+    let denominator = residual.sqrt() + offset_weight * offset.abs();
+    slope / denominator.max(1e-12 * slope)
+}
+
+/// Mean, left, right and cross term.
+fn components(i: &[f64; 4]) -> [f64; 4] {
+    let [i00, i10, i01, i11] = *i;
+    [
+        0.25 * (i00 + i10 + i01 + i11),
+        0.25 * (i10 + i11 - i00 - i01),
+        0.25 * (i01 + i11 - i00 - i10),
+        0.25 * (i00 + i11 - i10 - i01),
+    ]
+}
+
+/// Eigenvalues of a symmetric matrix, the largest first (Jacobi rotations; four by four here).
+fn eigenvalues(mut a: [[f64; 4]; 4]) -> [f64; 4] {
+    for _ in 0..60 {
+        for p in 0..4 {
+            for q in p + 1..4 {
+                if a[p][q].abs() < f64::MIN_POSITIVE {
+                    continue;
+                }
+                let theta = 0.5 * (a[q][q] - a[p][p]) / a[p][q];
+                let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
+                let c = 1.0 / (t * t + 1.0).sqrt();
+                let s = t * c;
+                for row in &mut a {
+                    (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
+                }
+                let (upper, lower) = a.split_at_mut(q);
+                for (x, y) in upper[p].iter_mut().zip(&mut lower[0]) {
+                    (*x, *y) = (c * *x - s * *y, s * *x + c * *y);
+                }
+            }
+        }
+    }
+    let mut values = [a[0][0], a[1][1], a[2][2], a[3][3]];
+    values.sort_by(|x, y| y.total_cmp(x));
+    values
+}
+
+/// `[logic]`: the two inputs of a logic study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogicSection {
+    /// The parameters that are inputs, from 1: left and right.
+    pub inputs: [usize; 2],
+    /// Voltage of a logic 0 (V).
+    pub low_volt: f64,
+    /// Voltage of a logic 1 (V).
+    pub high_volt: f64,
+    /// Weight of the offset in the fitness.
+    #[serde(default = "default_offset_weight")]
+    pub offset_weight: f64,
+}
+
+fn default_offset_weight() -> f64 {
+    0.01
+}
+
+/// Numbers in the results for a point: currents, fitnesses, components.
+const NUMBERS_OF_POINT: u64 = 14;
+
+/// Bytes that are in memory of each point while the results are put together: currents and weight, fitnesses, components, and
+/// once more what of them is stored.
+const BYTES_OF_POINT: u64 = 8 * (5 + 6 + 4 + 2 * NUMBERS_OF_POINT);
+
+/// The logic study; a step is all four cases of a point.
+pub(crate) struct Logic<'s>(pub(crate) &'s Study);
+
+impl<'s> StudyWork<'s> for Logic<'s> {
+    const NEEDS: &'static [&'static str] = &["device", "logic"];
+    const SHARED: &'static [&'static str] = &[];
+    const IS_REPEATED: bool = false;
+    const BYTES_OF_COLLECTED_POINT: u64 = BYTES_OF_POINT;
+
+    fn of(study: &'s Study) -> Self {
+        Self(study)
+    }
+
+    fn check(scenario: &Scenario, device: Option<&dyn Device>) -> Result<(), KeyError> {
+        let (Some(logic), Some(device)) = (&scenario.logic, device) else { return Ok(()) };
+        let parameters = device.parameters();
+        from_zero("inputs", &logic.inputs, parameters).map_err(|e| KeyError::at("logic", e))?;
+        if logic.low_volt >= logic.high_volt {
+            let message = format!("found {}: must lie above low_volt ({})", logic.high_volt, logic.low_volt);
+            return Err(KeyError::new("logic.high_volt", message));
+        }
+        if logic.offset_weight < 0.0 {
+            return Err(KeyError::new(
+                "logic.offset_weight",
+                format!("found {}: must not be negative", logic.offset_weight),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Their values are those of one point.
+    fn foreseen(&self) -> Result<Results, SweepError> {
+        let (dimensions, variables) = tables(self.0, &[([0.0; 4], 1.0)]);
+        Ok(outline(dimensions, variables, Vec::new()))
+    }
+
+    fn stored_numbers(&self, _first: &Point) -> u64 {
+        NUMBERS_OF_POINT
+    }
+}
+
+impl Work for Logic<'_> {
+    type Point = Point;
+    type State = Vec<f64>;
+    type Error = PointError;
+    const STEPS_OF_UNIT: u64 = 1;
+
+    fn steps(&self) -> u64 {
+        1
+    }
+
+    fn prepare(&self, point: usize) -> Result<Point, PointError> {
+        Ok(self.0.point(point)?)
+    }
+
+    fn head(&self, _point: &Point) -> Result<Record, PointError> {
+        Ok(Record::default())
+    }
+
+    fn begin(&self, _point: &Point, saved: Option<&[f64]>) -> Vec<f64> {
+        saved.unwrap_or_default().to_vec()
+    }
+
+    /// The four currents, then the offset weight.
+    fn step(&self, point: &Point, state: &mut Vec<f64>, _step: Step) -> Result<(), PointError> {
+        let logic = point.scenario.logic.as_ref().expect("checked with the study");
+        let device = point.device.as_ref().expect("checked with the study");
+        let level = |high: bool| if high { logic.high_volt } else { logic.low_volt };
+        let voltages = Array2::from_shape_fn((4, device.parameters()), |(case, m)| {
+            let inputs = CASES[case].1;
+            match logic.inputs.iter().position(|&k| k == m + 1) {
+                Some(side) => level(inputs[side]),
+                None => point.operating_point_volt[m],
+            }
+        });
+        state.extend(device::currents_na(device.as_ref(), voltages.view())?);
+        state.push(logic.offset_weight);
+        Ok(())
+    }
+
+    fn numbers(&self, state: &Vec<f64>) -> Vec<f64> {
+        state.clone()
+    }
+
+    fn failure(&self, point: usize, error: &PointError) -> String {
+        self.0.failure(point, error)
+    }
+
+    fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
+        let mut rows = Vec::with_capacity(plan.points());
+        for point in 0..plan.points() {
+            let record = source.unit(Unit { stage: Stage::Main, point, block: 0 })?;
+            let &[i00, i10, i01, i11, offset_weight] = &record.numbers[..] else {
+                return Err(source.damaged(point).into());
+            };
+            rows.push(([i00, i10, i01, i11], offset_weight));
+        }
+        let (dimensions, variables) = tables(self.0, &rows);
+        Ok(sink.begin(outline(dimensions, variables, Vec::new()))?)
+    }
+}
+
+/// Everything that follows from the currents and offset weights of all points.
+fn tables(study: &Study, rows: &[([f64; 4], f64)]) -> (Vec<Dimension>, Vec<Variable>) {
+    let fitnesses: Vec<[f64; 6]> = rows.iter().map(|(i, k)| GATES.map(|(_, gate)| fitness(i, &gate, *k))).collect();
+    let parts: Vec<[f64; 4]> = rows.iter().map(|(i, _)| components(i)).collect();
+    let count = rows.len() as f64;
+
+    let (mut dimensions, mut variables) = sweep_dimensions(study);
+    let swept: Vec<usize> = (0..study.axes.len()).collect();
+    let mut dimension = |name: &str, coordinate: Coordinate, units: &str| {
+        dimensions.push(Dimension { name: name.to_owned(), coordinate, units: units.to_owned() });
+        dimensions.len() - 1
+    };
+    let names = |list: &[&str]| Coordinate::Labels(list.iter().map(|n| (*n).to_owned()).collect());
+    let cases = dimension("case", names(&CASES.map(|c| c.0)), "");
+    let other_cases = dimension("other_case", names(&CASES.map(|c| c.0)), "");
+    let gates = dimension("gate", names(&GATES.map(|g| g.0)), "");
+    let component = dimension("component", names(&["mean", "left", "right", "cross"]), "");
+    let indicator = dimension("indicator", names(&["Q_l", "Q_r", "Q_lr"]), "");
+    let order = dimension("order", Coordinate::Numbers(vec![1.0, 2.0, 3.0, 4.0]), "1");
+    let thresholds: Vec<f64> = (0..THRESHOLDS)
+        .map(|k| LOWEST_THRESHOLD * (HIGHEST_THRESHOLD / LOWEST_THRESHOLD).powf(k as f64 / (THRESHOLDS - 1) as f64))
+        .collect();
+    let threshold = dimension("least_fitness", Coordinate::Numbers(thresholds.clone()), "1");
+
+    let over = |last: usize| swept.iter().copied().chain([last]).collect::<Vec<usize>>();
+    let mut add = |name: &str, dimensions: Vec<usize>, values: Vec<f64>, units: &str, long_name: &str| {
+        variables.push(variable(name, dimensions, values, units, long_name));
+    };
+    add("current", over(cases), rows.iter().flat_map(|r| r.0).collect(), "nA", "output current for the inputs");
+    add("fitness", over(gates), fitnesses.iter().flatten().copied().collect(), "1", "fitness of each gate");
+    let all_parts = parts.iter().flatten().copied().collect();
+    add("response", over(component), all_parts, "nA", "mean, left, right and cross term of the output");
+    let abundance = GATES.iter().enumerate().flat_map(|(g, _)| {
+        let fitnesses = &fitnesses;
+        thresholds.iter().map(move |t| fitnesses.iter().filter(|f| f[g] >= *t).count() as f64 / count)
+    });
+    add("abundance", vec![gates, threshold], abundance.collect(), "1", "fraction of points with at least this fitness");
+    let mean: [f64; 4] = std::array::from_fn(|a| rows.iter().map(|r| r.0[a]).sum::<f64>() / count);
+    let covariance: [[f64; 4]; 4] = std::array::from_fn(|a| {
+        std::array::from_fn(|b| {
+            rows.iter().map(|r| (r.0[a] - mean[a]) * (r.0[b] - mean[b])).sum::<f64>() / (count - 1.0).max(1.0)
+        })
+    });
+    let flat = covariance.iter().flatten().copied().collect();
+    add("covariance", vec![cases, other_cases], flat, "nA^2", "covariance of the output vectors over all points");
+    let principal = eigenvalues(covariance).to_vec();
+    add("principal_variance", vec![order], principal, "nA^2", "eigenvalues of the covariance");
+    let average = |of: &dyn Fn(&[f64; 4]) -> f64| parts.iter().map(of).sum::<f64>() / count;
+    let size = |k: usize| average(&|p| p[k] * p[k]).sqrt();
+    let side = |k: usize| 0.5 * (1.0 - average(&|p| p[k]) / size(k));
+    let indicators = vec![side(1), side(2), size(3) / (size(1) + size(2))];
+    add("nonlinearity", vec![indicator], indicators, "1", "nonlinearity indicators over all points");
+    (dimensions, variables)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_perfect_gate_is_fit_and_a_linear_device_has_no_cross_term() {
+        assert!(fitness(&[0.0, 1.0, 1.0, 0.0], &GATES[4].1, 0.01) > 1e6);
+        assert!(fitness(&[0.0, 1.0, 1.0, 2.0], &GATES[4].1, 0.01) < 1e-9);
+        // I = 3 + 2 s_l − s_r
+        for (found, exact) in components(&[2.0, 6.0, 0.0, 4.0]).into_iter().zip([3.0, 2.0, -1.0, 0.0]) {
+            assert!((found - exact).abs() < 1e-14);
+        }
+    }
+
+    #[test]
+    fn a_dead_device_is_no_gate() {
+        for level in [0.0, 20.0, -3e-12] {
+            for (name, gate) in &GATES {
+                let rounded: Vec<f64> = (0..4).map(|k| level * (1.0 + 1e-14 * f64::from(u8::from(gate[k])))).collect();
+                for offset_weight in [0.0, 0.01] {
+                    let found = fitness(&[rounded[0], rounded[1], rounded[2], rounded[3]], gate, offset_weight);
+                    assert!(found.abs() < 1e-12, "{name} at {level} nA: {found}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn eigenvalues_of_a_known_matrix() {
+        let a = [[2.0, 1.0, 0.0, 0.0], [1.0, 2.0, 0.0, 0.0], [0.0, 0.0, 5.0, 0.0], [0.0, 0.0, 0.0, 0.5]];
+        for (found, exact) in eigenvalues(a).into_iter().zip([5.0, 3.0, 1.0, 0.5]) {
+            assert!((found - exact).abs() < 1e-14);
+        }
+    }
+}

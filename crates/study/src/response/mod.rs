@@ -1,0 +1,170 @@
+//! Output current and gradient of the device along one parameter (an I-V curve).
+
+use std::ops::Range;
+
+use device::Device;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::PointError;
+use crate::Study;
+use crate::axis_columns::sweep_dimensions;
+use crate::kind::StudyWork;
+use crate::language::document::KeyError;
+use crate::language::scenario::Scenario;
+use crate::limits::within;
+use crate::point::Point;
+use results::{Coordinate, Dimension, Results, Sink};
+use sweep::Source;
+use sweep::SweepError;
+use sweep::plan::{Plan, Stage, Unit};
+use sweep::work::{Record, Step, Work, outline, variable};
+
+/// Voltages of a step: a dopant network solves them on common states, so that the curve is smooth between them.
+const VOLTAGES_OF_STEP: usize = 64;
+
+/// `[response]`: the I-V curve of a response study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResponseSection {
+    /// Parameter that is varied, from 1.
+    pub parameter: usize,
+    /// Lowest value (V).
+    pub from_volt: f64,
+    /// Highest value (V).
+    pub to_volt: f64,
+    /// Number of values.
+    pub points: usize,
+}
+
+/// The response study; a step is a stretch of the curve.
+pub(crate) struct Response<'s> {
+    study: &'s Study,
+    section: ResponseSection,
+}
+
+impl Response<'_> {
+    fn volt(&self, k: usize) -> f64 {
+        let step = (self.section.to_volt - self.section.from_volt) / (self.section.points - 1) as f64;
+        self.section.from_volt + k as f64 * step
+    }
+
+    /// Dimensions and variables, and the position of the first variable that is appended to.
+    pub(crate) fn outline(&self) -> (Results, usize) {
+        let (mut dimensions, mut variables) = sweep_dimensions(self.study);
+        let over: Vec<usize> = (0..self.study.axes.len()).chain([dimensions.len()]).collect();
+        dimensions.push(Dimension {
+            name: "parameter_volt".to_owned(),
+            coordinate: Coordinate::Numbers((0..self.section.points).map(|k| self.volt(k)).collect()),
+            units: "V".to_owned(),
+        });
+        let first = variables.len();
+        variables.push(variable("current", over.clone(), Vec::new(), "nA", "output current"));
+        let long_name = "exact derivative of the output current";
+        variables.push(variable("gradient", over, Vec::new(), "nA/V", long_name));
+        (outline(dimensions, variables, Vec::new()), first)
+    }
+
+    fn stretch(&self, number: u64) -> Range<usize> {
+        let start = number as usize * VOLTAGES_OF_STEP;
+        start..(start + VOLTAGES_OF_STEP).min(self.section.points)
+    }
+}
+
+impl<'s> StudyWork<'s> for Response<'s> {
+    const NEEDS: &'static [&'static str] = &["device", "response"];
+    const SHARED: &'static [&'static str] = &["response", "response.from_volt", "response.to_volt", "response.points"];
+    const IS_REPEATED: bool = false;
+
+    fn of(study: &'s Study) -> Self {
+        let section = study.first().response.clone().expect("checked with the study");
+        Self { study, section }
+    }
+
+    fn check(scenario: &Scenario, device: Option<&dyn Device>) -> Result<(), KeyError> {
+        let (Some(response), Some(device)) = (&scenario.response, device) else { return Ok(()) };
+        let parameters = device.parameters();
+        within("response.parameter", response.parameter, 1..=parameters)?;
+        within("response.points", response.points, 2..=1_000_000)?;
+        if response.from_volt >= response.to_volt {
+            let message = format!("found {}: must lie above from_volt ({})", response.to_volt, response.from_volt);
+            return Err(KeyError::new("response.to_volt", message));
+        }
+        Ok(())
+    }
+
+    fn foreseen(&self) -> Result<Results, SweepError> {
+        Ok(self.outline().0)
+    }
+
+    /// Currents and derivatives.
+    fn stored_numbers(&self, first: &Point) -> u64 {
+        first.scenario.response.as_ref().map_or(0, |r| 2 * r.points as u64)
+    }
+}
+
+impl Work for Response<'_> {
+    type Point = Point;
+    type State = Vec<f64>;
+    type Error = PointError;
+    const STEPS_OF_UNIT: u64 = 1;
+
+    fn steps(&self) -> u64 {
+        self.section.points.div_ceil(VOLTAGES_OF_STEP) as u64
+    }
+
+    fn prepare(&self, point: usize) -> Result<Point, PointError> {
+        Ok(self.study.point(point)?)
+    }
+
+    fn head(&self, _point: &Point) -> Result<Record, PointError> {
+        Ok(Record::default())
+    }
+
+    fn begin(&self, _point: &Point, saved: Option<&[f64]>) -> Vec<f64> {
+        saved.unwrap_or_default().to_vec()
+    }
+
+    /// Currents of the stretch, then gradients.
+    fn step(&self, point: &Point, state: &mut Vec<f64>, step: Step) -> Result<(), PointError> {
+        let response = point.scenario.response.as_ref().expect("checked with the study");
+        let device = point.device.as_ref().expect("checked with the study");
+        let varied = response.parameter - 1;
+        let stretch = self.stretch(step.number);
+        let at = |k: usize| {
+            let mut w = point.operating_point_volt.clone();
+            w[varied] = self.volt(k);
+            w
+        };
+        let grid = ndarray::Array2::from_shape_fn((stretch.len(), device.parameters()), |(k, m)| {
+            if m == varied { self.volt(stretch.start + k) } else { point.operating_point_volt[m] }
+        });
+        state.extend(device::currents_na(device.as_ref(), grid.view())?);
+        for k in stretch {
+            state.push(device.gradient(&at(k))?.map_or(f64::NAN, |g| g[[0, varied]]));
+        }
+        Ok(())
+    }
+
+    fn numbers(&self, state: &Vec<f64>) -> Vec<f64> {
+        state.clone()
+    }
+
+    fn failure(&self, point: usize, error: &PointError) -> String {
+        self.study.failure(point, error)
+    }
+
+    fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
+        let (begun, first) = self.outline();
+        sink.begin(begun)?;
+        for point in 0..plan.points() {
+            for block in 0..plan.blocks(point) {
+                let record = source.unit(Unit { stage: Stage::Main, point, block })?;
+                let (currents, gradients) = record.numbers.split_at(record.numbers.len() / 2);
+                sink.append(first, currents)?;
+                sink.append(first + 1, gradients)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! Keeps the status file while a study runs.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::engine::Counts;
+use crate::run::Job;
+use crate::status::{State, Status};
+
+/// Longest time between two states of the status file, of which a cluster may keep a thousand; a young study says more often
+/// how it does.
+const BETWEEN_STATUS: Duration = Duration::from_secs(3);
+const PART_BETWEEN_STATUS: u32 = 2;
+
+/// Keeps the status file.
+pub(crate) struct Reporter {
+    status: Option<(Status, PathBuf)>,
+    started: Instant,
+    published: Option<Instant>,
+    done_before: Option<usize>,
+    done_in_stages: usize,
+    total_in_stages: usize,
+}
+
+impl Reporter {
+    pub(crate) fn nobody() -> Self {
+        Self {
+            status: None,
+            started: Instant::now(),
+            published: None,
+            done_before: None,
+            done_in_stages: 0,
+            total_in_stages: 0,
+        }
+    }
+
+    pub(crate) fn new(job: &Job, path: PathBuf) -> Self {
+        let status = Status::new(&job.order.name, job.shard, &job.order.identity.digest(), 0);
+        Self { status: Some((status, path)), ..Self::nobody() }
+    }
+
+    pub(crate) fn update(&mut self, counts: &Counts) {
+        let Some((status, path)) = &mut self.status else { return };
+        status.done = self.done_in_stages + counts.done.load(Ordering::Relaxed);
+        status.total = self.total_in_stages + counts.total.load(Ordering::Relaxed);
+        status.failed = counts.failed.load(Ordering::Relaxed);
+        let before = *self.done_before.get_or_insert(status.done);
+        let seconds = self.started.elapsed().as_secs_f64();
+        status.units_per_s = status.done.saturating_sub(before) as f64 / seconds.max(1e-3);
+        let between = BETWEEN_STATUS.min(self.started.elapsed() / PART_BETWEEN_STATUS);
+        if self.published.is_none_or(|then| then.elapsed() >= between) {
+            // the status is for people; the work goes on without it
+            drop(status.publish(path));
+            self.published = Some(Instant::now());
+        }
+    }
+
+    pub(crate) fn next_stage(&mut self) {
+        if let Some((status, _)) = &self.status {
+            (self.done_in_stages, self.total_in_stages) = (status.done, status.total);
+        }
+    }
+
+    pub(crate) fn end(&mut self, state: State, failure: Option<String>) {
+        if let Some((status, path)) = &mut self.status {
+            status.state = state;
+            status.first_failure = failure;
+            drop(status.publish(path));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What is computed at the points of a sweep, in units that can be done anywhere, in any order, and saved at any step.
+//!
+//! Each kind of study is a [`Work`]: it prepares a point once, takes numbered steps there, and in the end collects what
+//! was saved into variables. Steps know nothing of each other but the running state of their unit, and that state is a
+//! list of numbers; so a unit can be put down after any step and taken up again with the same result to the last bit.
+
+use results::{Dimension, Results, Sink, Variable};
+
+use crate::error::SweepError;
+use crate::plan::{Plan, Stage};
+use crate::source::Source;
+
+/// Numbers and words that are saved together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// Steps that the numbers hold.
+    pub steps: u64,
+    /// The numbers.
+    pub numbers: Vec<f64>,
+    /// A remark.
+    pub text: String,
+}
+
+impl Record {
+    /// As bytes: steps, count of numbers, numbers, text; little-endian.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(16 + 8 * self.numbers.len() + self.text.len());
+        bytes.extend(self.steps.to_le_bytes());
+        bytes.extend((self.numbers.len() as u64).to_le_bytes());
+        for x in &self.numbers {
+            bytes.extend(x.to_le_bytes());
+        }
+        bytes.extend(self.text.as_bytes());
+        bytes
+    }
+
+    /// From bytes; none if they are not those of a record.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (steps, rest) = bytes.split_first_chunk::<8>()?;
+        let (count, rest) = rest.split_first_chunk::<8>()?;
+        let length = usize::try_from(u64::from_le_bytes(*count)).ok()?.checked_mul(8)?;
+        let (numbers, text) = rest.split_at_checked(length)?;
+        let (numbers, _) = numbers.as_chunks::<8>();
+        Some(Self {
+            steps: u64::from_le_bytes(*steps),
+            numbers: numbers.iter().map(|x| f64::from_le_bytes(*x)).collect(),
+            text: String::from_utf8(text.to_vec()).ok()?,
+        })
+    }
+}
+
+/// One step of a unit.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// The stage.
+    pub stage: Stage,
+    /// The point of the sweep.
+    pub point: usize,
+    /// Number of the step at this point.
+    pub number: u64,
+}
+
+/// Something to be computed at every point of a sweep.
+pub trait Work: Sync {
+    /// What all units of a point share.
+    type Point: Sync;
+    /// The running state of a unit.
+    type State;
+    /// Why a point cannot be computed.
+    type Error: std::error::Error;
+
+    /// Steps of a unit.
+    const STEPS_OF_UNIT: u64;
+
+    /// Steps at each point, where nothing else decides it.
+    fn steps(&self) -> u64;
+
+    /// Prepares a point.
+    ///
+    /// # Errors
+    /// If it cannot be computed.
+    fn prepare(&self, point: usize) -> Result<Self::Point, Self::Error>;
+
+    /// What is known of a point without taking a step.
+    ///
+    /// # Errors
+    /// If it cannot be computed.
+    fn head(&self, point: &Self::Point) -> Result<Record, Self::Error>;
+
+    /// The state at the start of a unit, or as it was saved.
+    fn begin(&self, point: &Self::Point, saved: Option<&[f64]>) -> Self::State;
+
+    /// Takes a step.
+    ///
+    /// # Errors
+    /// If it cannot be computed.
+    fn step(&self, point: &Self::Point, state: &mut Self::State, step: Step) -> Result<(), Self::Error>;
+
+    /// The state as numbers.
+    fn numbers(&self, state: &Self::State) -> Vec<f64>;
+
+    /// Writes everything that was found, in the order of the points.
+    ///
+    /// # Errors
+    /// If what was saved cannot be read, or the sink takes no more.
+    fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError>;
+
+    /// What is said of a point that failed: which point, where it is, and why.
+    fn failure(&self, point: usize, error: &Self::Error) -> String {
+        format!("point {point} failed: {error}")
+    }
+
+    /// Relative error after all units of a point, from which the repetitions are found that a target needs.
+    ///
+    /// # Errors
+    /// If what was saved cannot be read.
+    fn relative_error(&self, _source: &Source, _plan: &Plan, _point: usize) -> Result<f64, SweepError> {
+        Ok(0.0)
+    }
+}
+
+/// A variable that is to be appended to, or holds its values already.
+#[must_use]
+pub fn variable(
+    name: impl Into<String>,
+    dimensions: Vec<usize>,
+    values: Vec<f64>,
+    units: &str,
+    long_name: impl Into<String>,
+) -> Variable {
+    Variable { name: name.into(), dimensions, values, units: units.to_owned(), long_name: long_name.into() }
+}
+
+/// An outline to begin a sink with.
+#[must_use]
+pub fn outline(dimensions: Vec<Dimension>, variables: Vec<Variable>, attributes: Vec<(String, String)>) -> Results {
+    Results { dimensions, variables, attributes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Record;
+
+    #[test]
+    fn records_survive_their_bytes_and_nothing_else_does() {
+        let record = Record { steps: 7, numbers: vec![1.5, -0.0, f64::NAN, 1e-310], text: "µ".to_owned() };
+        let bytes = record.to_bytes();
+        let read = Record::from_bytes(&bytes).unwrap();
+        assert_eq!((read.steps, &read.text), (7, &record.text));
+        assert!(read.numbers.iter().zip(&record.numbers).all(|(a, b)| a.to_bits() == b.to_bits()));
+        for cut in 0..48 {
+            assert_eq!(Record::from_bytes(&bytes[..cut]), None, "{cut} bytes");
+        }
+    }
+}
