@@ -10,6 +10,8 @@
 //!         5.0       4.002       3.955
 //! ```
 
+use homodyne::prelude::*;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1000.0, exponent: 1.5, corner_hz: 0.1 };
     let hge = Hge::new(10_000.0, 0.1, 8e-3, vec![1000.0, 960.0, 920.0]);

@@ -11,6 +11,9 @@
 //!   32 mV: 109.196 nA/V, bias  7.856, standard deviation 0.147
 //! ```
 
+use homodyne::device::conformance;
+use homodyne::prelude::*;
+
 /// I = I_s (exp(V/V_T) − 1), and the derivative that follows.
 #[derive(Debug)]
 struct Diode {

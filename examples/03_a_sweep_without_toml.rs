@@ -9,6 +9,9 @@
 //! fd   mse [(nA/V)²] at 0.05, 0.1, 0.2, 0.4 s:  1710.045  2416.661  3413.462  4812.840
 //! ```
 
+use homodyne::prelude::*;
+use homodyne::results::store;
+
 fn mean_squared_error(estimator: impl Estimator, noise: &NoiseModel) -> Result<f64, EstimatorError> {
     let device = Linear::new(vec![60.0], 0.0)?;
     let exact = Experiment::on(device).with(estimator).under(noise).build()?.exact()?;

@@ -12,6 +12,8 @@
 //! threshold 33.301 nA, 100 % right without noise
 //! ```
 
+use std::sync::Arc;
+
 use homodyne::device::{DeviceKind, PolynomialSettings, RandomPolynomial, Shelf, Surroundings};
 use homodyne::prelude::*;
 use homodyne::training::descent::{Descent, GradientSource};

@@ -12,6 +12,8 @@
 //! electrode 3:    1.4639e1 nA/V, bias    1.85e-1
 //! ```
 
+use std::sync::Arc;
+
 use homodyne::device::{NetworkMethod, currents_na};
 use homodyne::dopant_network::steady::SteadyOptions;
 use homodyne::dopant_network::{DopantNetwork, Generate};

@@ -14,7 +14,8 @@ import sys
 path, printed = sys.argv[1:]
 text = open(path).read()
 head, rest = text.split("//! Prints:\n", 1)
-code = rest[rest.index("\n\n"):]
+lines = rest.split("\n")
+code = "\n" + "\n".join(lines[next(k for k, line in enumerate(lines) if not line.startswith("//!")):])
 body = "".join(f"//! {line}".rstrip() + "\n" for line in printed.split("\n"))
 open(path, "w").write(head + "//! Prints:\n//! ```text\n" + body + "//! ```" + code)
 PYTHON
