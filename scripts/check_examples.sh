@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Runs every example, and holds what it prints against the comment at its head, between the lines "Prints:" and the first code.
 #   scripts/check_examples.sh           fails where they differ
+#   scripts/check_examples.sh --built   the same, with the examples that `make test` has built
 #   scripts/check_examples.sh --write   writes what is printed into the comments
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo build --release --locked --package homodyne --examples
+if [ "${1:-}" != --built ]; then
+    cargo build --release --locked --package homodyne --examples
+fi
 for source in examples/*.rs; do
     name=$(basename "$source" .rs)
     printed=$("target/release/examples/$name")

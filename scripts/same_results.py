@@ -18,7 +18,7 @@ import h5py
 import numpy
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-NAMES_THE_PROGRAM = {"version", "git_revision", "created", "host", "command", "elapsed_s", "date", "hostname", "written"}
+NAMES_THE_PROGRAM = {"version", "program_version", "git_revision", "created", "host", "command", "elapsed_s", "date", "hostname", "written"}
 
 
 def scenarios():
@@ -45,7 +45,8 @@ def run(binary, scenario, folder, weights):
 def attributes(of):
     found = {}
     for name, value in of.attrs.items():
-        if name in NAMES_THE_PROGRAM or name in ("REFERENCE_LIST", "DIMENSION_LIST"):
+        # `kind` is new: results of before do not say it
+        if name in NAMES_THE_PROGRAM or name == "kind" or name in ("REFERENCE_LIST", "DIMENSION_LIST"):
             continue
         if name == "identity":
             value = {k: v for k, v in json.loads(value).items() if not k.startswith("program ")}

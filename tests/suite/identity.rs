@@ -123,7 +123,7 @@ fn every_file_that_a_study_reads_is_part_of_it() {
 /// A setting that names a file is found by its type, and stands in the test above.
 #[test]
 fn no_setting_that_names_a_file_is_left_out_of_these_tests() {
-    let schema = study::scenario::schema();
+    let schema = figures::schema();
     let mut named = Vec::new();
     add_named(&schema, &mut named);
     let places = schema.to_string().matches("#/$defs/InputFile").count();

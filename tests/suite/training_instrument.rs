@@ -189,5 +189,5 @@ fn clipped_controls_are_drawn_again() {
     let draws = attempts(-60.0, 60.0).expect("some that fit");
     assert!(draws > 1.0, "{draws}");
     let message = attempts(1e6, 2e6).expect_err("none fits").to_string();
-    assert!(message.contains("1000 random draws") && message.contains("estimator.instrument.adc"), "{message}");
+    assert!(message.contains("1000 random draws") && message.contains("instrument.adc"), "{message}");
 }

@@ -30,7 +30,7 @@
 //! let hge = Hge::new(10_000.0, 0.1, 8e-3, vec![1000.0, 960.0, 920.0]);
 //! let device = Linear::new(vec![60.0, -20.0, 5.0], 0.0)?;
 //! let exact = Experiment::on(device).with(hge).under(&law.noise()?).build()?.exact()?;
-//! assert!(exact.bias[0].abs() < 0.1 && exact.variance[0] < 4.0); // nA/V, (nA/V)²
+//! assert!((exact.mean_squared_error()[0] - 5.339).abs() < 1e-3); // (nA/V)²
 //! # Ok::<(), estimators::EstimatorError>(())
 //! ```
 

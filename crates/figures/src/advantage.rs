@@ -1,8 +1,8 @@
 //! Where one estimator is better than all others: the exact mean squared error of the first, divided by that of the best
 //! other one, over two swept numbers; the boundary is where both are equal.
 
-use results::{Coordinate, Results};
-use study::scenario::FigureSection;
+use crate::settings::FigureSection;
+use results::{Coordinate, Results, Variable};
 
 use crate::axis::Scale;
 use crate::error::FigureError;
@@ -15,86 +15,122 @@ use crate::variable;
 const MOST_DECADES: f64 = 3.0;
 
 pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
-    let unsuited = |what: &str| FigureError::setting("kind", format!("found \"advantage\", which needs {what}"));
-    let exact = variable(results, "mse_exact")?;
-    let parameter = exact.dimensions[exact.dimensions.len() - 1];
-    let swept = &exact.dimensions[..exact.dimensions.len() - 1];
-    let is_number = |d: &usize| matches!(results.dimensions[*d].coordinate, Coordinate::Numbers(_));
-    let (numbers, names): (Vec<usize>, Vec<usize>) = swept.iter().copied().partition(is_number);
-    let ([first, second], [estimator]) = (&numbers[..], &names[..]) else {
-        return Err(unsuited("a sweep of two numbers and of named estimators"));
-    };
-    let (x, y) = match &figure.x {
-        Some(path) if axis_named(results, &numbers, "x", path)? == *second => (*second, *first),
-        _ => (*first, *second),
-    };
-    let coordinates = |d: usize| match &results.dimensions[d].coordinate {
-        Coordinate::Numbers(values) => values.clone(),
-        Coordinate::Labels(_) => Vec::new(),
-    };
-    let (xs, ys) = (coordinates(x), coordinates(y));
-    let Coordinate::Labels(estimators) = &results.dimensions[*estimator].coordinate else {
-        return Err(unsuited("names of estimators"));
-    };
-    if estimators.len() < 2 || xs.len() < 2 || ys.len() < 2 {
-        return Err(unsuited("two estimators, and two values of each number"));
-    }
-    let mean = |i: usize, j: usize, e: usize| {
-        let at = |p: usize| {
-            value_at(results, exact, &|d| {
-                if d == x {
-                    i
-                } else if d == y {
-                    j
-                } else if d == *estimator {
-                    e
-                } else {
-                    p
-                }
-            })
-        };
-        let each: Vec<f64> =
-            (0..results.dimensions[parameter].coordinate.len()).map(at).filter(|v| v.is_finite()).collect();
-        each.iter().sum::<f64>() / each.len() as f64
-    };
-    let log_ratio = |i: usize, j: usize| {
-        let best = (1..estimators.len()).map(|e| mean(i, j, e)).fold(f64::INFINITY, f64::min);
-        (mean(i, j, 0) / best).log10()
-    };
-    let ratios: Vec<Vec<f64>> = (0..ys.len()).map(|j| (0..xs.len()).map(|i| log_ratio(i, j)).collect()).collect();
-    let (x_scale, y_scale) = (scale_of(&xs), scale_of(&ys));
-    let (x_edges, y_edges) = (edges(&xs, x_scale), edges(&ys, y_scale));
+    let compared = Compared::of(results, figure)?;
+    let (xs, ys) = (&compared.xs, &compared.ys);
+    let ratios = compared.log_ratios();
+    let (x_scale, y_scale) = (scale_of(xs), scale_of(ys));
+    let (x_edges, y_edges) = (edges(xs, x_scale), edges(ys, y_scale));
     let colours = ratios.iter().flatten().map(|r| Some(shade(*r))).collect();
     let mut series = vec![Series {
         item: Item::Cells { x_edges: x_edges.clone(), y_edges: y_edges.clone(), colours },
         colour: [0, 0, 0],
         legend: None,
     }];
-    for piece in boundary(&xs, &ys, &ratios, x_scale, y_scale) {
-        series.push(Series {
-            item: Item::Line { points: piece, dash: Dash::Solid, width: 3 },
-            colour: [0, 0, 0],
-            legend: None,
-        });
-    }
-    let cells = || Item::Cells { x_edges: Vec::new(), y_edges: Vec::new(), colours: Vec::new() };
-    for decades in [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0] {
-        let text = match decades {
-            d if d < 0.0 => format!("error of {} {} times lower", estimators[0], plain_power(-d)),
-            d if d > 0.0 => format!("{} times higher", plain_power(d)),
-            _ => "equal".to_owned(),
-        };
-        series.push(Series { item: cells(), colour: shade(decades), legend: Some(text) });
-    }
-    let line = Item::Line { points: Vec::new(), dash: Dash::Solid, width: 3 };
-    series.push(Series { item: line, colour: [0, 0, 0], legend: Some("boundary, exact theory".to_owned()) });
+    series.extend(boundary(xs, ys, &ratios, x_scale, y_scale).into_iter().map(|piece| boundary_line(piece, None)));
+    series.extend(shades_explained(&compared.estimators[0]));
+    series.push(boundary_line(Vec::new(), Some("boundary, exact theory".to_owned())));
     let label = |d: usize| axis_label(&results.dimensions[d].name, &results.dimensions[d].units);
     let title = figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned());
-    let mut x_axis = spanning(&figure.x_label.clone().unwrap_or_else(|| label(x)), x_scale, xs)?;
-    let mut y_axis = spanning(&label(y), y_scale, ys)?;
+    let x_label = figure.x_label.clone().unwrap_or_else(|| label(compared.x));
+    let mut x_axis = spanning(&x_label, x_scale, xs.clone())?;
+    let mut y_axis = spanning(&label(compared.y), y_scale, ys.clone())?;
     (x_axis.low, x_axis.high) = (x_edges[0], x_edges[x_edges.len() - 1]);
     (y_axis.low, y_axis.high) = (y_edges[0], y_edges[y_edges.len() - 1]);
     Ok(vec![Plot { title, x: x_axis, y: y_axis, series, notes: Vec::new() }])
+}
+
+/// Errors of some estimators over two swept numbers.
+struct Compared<'a> {
+    results: &'a Results,
+    exact: &'a Variable,
+    estimators: &'a [String],
+    xs: Vec<f64>,
+    ys: Vec<f64>,
+    /// Dimension along x.
+    x: usize,
+    /// Dimension along y.
+    y: usize,
+    /// Dimension of the estimators.
+    estimator: usize,
+    /// Dimension of the parameters.
+    parameter: usize,
+}
+
+impl<'a> Compared<'a> {
+    fn of(results: &'a Results, figure: &FigureSection) -> Result<Self, FigureError> {
+        let unsuited = |what: &str| FigureError::setting("kind", format!("found \"advantage\", which needs {what}"));
+        let exact = variable(results, "mse_exact")?;
+        let parameter = exact.dimensions[exact.dimensions.len() - 1];
+        let swept = &exact.dimensions[..exact.dimensions.len() - 1];
+        let is_number = |d: &usize| matches!(results.dimensions[*d].coordinate, Coordinate::Numbers(_));
+        let (numbers, names): (Vec<usize>, Vec<usize>) = swept.iter().copied().partition(is_number);
+        let ([first, second], &[estimator]) = (&numbers[..], &names[..]) else {
+            return Err(unsuited("a sweep of two numbers and of named estimators"));
+        };
+        let (x, y) = match &figure.x {
+            Some(path) if axis_named(results, &numbers, "x", path)? == *second => (*second, *first),
+            _ => (*first, *second),
+        };
+        let coordinates = |d: usize| match &results.dimensions[d].coordinate {
+            Coordinate::Numbers(values) => values.clone(),
+            Coordinate::Labels(_) => Vec::new(),
+        };
+        let (xs, ys) = (coordinates(x), coordinates(y));
+        let Coordinate::Labels(estimators) = &results.dimensions[estimator].coordinate else {
+            return Err(unsuited("names of estimators"));
+        };
+        if estimators.len() < 2 || xs.len() < 2 || ys.len() < 2 {
+            return Err(unsuited("two estimators, and two values of each number"));
+        }
+        Ok(Self { results, exact, estimators, xs, ys, x, y, estimator, parameter })
+    }
+
+    /// Decades by which the error of the first estimator exceeds that of the best other one, `[y][x]`.
+    fn log_ratios(&self) -> Vec<Vec<f64>> {
+        (0..self.ys.len()).map(|j| (0..self.xs.len()).map(|i| self.log_ratio(i, j)).collect()).collect()
+    }
+
+    fn log_ratio(&self, i: usize, j: usize) -> f64 {
+        let best = (1..self.estimators.len()).map(|e| self.mean_error(i, j, e)).fold(f64::INFINITY, f64::min);
+        (self.mean_error(i, j, 0) / best).log10()
+    }
+
+    /// Mean over all parameters.
+    fn mean_error(&self, i: usize, j: usize, estimator: usize) -> f64 {
+        let at = |parameter: usize| {
+            value_at(self.results, self.exact, &|d| {
+                if d == self.x {
+                    i
+                } else if d == self.y {
+                    j
+                } else if d == self.estimator {
+                    estimator
+                } else {
+                    parameter
+                }
+            })
+        };
+        let parameters = self.results.dimensions[self.parameter].coordinate.len();
+        let each: Vec<f64> = (0..parameters).map(at).filter(|v| v.is_finite()).collect();
+        each.iter().sum::<f64>() / each.len() as f64
+    }
+}
+
+fn boundary_line(points: Vec<(f64, f64)>, legend: Option<String>) -> Series {
+    Series { item: Item::Line { points, dash: Dash::Solid, width: 3 }, colour: [0, 0, 0], legend }
+}
+
+/// Entries of the legend that say what a shade means.
+fn shades_explained(estimator: &str) -> impl Iterator<Item = Series> {
+    [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0].into_iter().map(move |decades| {
+        let text = match decades {
+            d if d < 0.0 => format!("error of {estimator} {} times lower", plain_power(-d)),
+            d if d > 0.0 => format!("{} times higher", plain_power(d)),
+            _ => "equal".to_owned(),
+        };
+        let item = Item::Cells { x_edges: Vec::new(), y_edges: Vec::new(), colours: Vec::new() };
+        Series { item, colour: shade(decades), legend: Some(text) }
+    })
 }
 
 fn plain_power(decades: f64) -> String {

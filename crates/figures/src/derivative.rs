@@ -1,8 +1,8 @@
 //! Derivatives as they are measured, mean ± standard deviation, against a swept number (B25 Figs. 2b and 2e).
 
+use crate::settings::FigureSection;
 use results::Coordinate;
 use results::{Results, Variable};
-use study::scenario::FigureSection;
 
 use crate::axis::Scale;
 use crate::error::FigureError;

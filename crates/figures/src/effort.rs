@@ -1,8 +1,8 @@
 //! How much has to be measured until a loss is reached, against a swept number: median and quartiles of the runs, those that do not
 //! reach it within the budget counted as longer than all others.
 
+use crate::settings::FigureSection;
 use results::{Coordinate, Results, Variable};
-use study::scenario::FigureSection;
 
 use crate::axis::Scale;
 use crate::error::FigureError;

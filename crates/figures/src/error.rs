@@ -36,3 +36,11 @@ impl FigureError {
         Self::Setting { key: key.into(), message: message.into() }
     }
 }
+
+impl From<study::KeyError> for FigureError {
+    /// Of a key of `[figure]`.
+    fn from(error: study::KeyError) -> Self {
+        let key = error.key.strip_prefix("figure").unwrap_or(&error.key).trim_start_matches('.').to_owned();
+        Self::Setting { key, message: error.message }
+    }
+}

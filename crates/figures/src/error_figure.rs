@@ -1,13 +1,12 @@
 //! An error against a swept quantity: Monte Carlo as points with error bars, the exact and the published error as lines.
 
-use results::{Coordinate, Dimension};
-use results::{Results, Variable};
-use study::scenario::{ErrorVariable, FigureSection};
+use results::{Coordinate, Dimension, Results, Variable};
 
 use crate::axis::{Scale, plain};
 use crate::error::FigureError;
 use crate::plot::{Dash, GREY, Item, Marker, PALETTE, Plot, Series};
 use crate::render::spanning;
+use crate::settings::{ErrorVariable, FigureSection};
 use crate::variable;
 
 /// Most series that one panel shows.
@@ -70,173 +69,327 @@ pub(crate) fn value_at(results: &Results, variable: &Variable, index_of: &dyn Fn
 }
 
 pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
-    let quantity = match figure.variable {
+    let drawing = Drawing::of(results, figure)?;
+    let combinations = combinations(results, &drawing.axes.others);
+    let curves: Vec<Curves> = combinations
+        .iter()
+        .take(MOST_SERIES)
+        .enumerate()
+        .map(|(k, fixed)| Combination { drawing: &drawing, fixed }.curves(PALETTE[k], MARKERS[k % MARKERS.len()]))
+        .collect();
+    let has_published = curves.iter().any(|c| c.published.is_some());
+    let mut series: Vec<Series> = curves.into_iter().flat_map(Curves::into_series).collect();
+    let ys = heights(&series);
+    series.extend(drawing.key(has_published));
+    let y_scale = if ys.iter().any(|y| *y > 0.0 && y.is_finite()) { Scale::Log } else { Scale::Linear };
+    let mut notes = Vec::new();
+    if combinations.len() > MOST_SERIES {
+        notes.push(format!("the first {MOST_SERIES} of {} series", combinations.len()));
+    }
+    let xs = drawing.axes.xs;
+    let x = &results.dimensions[drawing.axes.x];
+    let x_label = figure.x_label.clone().unwrap_or_else(|| axis_label(&x.name, &x.units));
+    Ok(vec![Plot {
+        title: drawing.title(figure),
+        x: spanning(&x_label, scale_of(xs), xs.to_vec())?,
+        y: spanning(&error_label(figure.variable), y_scale, ys)?,
+        series,
+        notes,
+    }])
+}
+
+/// What is drawn of some results.
+struct Drawing<'a> {
+    results: &'a Results,
+    errors: Errors<'a>,
+    axes: Axes<'a>,
+    /// The Monte Carlo is drawn at every this many values of x.
+    markers_every: usize,
+    /// Parameters of which the mean is drawn.
+    parameters: Vec<usize>,
+    is_bias: bool,
+}
+
+impl<'a> Drawing<'a> {
+    fn of(results: &'a Results, figure: &FigureSection) -> Result<Self, FigureError> {
+        let errors = Errors::of(results, figure)?;
+        let axes = Axes::of(results, &errors.monte_carlo.dimensions, figure)?;
+        let markers_every = markers_every(figure)?;
+        let parameters = shown_parameters(results, axes.parameter, figure)?;
+        Ok(Self { results, errors, axes, markers_every, parameters, is_bias: is_bias(figure.variable) })
+    }
+
+    fn absolute(&self, error: f64) -> f64 {
+        if self.is_bias { error.abs() } else { error }
+    }
+
+    /// Legend of what lines, points and shades mean.
+    fn key(&self, has_published: bool) -> Vec<Series> {
+        let entry = |item: Item, legend: &str| Series { item, colour: GREY, legend: Some(legend.to_owned()) };
+        let line = |dash, width| Item::Line { points: Vec::new(), dash, width };
+        let mut key = vec![entry(line(Dash::Solid, 2), "exact")];
+        if has_published {
+            key.push(entry(line(Dash::Dashed, 1), "published, Eqs. (8), (10)"));
+        }
+        key.push(entry(Item::Points { points: Vec::new(), marker: Marker::Disc }, "Monte Carlo ± 1 s.e."));
+        if let Some(band) = self.axes.band {
+            let dimension = &self.results.dimensions[band];
+            let ends = format!("{} to {}", name_of(dimension, 0), name_of(dimension, dimension.coordinate.len() - 1));
+            let whose = if has_published { "published" } else { "exact" };
+            key.push(entry(Item::Band(Vec::new()), &format!("{whose}, {ends}")));
+        }
+        key
+    }
+
+    fn title(&self, figure: &FigureSection) -> String {
+        let study = || self.results.attribute("study").unwrap_or_default().replace('-', " ");
+        let title = figure.title.clone().unwrap_or_else(study);
+        let all = self.results.dimensions[self.axes.parameter].coordinate.len();
+        match self.parameters[..] {
+            [parameter] if all > 1 => format!("{title}: parameter {}", parameter + 1),
+            _ => title,
+        }
+    }
+}
+
+/// The error that is drawn, by each of the ways to it.
+struct Errors<'a> {
+    monte_carlo: &'a Variable,
+    standard_error: &'a Variable,
+    exact: &'a Variable,
+    published: Option<&'a Variable>,
+}
+
+impl<'a> Errors<'a> {
+    fn of(results: &'a Results, figure: &FigureSection) -> Result<Self, FigureError> {
+        let name = variable_name(figure.variable);
+        let is_second = is_second(figure.variable);
+        if is_second && results.variable(name).is_none() {
+            let found = name.replace('_', "-");
+            let message = format!("found \"{found}\", which needs estimator.readout = \"curvature\"");
+            return Err(FigureError::setting("variable", message));
+        }
+        let is_published = figure.published.unwrap_or(true) && !is_bias(figure.variable) && !is_second;
+        Ok(Self {
+            monte_carlo: variable(results, name)?,
+            standard_error: variable(results, &format!("{name}_standard_error"))?,
+            exact: variable(results, &format!("{name}_exact"))?,
+            published: results.variable("mse_published").filter(|_| is_published),
+        })
+    }
+}
+
+/// What each dimension of the errors is drawn as.
+struct Axes<'a> {
+    /// Dimension along x.
+    x: usize,
+    xs: &'a [f64],
+    /// Indices along x, by ascending value.
+    order: Vec<usize>,
+    /// Dimension of the parameters.
+    parameter: usize,
+    /// Dimension whose extremes are a band.
+    band: Option<usize>,
+    /// Dimensions of which every combination has its own curves.
+    others: Vec<usize>,
+}
+
+impl<'a> Axes<'a> {
+    fn of(results: &'a Results, dimensions: &[usize], figure: &FigureSection) -> Result<Self, FigureError> {
+        let swept = &dimensions[..dimensions.len() - 1];
+        let parameter = dimensions[dimensions.len() - 1];
+        let x = x_axis(results, swept, figure.x.as_deref())?;
+        let band = figure.band.as_deref().map(|path| axis_named(results, swept, "band", path)).transpose()?;
+        if band == Some(x) {
+            let message = "is the axis drawn along x: give another one, or `x` beside it";
+            return Err(FigureError::setting("band", message));
+        }
+        let Coordinate::Numbers(xs) = &results.dimensions[x].coordinate else { unreachable!("an axis of numbers") };
+        let mut order: Vec<usize> = (0..xs.len()).collect();
+        order.sort_by(|&a, &b| xs[a].total_cmp(&xs[b]));
+        let others = swept.iter().copied().filter(|&d| d != x && Some(d) != band).collect();
+        Ok(Self { x, xs, order, parameter, band, others })
+    }
+}
+
+/// One choice of the values that are swept beside x and the band.
+struct Combination<'a> {
+    drawing: &'a Drawing<'a>,
+    /// Dimensions and the indices that were chosen along them.
+    fixed: &'a [(usize, usize)],
+}
+
+impl Combination<'_> {
+    fn curves(&self, colour: [u8; 3], marker: Marker) -> Curves {
+        let errors = &self.drawing.errors;
+        let line = |points, dash, width| Series { item: Item::Line { points, dash, width }, colour, legend: None };
+        let published = errors.published.map(|published| self.line(published));
+        Curves {
+            band: self.drawing.axes.band.map(|band| self.band(band, colour)),
+            exact: line(self.line(errors.exact), Dash::Solid, 2),
+            published: published
+                .filter(|points| points.iter().any(|p| p.1.is_finite()))
+                .map(|points| line(points, Dash::Dashed, 1)),
+            monte_carlo: Series {
+                item: Item::Points { points: self.points(), marker },
+                colour,
+                legend: Some(self.legend()),
+            },
+        }
+    }
+
+    /// Between the extremes along the band's dimension: of the published error, or of the exact one if there is none.
+    fn band(&self, band: usize, colour: [u8; 3]) -> Series {
+        let Drawing { results, errors, axes, .. } = self.drawing;
+        let levels = results.dimensions[band].coordinate.len();
+        let edges = |of: &Variable| -> Vec<(f64, f64, f64)> {
+            let edge = |k: usize, pick: fn(f64, f64) -> f64| {
+                (0..levels).map(|level| self.value(of, k, level)).reduce(pick).unwrap_or(f64::NAN)
+            };
+            axes.order.iter().map(|&k| (axes.xs[k], edge(k, f64::min), edge(k, f64::max))).collect()
+        };
+        let published = errors.published.map(edges);
+        let (points, colour) = match published.filter(|points| points.iter().any(|p| p.1.is_finite())) {
+            Some(points) => (points, GREY),
+            None => (edges(errors.exact), colour),
+        };
+        Series { item: Item::Band(points), colour, legend: None }
+    }
+
+    fn line(&self, of: &Variable) -> Vec<(f64, f64)> {
+        let axes = &self.drawing.axes;
+        let middle = self.middle();
+        axes.order.iter().map(|&k| (axes.xs[k], self.value(of, k, middle))).collect()
+    }
+
+    /// The Monte Carlo with its standard errors.
+    fn points(&self) -> Vec<(f64, f64, f64)> {
+        let Drawing { errors, axes, markers_every, .. } = self.drawing;
+        let middle = self.middle();
+        axes.order
+            .iter()
+            .step_by(*markers_every)
+            .map(|&k| (axes.xs[k], self.value(errors.monte_carlo, k, middle), self.standard_error(k)))
+            .collect()
+    }
+
+    fn legend(&self) -> String {
+        let Drawing { results, axes, .. } = self.drawing;
+        let names: Vec<String> = self.fixed.iter().map(|&(d, i)| name_of(&results.dimensions[d], i)).collect();
+        let name = names.join(", ");
+        let name = if name.is_empty() { "Monte Carlo".to_owned() } else { name };
+        let times: Vec<f64> = axes.order.iter().map(|&k| self.measurement_time_s(k)).collect();
+        format!("{name}{}", time_note(&times))
+    }
+
+    fn measurement_time_s(&self, k: usize) -> f64 {
+        let Drawing { results, axes, .. } = self.drawing;
+        results
+            .variable("measurement_time_s")
+            .map_or(f64::NAN, |time| value_at(results, time, &|d| if d == axes.x { k } else { self.fixed_index(d) }))
+    }
+
+    /// Mean over the parameters that are shown.
+    fn value(&self, of: &Variable, k: usize, level: usize) -> f64 {
+        self.drawing.absolute(mean(&self.values(of, k, level)))
+    }
+
+    /// Standard error of that mean.
+    fn standard_error(&self, k: usize) -> f64 {
+        let each = self.values(self.drawing.errors.standard_error, k, self.middle());
+        each.iter().map(|e| e * e).sum::<f64>().sqrt() / each.len() as f64
+    }
+
+    fn values(&self, of: &Variable, k: usize, level: usize) -> Vec<f64> {
+        let Drawing { results, axes, parameters, .. } = self.drawing;
+        let at = |parameter: usize| {
+            value_at(results, of, &|d| {
+                if d == axes.x {
+                    k
+                } else if d == axes.parameter {
+                    parameter
+                } else if Some(d) == axes.band {
+                    level
+                } else {
+                    self.fixed_index(d)
+                }
+            })
+        };
+        // points of fewer parameters are padded
+        parameters.iter().map(|p| at(*p)).filter(|x| x.is_finite()).collect()
+    }
+
+    fn fixed_index(&self, dimension: usize) -> usize {
+        self.fixed.iter().find(|(d, _)| *d == dimension).map_or(0, |(_, index)| *index)
+    }
+
+    /// The value of the band's dimension that is drawn as a line.
+    fn middle(&self) -> usize {
+        let Drawing { results, axes, .. } = self.drawing;
+        axes.band.map_or(0, |band| results.dimensions[band].coordinate.len() / 2)
+    }
+}
+
+/// The curves of one combination.
+struct Curves {
+    band: Option<Series>,
+    exact: Series,
+    published: Option<Series>,
+    monte_carlo: Series,
+}
+
+impl Curves {
+    /// In the order of drawing: what comes later lies above.
+    fn into_series(self) -> impl Iterator<Item = Series> {
+        self.band.into_iter().chain([self.exact]).chain(self.published).chain([self.monte_carlo])
+    }
+}
+
+/// Values of y that an axis has to reach.
+fn heights(series: &[Series]) -> Vec<f64> {
+    let of_one = |series: &Series| -> Vec<f64> {
+        match &series.item {
+            Item::Band(points) => points.iter().flat_map(|p| [p.1, p.2]).collect(),
+            Item::Line { points, .. } => points.iter().map(|p| p.1).collect(),
+            Item::Points { points, .. } => points.iter().map(|p| p.1).collect(),
+            Item::Cells { .. } | Item::Label { .. } => Vec::new(),
+        }
+    };
+    series.iter().flat_map(of_one).collect()
+}
+
+/// Label of the axis of errors.
+fn error_label(variable: ErrorVariable) -> String {
+    let symbol = match variable {
+        ErrorVariable::Mse | ErrorVariable::CurvatureMse => "mean squared error",
+        ErrorVariable::Variance | ErrorVariable::CurvatureVariance => "variance",
+        ErrorVariable::Bias | ErrorVariable::CurvatureBias => "|bias|",
+    };
+    let is_second = is_second(variable);
+    let symbol = if is_second { format!("{symbol} of the second derivative") } else { symbol.to_owned() };
+    let unit = match (is_second, is_bias(variable)) {
+        (false, true) => "nA/V",
+        (false, false) => "(nA/V)²",
+        (true, true) => "nA/V²",
+        (true, false) => "(nA/V²)²",
+    };
+    format!("{symbol} [{unit}]")
+}
+
+/// Name of an error in the results.
+fn variable_name(variable: ErrorVariable) -> &'static str {
+    match variable {
         ErrorVariable::Mse => "mse",
         ErrorVariable::Variance => "variance",
         ErrorVariable::Bias => "bias",
         ErrorVariable::CurvatureMse => "curvature_mse",
         ErrorVariable::CurvatureVariance => "curvature_variance",
         ErrorVariable::CurvatureBias => "curvature_bias",
-    };
-    let second = is_second(figure.variable);
-    let biases = matches!(figure.variable, ErrorVariable::Bias | ErrorVariable::CurvatureBias);
-    if second && results.variable(quantity).is_none() {
-        let found = quantity.replace('_', "-");
-        let message = format!("found \"{found}\", which needs estimator.readout = \"curvature\"");
-        return Err(FigureError::setting("variable", message));
     }
-    let monte_carlo = variable(results, quantity)?;
-    let standard_error = variable(results, &format!("{quantity}_standard_error"))?;
-    let exact = variable(results, &format!("{quantity}_exact"))?;
-    let published = results.variable("mse_published").filter(|_| !biases && !second);
-    let swept: Vec<usize> = monte_carlo.dimensions[..monte_carlo.dimensions.len() - 1].to_vec();
-    let parameter_dimension = monte_carlo.dimensions[monte_carlo.dimensions.len() - 1];
-    let x_dimension = x_axis(results, &swept, figure.x.as_deref())?;
-    let band = figure.band.as_deref().map(|path| axis_named(results, &swept, "band", path)).transpose()?;
-    if band == Some(x_dimension) {
-        let message = "is the axis drawn along x: give another one, or `x` beside it";
-        return Err(FigureError::setting("band", message));
-    }
-    let Coordinate::Numbers(xs) = &results.dimensions[x_dimension].coordinate else {
-        unreachable!("an axis of numbers")
-    };
-    let every = markers_every(figure)?;
-    let parameters = results.dimensions[parameter_dimension].coordinate.len();
-    let shown = shown_parameters(results, parameter_dimension, figure)?;
-    let others: Vec<usize> = swept.iter().copied().filter(|&d| d != x_dimension && Some(d) != band).collect();
-    let combinations = combinations(results, &others);
-    let absolute = |v: f64| if biases { v.abs() } else { v };
-    let time = results.variable("measurement_time_s");
-    let value_of_time = |k: usize, fixed: &[(usize, usize)]| {
-        time.map_or(f64::NAN, |time| {
-            value_at(results, time, &|d| {
-                if d == x_dimension { k } else { fixed.iter().find(|(f, _)| *f == d).map_or(0, |(_, i)| *i) }
-            })
-        })
-    };
-    let mut series = Vec::new();
-    let show_published = figure.published.unwrap_or(true);
-    let (mut any_published, mut ys) = (false, Vec::new());
-    for (combination, fixed) in combinations.iter().take(MOST_SERIES).enumerate() {
-        let (colour, marker) = (PALETTE[combination], MARKERS[combination % MARKERS.len()]);
-        let values = |v: &Variable, k: usize, b: usize| -> Vec<f64> {
-            let at = |parameter: usize| {
-                value_at(results, v, &|d| {
-                    if d == x_dimension {
-                        k
-                    } else if d == parameter_dimension {
-                        parameter
-                    } else if Some(d) == band {
-                        b
-                    } else {
-                        fixed.iter().find(|(f, _)| *f == d).map_or(0, |(_, i)| *i)
-                    }
-                })
-            };
-            // points of fewer parameters are padded
-            shown.iter().map(|p| at(*p)).filter(|x| x.is_finite()).collect()
-        };
-        let value = |v: &Variable, k: usize, b: usize| mean(&values(v, k, b));
-        let uncertainty = |k: usize| {
-            let each = values(standard_error, k, middle_of(band, results));
-            each.iter().map(|e| e * e).sum::<f64>().sqrt() / each.len() as f64
-        };
-        let name = fixed.iter().map(|&(d, i)| name_of(&results.dimensions[d], i)).collect::<Vec<_>>().join(", ");
-        let middle = middle_of(band, results);
-        let mut order: Vec<usize> = (0..xs.len()).collect();
-        order.sort_by(|&a, &b| xs[a].total_cmp(&xs[b]));
-        if let Some(b) = band {
-            let levels = results.dimensions[b].coordinate.len();
-            let edges = |of: &Variable| -> Vec<(f64, f64, f64)> {
-                let edge = |k: usize, pick: fn(f64, f64) -> f64| {
-                    (0..levels).map(|level| absolute(value(of, k, level))).reduce(pick).unwrap_or(f64::NAN)
-                };
-                order.iter().map(|&k| (xs[k], edge(k, f64::min), edge(k, f64::max))).collect()
-            };
-            let theirs = published.filter(|_| show_published).map(edges);
-            let (points, colour) = match theirs.filter(|band| band.iter().any(|p| p.1.is_finite())) {
-                Some(band) => (band, GREY),
-                None => (edges(exact), colour),
-            };
-            ys.extend(points.iter().flat_map(|p| [p.1, p.2]));
-            series.push(Series { item: Item::Band(points), colour, legend: None });
-        }
-        let line = |v: &Variable| -> Vec<(f64, f64)> {
-            order.iter().map(|&k| (xs[k], absolute(value(v, k, middle)))).collect()
-        };
-        let exact_line = line(exact);
-        ys.extend(exact_line.iter().map(|p| p.1));
-        series.push(Series {
-            item: Item::Line { points: exact_line, dash: Dash::Solid, width: 2 },
-            colour,
-            legend: None,
-        });
-        if let Some(published) = published.filter(|_| show_published) {
-            let points = line(published);
-            if points.iter().any(|p| p.1.is_finite()) {
-                any_published = true;
-                ys.extend(points.iter().map(|p| p.1));
-                series.push(Series { item: Item::Line { points, dash: Dash::Dashed, width: 1 }, colour, legend: None });
-            }
-        }
-        let points: Vec<(f64, f64, f64)> = order
-            .iter()
-            .step_by(every)
-            .map(|&k| (xs[k], absolute(value(monte_carlo, k, middle)), uncertainty(k)))
-            .collect();
-        ys.extend(points.iter().map(|p| p.1));
-        let name = if name.is_empty() { "Monte Carlo".to_owned() } else { name };
-        let times: Vec<f64> = order.iter().map(|&k| value_of_time(k, fixed)).collect();
-        let legend = format!("{name}{}", time_note(&times));
-        series.push(Series { item: Item::Points { points, marker }, colour, legend: Some(legend) });
-    }
-    let key = |item: Item, legend: &str| Series { item, colour: GREY, legend: Some(legend.to_owned()) };
-    let line = |dash, width| Item::Line { points: Vec::new(), dash, width };
-    series.push(key(line(Dash::Solid, 2), "exact"));
-    if any_published {
-        series.push(key(line(Dash::Dashed, 1), "published, Eqs. (8), (10)"));
-    }
-    series.push(key(Item::Points { points: Vec::new(), marker: Marker::Disc }, "Monte Carlo ± 1 s.e."));
-    if let Some(b) = band {
-        let dimension = &results.dimensions[b];
-        let ends = format!("{} to {}", name_of(dimension, 0), name_of(dimension, dimension.coordinate.len() - 1));
-        let whose = if any_published { "published" } else { "exact" };
-        series.push(key(Item::Band(Vec::new()), &format!("{whose}, {ends}")));
-    }
-    let x_scale = scale_of(xs);
-    let positive: Vec<f64> = ys.iter().copied().filter(|y| *y > 0.0 && y.is_finite()).collect();
-    let y_scale = if positive.is_empty() { Scale::Linear } else { Scale::Log };
-    let x_info = &results.dimensions[x_dimension];
-    let x_label = figure.x_label.clone().unwrap_or_else(|| axis_label(&x_info.name, &x_info.units));
-    let symbol = match figure.variable {
-        ErrorVariable::Mse | ErrorVariable::CurvatureMse => "mean squared error",
-        ErrorVariable::Variance | ErrorVariable::CurvatureVariance => "variance",
-        ErrorVariable::Bias | ErrorVariable::CurvatureBias => "|bias|",
-    };
-    let symbol = if second { format!("{symbol} of the second derivative") } else { symbol.to_owned() };
-    let unit = match (second, biases) {
-        (false, true) => "nA/V",
-        (false, false) => "(nA/V)²",
-        (true, true) => "nA/V²",
-        (true, false) => "(nA/V²)²",
-    };
-    let title =
-        figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().replace('-', " "));
-    let mut notes = Vec::new();
-    if combinations.len() > MOST_SERIES {
-        notes.push(format!("the first {MOST_SERIES} of {} series", combinations.len()));
-    }
-    let title = match shown[..] {
-        [parameter] if parameters > 1 => format!("{title}: parameter {}", parameter + 1),
-        _ => title,
-    };
-    Ok(vec![Plot {
-        title,
-        x: spanning(&x_label, x_scale, xs.clone())?,
-        y: spanning(&format!("{symbol} [{unit}]"), y_scale, ys)?,
-        series,
-        notes,
-    }])
+}
+
+fn is_bias(variable: ErrorVariable) -> bool {
+    matches!(variable, ErrorVariable::Bias | ErrorVariable::CurvatureBias)
 }
 
 /// Whether an error is that of second derivatives.
@@ -305,11 +458,6 @@ pub(crate) fn shown_parameters(
             Ok(vec![weakest(results, truth, dimension)?])
         }
     }
-}
-
-/// The value of the band axis that is drawn as a line.
-fn middle_of(band: Option<usize>, results: &Results) -> usize {
-    band.map_or(0, |b| results.dimensions[b].coordinate.len() / 2)
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -1,7 +1,7 @@
 //! Abundance of Boolean gates against the least fitness, and the spread of responses behind it.
 
+use crate::settings::FigureSection;
 use results::{Coordinate, Results};
-use study::scenario::FigureSection;
 
 use crate::axis::Scale;
 use crate::error::FigureError;

@@ -1,10 +1,12 @@
 //! The kinds of figure: what each needs of the results, which settings it heeds, and how it is drawn.
 
 use results::Results;
-use study::scenario::{FigureKind, FigureSection};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::error::FigureError;
 use crate::plot::Plot;
+use crate::settings::FigureSection;
 use crate::{advantage, derivative, effort, error_figure, gates, ratios, response, scatter, spectrum, training};
 
 /// A kind of figure.
@@ -19,101 +21,63 @@ pub(crate) struct Kind {
     pub(crate) panels: fn(&Results, &FigureSection) -> Result<Vec<Plot>, FigureError>,
 }
 
-const TRAINING: (&str, &str) = ("solved", "study.kind = \"training\"");
+const TRAINING: &str = "study.kind = \"training\"";
 
-/// All of them; of those that suit a study, the first one is drawn where the scenario names none.
-pub(crate) static KINDS: [Kind; 15] = [
-    Kind {
-        kind: FigureKind::Error,
-        name: "error",
-        needs: ("mse", "study.kind = \"error\""),
-        heeds: &["x", "variable", "parameter", "mean_over_parameters", "band", "published", "markers_every", "x_label"],
-        panels: error_figure::panels,
-    },
-    Kind {
-        kind: FigureKind::Scatter,
-        name: "scatter",
-        needs: (
-            "estimate",
-            "study.kind = \"error\" with store_estimates = true and at most 2²⁵ numbers in all estimates",
-        ),
-        heeds: &["x"],
-        panels: scatter::panels,
-    },
-    Kind {
-        kind: FigureKind::Advantage,
-        name: "advantage",
-        needs: ("mse_exact", "study.kind = \"error\""),
-        heeds: &["x", "x_label"],
-        panels: advantage::panels,
-    },
-    Kind {
-        kind: FigureKind::Derivative,
-        name: "derivative",
-        needs: ("bias_exact", "study.kind = \"error\""),
-        heeds: &["x", "parameter", "markers_every", "x_label"],
-        panels: derivative::panels,
-    },
-    Kind {
-        kind: FigureKind::Curvature,
-        name: "curvature",
-        needs: ("curvature_bias_exact", "study.kind = \"error\" with estimator.readout = \"curvature\""),
-        heeds: &["x", "parameter", "markers_every", "x_label"],
-        panels: derivative::curvature_panels,
-    },
-    Kind {
-        kind: FigureKind::Ratios,
-        name: "ratios",
-        needs: ("response_ratio", "study.kind = \"error\""),
-        heeds: &["x_label"],
-        panels: ratios::panels,
-    },
-    Kind {
-        kind: FigureKind::Response,
-        name: "response",
-        needs: ("gradient", "study.kind = \"response\""),
-        heeds: &["x_label"],
-        panels: response::panels,
-    },
-    Kind {
-        kind: FigureKind::Spectrum,
-        name: "spectrum",
-        needs: ("psd_welch", "study.kind = \"spectrum\""),
-        heeds: &[],
-        panels: spectrum::panels,
-    },
-    Kind {
-        kind: FigureKind::Gates,
-        name: "gates",
-        needs: ("abundance", "study.kind = \"logic\""),
-        heeds: &[],
-        panels: gates::panels,
-    },
-    Kind { kind: FigureKind::Traces, name: "traces", needs: TRAINING, heeds: &[], panels: training::traces },
-    Kind {
-        kind: FigureKind::Classification,
-        name: "classification",
-        needs: TRAINING,
-        heeds: &[],
-        panels: training::classification,
-    },
-    Kind { kind: FigureKind::Learning, name: "learning", needs: TRAINING, heeds: &[], panels: training::learning },
-    Kind {
-        kind: FigureKind::Comparison,
-        name: "comparison",
-        needs: TRAINING,
-        heeds: &[],
-        panels: training::comparison,
-    },
-    Kind {
-        kind: FigureKind::Effort,
-        name: "effort",
-        needs: TRAINING,
-        heeds: &["x", "x_label"],
-        panels: effort::panels,
-    },
-    Kind { kind: FigureKind::Success, name: "success", needs: TRAINING, heeds: &[], panels: training::success },
-];
+/// Declares the kinds of figures: `"name" => Variant(panels), needs "variable" by "what makes a study hold it", heeds [keys];`.
+macro_rules! figure_kinds {
+    ($($(#[$about:meta])* $name:literal => $variant:ident($panels:path), needs $variable:literal by $origin:expr, heeds [$($key:literal),* $(,)?];)+) => {
+        /// What a figure shows.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        pub enum FigureKind {
+            $($(#[$about])* #[serde(rename = $name)] $variant,)+
+        }
+
+        /// All of them; of those that suit a study, the first one is drawn where the scenario names none.
+        pub(crate) static KINDS: &[Kind] = &[
+            $(Kind {
+                kind: FigureKind::$variant,
+                name: $name,
+                needs: ($variable, $origin),
+                heeds: &[$($key),*],
+                panels: $panels,
+            },)+
+        ];
+    };
+}
+
+figure_kinds! {
+    /// An error against a swept quantity: Monte Carlo as points, theory as lines.
+    "error" => Error(error_figure::panels), needs "mse" by "study.kind = \"error\"", heeds ["x", "variable", "parameter", "mean_over_parameters", "band", "published", "markers_every", "x_label"];
+    /// Estimates in parallel mode against estimates in sequential mode.
+    "scatter" => Scatter(scatter::panels), needs "estimate" by "study.kind = \"error\" with store_estimates = true and at most 2²⁵ numbers in all estimates", heeds ["x"];
+    /// Map of the exact error of the first estimator over that of the best other one, against two numeric axes.
+    "advantage" => Advantage(advantage::panels), needs "mse_exact" by "study.kind = \"error\"", heeds ["x", "x_label"];
+    /// Derivative as it is measured, mean ± standard deviation, against a swept quantity.
+    "derivative" => Derivative(derivative::panels), needs "bias_exact" by "study.kind = \"error\"", heeds ["x", "parameter", "markers_every", "x_label"];
+    /// Second derivative as it is measured, mean ± standard deviation, against a swept quantity.
+    "curvature" => Curvature(derivative::curvature_panels), needs "curvature_bias_exact" by "study.kind = \"error\" with estimator.readout = \"curvature\"", heeds ["x", "parameter", "markers_every", "x_label"];
+    /// Histogram of response ratios: of each derivative, the mean response of the others over the own one.
+    "ratios" => Ratios(ratios::panels), needs "response_ratio" by "study.kind = \"error\"", heeds ["x_label"];
+    /// Current and gradient along one parameter.
+    "response" => Response(response::panels), needs "gradient" by "study.kind = \"response\"", heeds ["x_label"];
+    /// Noise spectrum.
+    "spectrum" => Spectrum(spectrum::panels), needs "psd_welch" by "study.kind = \"spectrum\"", heeds [];
+    /// Abundance of Boolean gates against the least fitness.
+    "gates" => Gates(gates::panels), needs "abundance" by "study.kind = \"logic\"", heeds [];
+    /// Current over time while the trained device is given its patterns.
+    "traces" => Traces(training::traces), needs "solved" by TRAINING, heeds [];
+    /// Test points coloured by current, current against radius, loss against iteration.
+    "classification" => Classification(training::classification), needs "solved" by TRAINING, heeds [];
+    /// Loss against iteration, median and quartiles.
+    "learning" => Learning(training::learning), needs "solved" by TRAINING, heeds [];
+    /// Loss, solved runs and accuracy against measurement time.
+    "comparison" => Comparison(training::comparison), needs "solved" by TRAINING, heeds [];
+    /// Samples and seconds until the loss is reached, against a swept number. Of settings whose names agree up to a semicolon the
+    /// best one at each number is drawn.
+    "effort" => Effort(effort::panels), needs "solved" by TRAINING, heeds ["x", "x_label"];
+    /// Table of solved runs over the first two axes.
+    "success" => Success(training::success), needs "solved" by TRAINING, heeds [];
+}
 
 impl Kind {
     fn suits(&self, results: &Results) -> bool {
@@ -150,14 +114,14 @@ impl Kind {
 
 #[cfg(test)]
 mod tests {
-    use super::KINDS;
+    use super::{FigureSection, KINDS};
 
     #[test]
     fn kinds_and_the_settings_they_heed_are_those_of_scenarios() {
-        let schema = study::scenario::schema();
+        let schema = crate::schema();
         let settings = &schema["$defs"]["FigureSection"]["properties"];
-        for kind in &KINDS {
-            let read: study::scenario::FigureSection = toml::from_str(&format!("kind = \"{}\"", kind.name)).unwrap();
+        for kind in KINDS {
+            let read: FigureSection = toml::from_str(&format!("kind = \"{}\"", kind.name)).unwrap();
             assert_eq!(read.kind, Some(kind.kind));
             assert!(kind.heeds.iter().all(|key| !settings[*key].is_null()), "{}", kind.name);
         }

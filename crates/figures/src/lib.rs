@@ -18,6 +18,7 @@ mod ratios;
 mod render;
 mod response;
 mod scatter;
+mod settings;
 mod spectrum;
 mod training;
 
@@ -25,13 +26,14 @@ use std::path::{Path, PathBuf};
 
 use results::{Results, Variable};
 use study::Study;
-use study::scenario::FigureSection;
 use toml::{Table, Value};
 
 use kinds::Kind;
 
 pub use error::FigureError;
+pub use kinds::FigureKind;
 pub use plot::Plot;
+pub use settings::{ErrorVariable, FigureSection, schema};
 
 /// The panels of the figure that belongs to `results`.
 ///
@@ -48,24 +50,26 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
     (Kind::of(results, figure)?.panels)(results, figure)
 }
 
-/// Whether the figure of a study can be drawn, before anything of it is computed: tries it on a stand-in for the results.
+/// Whether the figure of a study can be drawn, before anything of it is computed: tries it on a stand-in for the results. Gives its
+/// `[figure]` with defaults filled in, if it has one ([`Study::set_figure`]).
 ///
 /// # Errors
 /// If it cannot, or `[figure]` holds a setting that the figure would not heed. A figure may still turn out empty, if
 /// nothing but zeros or NaN is found.
-pub fn check(study: &Study) -> Result<(), FigureError> {
+pub fn check(study: &Study) -> Result<Option<FigureSection>, FigureError> {
+    let given = study.document.table.get("figure").and_then(Value::as_table).cloned().unwrap_or_default();
+    let own = FigureSection::of(study)?;
+    let figure = own.clone().unwrap_or_default();
     let results = study::foreseen(study).map_err(|e| FigureError::Missing { what: e.to_string() })?;
-    let figure = study.figure.clone().unwrap_or_default();
     let kind = Kind::of(&results, &figure)?;
     let heeded = |key: &str| ["kind", "title"].contains(&key) || kind.heeds.contains(&key);
-    let given = study.document.table.get("figure").and_then(Value::as_table);
-    if let Some(key) = given.into_iter().flat_map(Table::keys).find(|key| !heeded(key)) {
+    if let Some(key) = given.keys().find(|key| !heeded(key)) {
         let keys: Vec<String> = ["title"].iter().chain(kind.heeds).map(|k| format!("`{k}`")).collect();
         let message = format!("a figure of kind \"{}\" does not heed it, only {}", kind.name, keys.join(", "));
         return Err(FigureError::setting(key.as_str(), message));
     }
     match (kind.panels)(&results, &figure) {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(own),
         Err(FigureError::Missing { what }) => {
             let message =
                 format!("a figure of kind \"{}\" cannot be drawn, as the results will not hold {what}", kind.name);
@@ -102,18 +106,19 @@ pub fn draw(results: &Results, figure: Option<&FigureSection>, stem: &Path) -> R
     write(&panels(results, figure)?, stem)
 }
 
+/// How the files of a figure end.
+pub const ENDINGS: &[&str] = if cfg!(feature = "png") { &[".svg", ".png"] } else { &[".svg"] };
+
 /// The files of a figure: `stem.svg` and, with the feature `png`, `stem.png`.
 #[must_use]
 pub fn files(stem: &Path) -> Vec<PathBuf> {
     // not Path::with_extension: a study's name may hold a dot
-    let endings: &[&str] = if cfg!(feature = "png") { &["svg", "png"] } else { &["svg"] };
     let named = |ending: &&str| {
         let mut name = stem.as_os_str().to_owned();
-        name.push(".");
         name.push(ending);
         PathBuf::from(name)
     };
-    endings.iter().map(named).collect()
+    ENDINGS.iter().map(named).collect()
 }
 
 /// Draws panels side by side to `stem.svg` and, with the feature `png`, `stem.png` and returns their paths.

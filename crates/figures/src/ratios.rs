@@ -1,8 +1,8 @@
 //! Histogram of response ratios over all points of a sweep (B25 Suppl. 2): of each derivative, the mean response of the others
 //! over its own, exact and, where estimates are stored, as measured.
 
+use crate::settings::FigureSection;
 use results::{Results, Variable};
-use study::scenario::FigureSection;
 
 use crate::axis::{Axis, Scale, plain};
 use crate::error::FigureError;

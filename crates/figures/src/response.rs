@@ -1,7 +1,7 @@
 //! Current and gradient of a device along one parameter.
 
+use crate::settings::FigureSection;
 use results::{Coordinate, Results};
-use study::scenario::FigureSection;
 
 use crate::axis::Scale;
 use crate::error::FigureError;

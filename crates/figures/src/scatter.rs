@@ -1,8 +1,8 @@
 //! Estimates in parallel mode against estimates in sequential mode, one panel for each value of another axis.
 
+use crate::settings::FigureSection;
 use results::Coordinate;
 use results::Results;
-use study::scenario::FigureSection;
 
 use crate::axis::Scale;
 use crate::error::FigureError;

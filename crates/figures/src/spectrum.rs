@@ -1,7 +1,7 @@
 //! Welch estimate of generated noise with its confidence band, and the stated density.
 
+use crate::settings::FigureSection;
 use results::{Coordinate, Results};
-use study::scenario::FigureSection;
 
 use crate::axis::Scale;
 use crate::error::FigureError;

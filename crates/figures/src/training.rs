@@ -1,9 +1,9 @@
 //! Figures of training studies: currents over time (B25 Fig. 4a), points coloured by their current (4b), current against
 //! radius (4c), loss against iteration (4d), methods against measurement time, and how often each succeeds.
 
+use crate::settings::FigureSection;
 use results::{Coordinate, Dimension};
 use results::{Results, Variable};
-use study::scenario::FigureSection;
 
 use crate::axis::{Axis, Scale, Tick};
 use crate::error::FigureError;

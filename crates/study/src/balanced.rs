@@ -6,11 +6,12 @@ use std::sync::Arc;
 use device::{Device, DeviceError};
 use estimators::Instrument;
 use estimators::balance::{Balance, Place};
-use estimators::hge::{Hge, Mode};
+use estimators::hge::{Hge, HgeSettings, Mode};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use noise::NoiseModel;
 use rand::RngExt;
 use rand_pcg::Pcg64;
+use settings::SettingError;
 use settings::seed::{self, Purpose};
 use training::Patterns;
 use training::tasks::Trained;
@@ -46,6 +47,25 @@ pub(crate) struct Surroundings<'s> {
     pub(crate) noise: &'s NoiseModel,
     pub(crate) library: &'s Library,
     pub(crate) balancing: Balancing,
+}
+
+/// Homodyne gradient extraction as its settings say; where they leave the amplitudes open, with those that `seek` finds, and a remark
+/// that tells them.
+pub(crate) fn hge_of(
+    settings: &HgeSettings,
+    rate_hz: f64,
+    parameters: usize,
+    remarks: &mut Vec<String>,
+    seek: impl FnOnce(&Hge, Instrument) -> Result<Vec<f64>, KeyError>,
+) -> Result<Hge, KeyError> {
+    let at = |e: SettingError| KeyError::at("estimator", e);
+    let mut hge = settings.hge(rate_hz, parameters).map_err(at)?;
+    if settings.amplitude_volt.given().is_none() {
+        let instrument = settings.instrument.build(hge.samples().map_err(from_estimator)?, rate_hz).map_err(at)?;
+        hge.amplitude_volt = seek(&hge, instrument)?;
+        remarks.push(remark(&hge.amplitude_volt));
+    }
+    Ok(hge)
 }
 
 /// Amplitudes of a measurement at one operating point \[V\].
@@ -134,7 +154,7 @@ fn balanced(
 }
 
 /// How amplitudes are told to the user.
-pub(crate) fn remark(amplitudes_volt: &[f64]) -> String {
+fn remark(amplitudes_volt: &[f64]) -> String {
     let shown: Vec<String> = amplitudes_volt.iter().map(|a| format!("{a:.3e}")).collect();
     format!("balanced        amplitude_volt = [{}] at the first point", shown.join(", "))
 }

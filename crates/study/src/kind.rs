@@ -26,6 +26,8 @@ pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
     const SHARED: &'static [&'static str];
     /// Whether `study.repetitions` says how often something is done at each point.
     const IS_REPEATED: bool;
+    /// What its steps are called.
+    const STEPS: &'static str = "steps";
     /// Bytes that stay in memory of each point until all are put together.
     const BYTES_OF_COLLECTED_POINT: u64 = 0;
 
@@ -141,6 +143,14 @@ macro_rules! study_kinds {
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $kind,)+
+                }
+            }
+
+            /// What its steps are called.
+            #[must_use]
+            pub fn steps(self) -> &'static str {
+                match self {
+                    $(Self::$variant => <$work as StudyWork>::STEPS,)+
                 }
             }
 

@@ -99,15 +99,11 @@ impl Point {
             let settings = estimator.settings();
             let at = |e: SettingError| KeyError::at("estimator", e);
             if let Some(section) = settings.as_hge() {
-                let mut built = section.hge(rate_hz, device.parameters()).map_err(at)?;
-                if section.amplitude_volt.given().is_none() {
-                    let samples = built.samples().map_err(from_estimator)?;
-                    let instrument = section.instrument.build(samples, rate_hz).map_err(at)?;
+                let seek = |hge: &Hge, instrument| {
                     let around = Surroundings { scenario: &scenario, instrument, noise: &noise, library, balancing };
-                    built.amplitude_volt = balanced::at_operating_point(&built, device, &operating_point_volt, around)?;
-                    remarks.push(balanced::remark(&built.amplitude_volt));
-                }
-                hge = Some(built);
+                    balanced::at_operating_point(hge, device, &operating_point_volt, around)
+                };
+                hge = Some(balanced::hge_of(section, rate_hz, device.parameters(), &mut remarks, seek)?);
             }
             let around = estimators::Surroundings {
                 rate_hz,
@@ -121,19 +117,16 @@ impl Point {
         }
         let mut training = None;
         scenario.study.kind.check(&scenario, device.as_deref())?;
-        match scenario.study.kind {
-            StudyKind::Error => {
-                let linear = noise.is_gaussian() && instrument.adc.is_none();
-                if scenario.study.route == RouteChoice::Folded && !linear {
-                    let message = "found \"folded\": needs Gaussian noise and no ADC, use \"weights\" or \"streaming\"";
-                    return Err(KeyError::new("study.route", message));
-                }
+        if scenario.study.kind == StudyKind::Error {
+            let linear = noise.is_gaussian() && instrument.adc.is_none();
+            if scenario.study.route == RouteChoice::Folded && !linear {
+                let message = "found \"folded\": needs Gaussian noise and no ADC, use \"weights\" or \"streaming\"";
+                return Err(KeyError::new("study.route", message));
             }
-            StudyKind::Response | StudyKind::Spectrum | StudyKind::Logic => {}
-            StudyKind::Training => {
-                let build = |d| TrainingPoint::build(&scenario, d, &noise, folder, (library, balancing), &mut remarks);
-                training = device.as_ref().map(build).transpose()?;
-            }
+        }
+        if scenario.study.kind == StudyKind::Training {
+            let build = |d| TrainingPoint::build(&scenario, d, &noise, folder, (library, balancing), &mut remarks);
+            training = device.as_ref().map(build).transpose()?;
         }
         Ok(Self { scenario, device, operating_point_volt, noise, remarks, scheme, instrument, hge, training, idle })
     }

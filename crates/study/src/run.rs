@@ -52,6 +52,7 @@ fn order_of(study: &Study, identity: Identity) -> Order {
     let section = &study.section;
     let attributes = [
         ("study", section.name.clone()),
+        ("kind", section.kind.name().to_owned()),
         ("scenario", study.document.text.clone()),
         ("scenario_resolved", study.resolved_text()),
         ("seed", section.seed.to_string()),

@@ -15,7 +15,7 @@ use crate::kind::About;
 use crate::language::axes::{self, Axis, AxisKey, Components, PerParameter};
 use crate::language::document::{Document, KeyError, is_at_or_below, set_path};
 use crate::language::input_files::{SECTIONS, files_of};
-use crate::language::scenario::{FigureSection, Scenario, StudySection};
+use crate::language::scenario::{FigureTable, Scenario, StudySection};
 use crate::limits;
 use crate::needs;
 use crate::point::Point;
@@ -29,8 +29,6 @@ pub struct Study {
     pub document: Document,
     /// `[study]`.
     pub section: StudySection,
-    /// `[figure]`, if there is one.
-    pub figure: Option<FigureSection>,
     /// Axes of the sweep, in the order of the file.
     pub axes: Vec<Axis>,
     base: Table,
@@ -180,16 +178,8 @@ impl Study {
         }
         Ok(move |document| {
             let scenario = first.scenario.clone();
-            let study = Self {
-                document,
-                section: scenario.study.clone(),
-                figure: scenario.figure.clone(),
-                axes,
-                base,
-                first: scenario,
-                extent,
-                library,
-            };
+            let study =
+                Self { document, section: scenario.study.clone(), axes, base, first: scenario, extent, library };
             (study, first)
         })
     }
@@ -236,6 +226,17 @@ impl Study {
     #[must_use]
     pub fn first(&self) -> &Scenario {
         &self.first
+    }
+
+    /// `[figure]` as the scenario gives it, if there is one.
+    #[must_use]
+    pub fn figure(&self) -> Option<&Table> {
+        self.first.figure.as_ref().map(|figure| &figure.0)
+    }
+
+    /// `[figure]` with its defaults filled in, as the results are to hold it.
+    pub fn set_figure(&mut self, figure: Table) {
+        self.first.figure = Some(FigureTable(figure));
     }
 
     /// Every file that is read at any point of the sweep, as the scenario names it.

@@ -318,7 +318,7 @@ impl Checkpoint {
         })
     }
 
-    /// Refuses to go on writing to a file that nobody will find.
+    /// Refuses to go on writing to a file that has lost its name.
     pub(crate) fn still_there(&self) -> Result<(), StoreError> {
         let Some(place) = &self.place else { return Ok(()) };
         let same = std::fs::metadata(&place.path).is_ok_and(|found| {

@@ -24,7 +24,7 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn nobody() -> Self {
+    pub(crate) fn without_file() -> Self {
         Self {
             status: None,
             started: Instant::now(),
@@ -37,7 +37,7 @@ impl Reporter {
 
     pub(crate) fn new(job: &Job, path: PathBuf) -> Self {
         let status = Status::new(&job.order.name, job.shard, &job.order.identity.digest(), 0);
-        Self { status: Some((status, path)), ..Self::nobody() }
+        Self { status: Some((status, path)), ..Self::without_file() }
     }
 
     pub(crate) fn update(&mut self, counts: &Counts) {

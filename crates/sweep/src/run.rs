@@ -122,7 +122,7 @@ pub fn run<W: Work>(order: &Order, work: &W, threads: usize, progress: &dyn Prog
     };
     let mut results = Results::default();
     let runner = Runner { job: &job, work, checkpoint: &checkpoint };
-    let (plan, deal) = pool(threads)?.install(|| runner.compute(&mut Reporter::nobody()))?;
+    let (plan, deal) = pool(threads)?.install(|| runner.compute(&mut Reporter::without_file()))?;
     collect(&job, work, &plan, &deal, &[&checkpoint], &mut results)?;
     Ok(results)
 }

@@ -39,7 +39,7 @@ impl Stop {
         self.level.load(Ordering::Relaxed) == AT_ONCE
     }
 
-    /// Tells that all that was finished when [`at_once`](Self::at_once) was called is saved.
+    /// Says that all that was finished when [`at_once`](Self::at_once) was called is saved.
     pub(crate) fn saved(&self) {
         *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.saving.notify_all();

@@ -36,7 +36,7 @@ pub enum TrainingError {
     #[error("the fit failed: {0}")]
     Fit(#[from] candle_core::Error),
     /// A fit that ended with weights that are no numbers.
-    #[error("the fit did not converge: its weights are not finite; lower the learning rate of the optimiser")]
+    #[error("the fit did not converge: its weights are not finite; lower `learning_rate` of the optimiser")]
     Diverged,
     /// A number that is not finite, and so nothing can be learned from.
     #[error("{what} is {found} at the voltages {volt:?}: training goes by finite numbers")]
@@ -53,8 +53,8 @@ pub enum TrainingError {
     Hessian,
     /// The ADC's range is too narrow for the device.
     #[error(
-        "the output left the range of the ADC at each of {draws} random draws of the controls: widen the \
-         range of the ADC, or narrow those of the controls"
+        "the output left the range of the ADC at each of {draws} random draws of the controls: widen \
+         `instrument.adc` of the estimator, or narrow `range_volt` of the training"
     )]
     AlwaysClipped {
         /// How many were tried.

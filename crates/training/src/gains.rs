@@ -43,7 +43,7 @@ pub enum GainRule {
     /// As published. c is the standard deviation of the measured loss, number for number: its number in the loss's own unit is
     /// taken for volts, from [`LEAST_STEP`] (Spall: "some small positive number" where there is no noise) to
     /// [`LARGEST_PUBLISHED_STEP`] of the range. a makes the first moves of the controls, by the mean size of a few estimates
-    /// at the start, [`FIRST_MOVE`] of the range; how large they shall be is left to the user there.
+    /// at the start, [`FIRST_MOVE`] of the range; how large they are to be is left to the user there.
     Spall,
 }
 

@@ -36,8 +36,8 @@ pub enum Judge {
     /// The measured one, as an experiment has to.
     #[default]
     Measured,
-    /// The one without noise, which no instrument knows: for comparisons of methods, where luck of the last reading shall
-    /// not count. It is known at all controls that are measured or arrived at, without time or samples; the optimiser itself
+    /// The one without noise, which no instrument knows: for comparisons of methods, where luck of the last reading is
+    /// not to count. It is known at all controls that are measured or arrived at, without time or samples; the optimiser itself
     /// sees measured losses alone.
     NoiseFree,
 }

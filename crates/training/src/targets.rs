@@ -13,7 +13,7 @@ pub struct Targets {
 const LABELS: [[f64; 2]; 2] = [[0.0, 1.0], [-1.0, 1.0]];
 
 impl Targets {
-    /// Classes: true for class 1, whose current shall be the higher one. Their numbers are 1 and 0.
+    /// Classes: true for class 1, whose current has to be the higher one. Their numbers are 1 and 0.
     #[must_use]
     pub fn classes_of(classes: Vec<bool>) -> Self {
         Self { numbers: classes.iter().map(|one| f64::from(u8::from(*one))).collect(), classes: Some(classes) }

@@ -92,7 +92,19 @@ struct Simulation<'a> {
     most_remembered: usize,
 }
 
-impl Simulation<'_> {
+impl<'a> Simulation<'a> {
+    fn new(landscape: &'a Landscape<'a>, sines: &'a [Sine], most_remembered: usize) -> Self {
+        Self {
+            landscape,
+            sines,
+            states: Vec::new(),
+            index: HashMap::new(),
+            survey: Survey::default(),
+            remembered: 0,
+            most_remembered,
+        }
+    }
+
     /// Largest change of the energy difference of a hop \[kT\].
     fn swing(&self, from: usize, to: usize) -> f64 {
         let network = self.landscape.network;
@@ -153,6 +165,57 @@ struct Block {
     quadrature: Vec<Vec<f64>>,
 }
 
+impl Block {
+    fn empty(electrodes: usize, sines: usize) -> Self {
+        Self {
+            charge: vec![0.0; electrodes],
+            in_phase: vec![vec![0.0; sines]; electrodes],
+            quadrature: vec![vec![0.0; sines]; electrodes],
+        }
+    }
+}
+
+/// What was counted in a measurement.
+struct Counts {
+    blocks: Vec<Block>,
+    /// Time for which each acceptor held a hole.
+    occupied: Vec<f64>,
+    hops: u64,
+    /// Time measured.
+    time: f64,
+}
+
+impl Counts {
+    fn currents(&self, electrodes: usize, sines: usize) -> DrivenCurrents {
+        let (currents, standard_errors) = (0..electrodes).map(|k| self.rate(&|b| b.charge[k], 1.0)).unzip();
+        let components: Vec<Vec<(f64, f64)>> =
+            (0..electrodes).map(|k| (0..sines).map(|s| self.rate(&|b| b.in_phase[k][s], 2.0)).collect()).collect();
+        DrivenCurrents {
+            currents,
+            standard_errors,
+            in_phase: components.iter().map(|row| row.iter().map(|c| c.0).collect()).collect(),
+            in_phase_standard_errors: components.iter().map(|row| row.iter().map(|c| c.1).collect()).collect(),
+            quadrature: (0..electrodes)
+                .map(|k| (0..sines).map(|s| self.rate(&|b| b.quadrature[k][s], 2.0).0).collect())
+                .collect(),
+            occupations: self.occupied.iter().map(|t| t / self.time).collect(),
+            hops: self.hops,
+            time: self.time,
+        }
+    }
+
+    /// `factor` times the sum over all blocks per time, and its standard error.
+    fn rate(&self, of: &dyn Fn(&Block) -> f64, factor: f64) -> (f64, f64) {
+        let count = self.blocks.len();
+        let values: Vec<f64> = self.blocks.iter().map(of).collect();
+        let sum: f64 = values.iter().sum();
+        let mean = sum / count as f64;
+        let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+        let error = (squares * count as f64 / (count as f64 - 1.0)).sqrt();
+        (factor * sum / self.time, factor * error / self.time)
+    }
+}
+
 /// Drives a network from a starting state and measures its currents, their components at every sine among them.
 ///
 /// # Panics
@@ -167,22 +230,9 @@ fn driven(landscape: &Landscape<'_>, start: Occupation, drive: &Drive, most_reme
     let (n, electrodes) = (network.acceptors(), network.electrodes());
     let sines = drive.sines.len();
     let mut rng = Pcg64Dxsm::seed_from_u64(drive.seed);
-    let mut simulation = Simulation {
-        landscape,
-        sines: &drive.sines,
-        states: Vec::new(),
-        index: HashMap::new(),
-        survey: Survey::default(),
-        remembered: 0,
-        most_remembered,
-    };
+    let mut simulation = Simulation::new(landscape, &drive.sines, most_remembered);
     let count = drive.blocks.max(2);
-    let empty = Block {
-        charge: vec![0.0; electrodes],
-        in_phase: vec![vec![0.0; sines]; electrodes],
-        quadrature: vec![vec![0.0; sines]; electrodes],
-    };
-    let mut blocks = vec![empty; count];
+    let mut blocks = vec![Block::empty(electrodes, sines); count];
     let mut occupied = vec![0.0; n];
     let mut current = simulation.number_of(start);
     // the measurement begins at time 0
@@ -235,30 +285,7 @@ fn driven(landscape: &Landscape<'_>, start: Occupation, drive: &Drive, most_reme
         let next = landscape.after(&bounded.state, candidate.from, candidate.to);
         current = simulation.number_of(next);
     }
-    let measured = time.clamp(0.0, drive.time);
-    let summary = |of: &dyn Fn(&Block) -> f64, factor: f64| {
-        let values: Vec<f64> = blocks.iter().map(of).collect();
-        let sum: f64 = values.iter().sum();
-        let mean = sum / count as f64;
-        let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-        let error = (squares * count as f64 / (count as f64 - 1.0)).sqrt();
-        (factor * sum / measured, factor * error / measured)
-    };
-    let (currents, standard_errors) = (0..electrodes).map(|k| summary(&|b| b.charge[k], 1.0)).unzip();
-    let components: Vec<Vec<(f64, f64)>> =
-        (0..electrodes).map(|k| (0..sines).map(|s| summary(&|b| b.in_phase[k][s], 2.0)).collect()).collect();
-    DrivenCurrents {
-        currents,
-        standard_errors,
-        in_phase: components.iter().map(|row| row.iter().map(|c| c.0).collect()).collect(),
-        in_phase_standard_errors: components.iter().map(|row| row.iter().map(|c| c.1).collect()).collect(),
-        quadrature: (0..electrodes)
-            .map(|k| (0..sines).map(|s| summary(&|b| b.quadrature[k][s], 2.0).0).collect())
-            .collect(),
-        occupations: occupied.iter().map(|t| t / measured).collect(),
-        hops,
-        time: measured,
-    }
+    Counts { blocks, occupied, hops, time: time.clamp(0.0, drive.time) }.currents(electrodes, sines)
 }
 
 #[cfg(test)]

@@ -198,6 +198,15 @@ pub(crate) struct Drop<'a> {
     pub fraction: f64,
 }
 
+impl<'a> Drop<'a> {
+    /// Whether a rate from `state` to another one is kept.
+    fn keeps<T: Scalar>(self, state: usize) -> impl Fn(usize, T) -> bool + use<'a, T> {
+        let factor = self.probability[state];
+        let own = self.throughput[state];
+        move |other, value| value.size() * factor >= self.fraction * own.min(self.throughput[other])
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct SparseRows<T> {
     starts: Vec<usize>,
@@ -247,11 +256,7 @@ impl<T: Scalar> Factors<T> {
                 work[at] += T::from(rate);
                 marks[at / 64] |= 1 << (at % 64);
             }
-            let keep = drop.map(|d| {
-                let factor = d.probability[state];
-                let own = d.throughput[state];
-                move |other: usize, value: T| value.size() * factor >= d.fraction * own.min(d.throughput[other])
-            });
+            let keep = drop.map(|d| d.keeps(state));
             let end = i.min(start);
             let mut word = 0;
             while word * 64 < end {

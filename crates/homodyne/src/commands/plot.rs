@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use figures::FigureError;
-use study::scenario::{ErrorVariable, FigureKind};
+use figures::{ErrorVariable, FigureKind};
 
 use crate::failure::Failure;
 use crate::reading;

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
-use figures::FigureError;
+use figures::{FigureError, FigureSection};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use results::{Results, store};
 use study::KeyError;
@@ -41,13 +41,18 @@ impl StudyArguments {
 
     /// Reads the study, and refuses a `[figure]` that could not be drawn: better before all the computing than after it.
     pub(crate) fn read_with_figure(&self) -> Result<Study, Failure> {
-        let study = self.read()?;
+        let mut study = self.read()?;
         match figures::check(&study) {
-            Ok(()) => Ok(study),
+            Ok(None) => Ok(study),
+            Ok(Some(figure)) => {
+                study.set_figure(figure.to_table()?);
+                Ok(study)
+            }
             // without a [figure] of its own, a scenario may sweep nothing that could be drawn
-            Err(_) if study.figure.is_none() => Ok(study),
+            Err(_) if study.figure().is_none() => Ok(study),
             Err(FigureError::Setting { key, message }) => {
-                Err(study.document.locate(KeyError::new(format!("figure.{key}"), message)).into())
+                let key = if key.is_empty() { "figure".to_owned() } else { format!("figure.{key}") };
+                Err(study.document.locate(KeyError::new(key, message)).into())
             }
             Err(e) => Err(e.into()),
         }
@@ -106,11 +111,7 @@ pub(crate) struct Bar {
 impl Bar {
     pub(crate) fn new(quiet: bool, study: &Study) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let steps = match study.section.kind {
-            study::StudyKind::Error => "repetitions",
-            study::StudyKind::Spectrum => "records",
-            _ => "steps",
-        };
+        let steps = study.section.kind.steps();
         Self { bar: ProgressBar::with_draw_target(None, target), steps }
     }
 }
@@ -296,7 +297,7 @@ impl Run {
         let state = if path.exists() { "exists already" } else { "would be written" };
         say!("results         {} {state}", path.display());
         match figures::check(study) {
-            Ok(()) => say!("figure          beside them, .svg and .png"),
+            Ok(_) => say!("figure          beside them, {}", figures::ENDINGS.join(" and ")),
             Err(e) => say!("figure          none: {e}"),
         }
         Ok(())
@@ -339,10 +340,11 @@ pub(crate) fn finish(study: &Study, folder: &Path, figure: bool) -> Result<(), F
     if !figure {
         return Ok(());
     }
-    match figures::draw(&results, study.figure.as_ref(), &folder.join(&study.section.name)) {
+    let figure = FigureSection::of(study).map_err(FigureError::from)?;
+    match figures::draw(&results, figure.as_ref(), &folder.join(&study.section.name)) {
         Ok(drawn) => drawn.iter().for_each(|p| say!("{}", p.display())),
         // without a [figure] of its own, a scenario may sweep nothing that could be drawn
-        Err(e @ (FigureError::Missing { .. } | FigureError::Setting { .. })) if study.figure.is_none() => {
+        Err(e @ (FigureError::Missing { .. } | FigureError::Setting { .. })) if figure.is_none() => {
             say!("no figure: {e}; see `homodyne show {}`", shell_path(&path));
         }
         Err(error) => return Err(Failure::FigureOf { file: path, error }),

@@ -1,5 +1,4 @@
 use clap::Args;
-use study::scenario;
 
 use crate::failure::Failure;
 
@@ -9,7 +8,7 @@ pub(crate) struct Schema {}
 
 impl Schema {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        say!("{:#}", scenario::schema());
+        say!("{:#}", figures::schema());
         Ok(())
     }
 }

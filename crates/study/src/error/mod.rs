@@ -194,6 +194,7 @@ impl<'s> StudyWork<'s> for Errors<'s> {
     const NEEDS: &'static [&'static str] = &["device", "estimator"];
     const SHARED: &'static [&'static str] = &[];
     const IS_REPEATED: bool = true;
+    const STEPS: &'static str = "repetitions";
 
     fn of(study: &'s Study) -> Self {
         Self(study)

@@ -47,7 +47,7 @@ pub struct StudySection {
     /// Monte Carlo repetitions at each point.
     #[serde(default = "default_repetitions")]
     pub repetitions: u64,
-    /// Relative standard error of mse that every point shall have: `repetitions` then only find out how many each point
+    /// Relative standard error of mse that every point is to reach: `repetitions` then only find out how many each point
     /// needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_relative_error: Option<f64>,
@@ -88,95 +88,19 @@ pub struct PublishedSection {
     pub psd_na2_per_hz: f64,
 }
 
-/// What a figure shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum FigureKind {
-    /// An error against a swept quantity: Monte Carlo as points, theory as lines.
-    Error,
-    /// Estimates in parallel mode against estimates in sequential mode.
-    Scatter,
-    /// Derivative as it is measured, mean ± standard deviation, against a swept quantity.
-    Derivative,
-    /// Second derivative as it is measured, mean ± standard deviation, against a swept quantity.
-    Curvature,
-    /// Histogram of response ratios: of each derivative, the mean response of the others over the own one.
-    Ratios,
-    /// Current and gradient along one parameter.
-    Response,
-    /// Noise spectrum.
-    Spectrum,
-    /// Abundance of Boolean gates against the least fitness.
-    Gates,
-    /// Current over time while the trained device is given its patterns.
-    Traces,
-    /// Test points coloured by current, current against radius, loss against iteration.
-    Classification,
-    /// Loss against iteration, median and quartiles.
-    Learning,
-    /// Loss, solved runs and accuracy against measurement time.
-    Comparison,
-    /// Table of solved runs over the first two axes.
-    Success,
-    /// Samples and seconds until the loss is reached, against a swept number. Of settings whose names agree up to a semicolon the
-    /// best one at each number is drawn.
-    Effort,
-    /// Map of the exact error of the first estimator over that of the best other one, against two numeric axes.
-    Advantage,
-}
+/// `[figure]`, which the program that draws understands; here it is only carried along.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FigureTable(pub Table);
 
-/// Which error a figure shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ErrorVariable {
-    /// Mean squared error.
-    #[default]
-    Mse,
-    /// Variance.
-    Variance,
-    /// Absolute value of the bias.
-    Bias,
-    /// Mean squared error of the second derivative.
-    CurvatureMse,
-    /// Variance of the second derivative.
-    CurvatureVariance,
-    /// Absolute value of the bias of the second derivative.
-    CurvatureBias,
-}
+impl JsonSchema for FigureTable {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "FigureSection".into()
+    }
 
-/// `[figure]`: what the figure of this study shows; sensible if not given.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct FigureSection {
-    /// Kind of figure; follows from the kind of study if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<FigureKind>,
-    /// Dotted path of the axis drawn along x; the first numeric axis if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub x: Option<String>,
-    /// Error that is drawn.
-    pub variable: ErrorVariable,
-    /// Parameter that is drawn, from 1; the one with the weakest response if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameter: Option<usize>,
-    /// Draw the mean over all parameters instead of one.
-    pub mean_over_parameters: bool,
-    /// Axis whose extremes are drawn as a shaded band, not as series: of the published error where that is drawn, else of the
-    /// exact one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub band: Option<String>,
-    /// Draw the published expression where it is defined.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub published: Option<bool>,
-    /// Draw the Monte Carlo at every this many values of x only, where a fine theory curve would be hidden.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub markers_every: Option<usize>,
-    /// Title.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    /// Label of the x axis.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub x_label: Option<String>,
+    fn json_schema(_generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "object" })
+    }
 }
 
 /// A whole scenario, for the JSON Schema. Any key may also be swept: `[sweep]` maps its dotted path to values.
@@ -215,7 +139,7 @@ pub struct Scenario {
     pub training: Option<TrainingSection>,
     /// Figure.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub figure: Option<FigureSection>,
+    pub figure: Option<FigureTable>,
     /// Axes: dotted path to `{ from, to, points, scale }`, a list, `{ values, labels }`, `{ random }`; `zip` holds a
     /// list of tables of axes that advance together.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -226,10 +150,19 @@ pub struct Scenario {
 const ALWAYS_REQUIRED: [&str; 11] =
     ["study", "name", "kind", "from", "to", "points", "random", "values", "bits", "low", "high"];
 
-/// The JSON Schema of scenario files.
+/// The JSON Schema of scenario files, with that of `[figure]` from `F`.
 #[must_use]
-pub fn schema() -> serde_json::Value {
+pub fn schema<F: JsonSchema>() -> serde_json::Value {
     let mut tree = schemars::schema_for!(Scenario).to_value();
+    let mut figure = schemars::schema_for!(F).to_value();
+    if let (Some(all), Some(own)) = (tree["$defs"].as_object_mut(), figure.as_object_mut()) {
+        if let Some(serde_json::Value::Object(definitions)) = own.remove("$defs") {
+            all.extend(definitions);
+        }
+        own.remove("$schema");
+        own.remove("title");
+        all.insert("FigureSection".to_owned(), figure);
+    }
     relax(&mut tree);
     tree
 }
@@ -265,7 +198,11 @@ const SECTIONS: [&str; 13] = [
     "sweep",
 ];
 
-pub(crate) fn section<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, KeyError> {
+/// Understands the table that stands at `at`.
+///
+/// # Errors
+/// At the first key that is unknown, missing, or of a wrong type.
+pub fn section<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, KeyError> {
     serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();
         let key = if path == "." { at.to_owned() } else { format!("{at}.{path}") };

@@ -98,6 +98,7 @@ impl<'s> StudyWork<'s> for NoiseSpectrum<'s> {
     const NEEDS: &'static [&'static str] = &["spectrum"];
     const SHARED: &'static [&'static str] = &["spectrum", "spectrum.segment_s", "sampling", "sampling.rate_hz"];
     const IS_REPEATED: bool = true;
+    const STEPS: &'static str = "records";
 
     fn of(study: &'s Study) -> Self {
         Self(study)

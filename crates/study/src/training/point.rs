@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use device::Device;
-use estimators::Scheme;
+use estimators::hge::Hge;
+use estimators::{Instrument, Scheme};
 use noise::NoiseModel;
 use settings::{SettingError, from_zero};
 use training::descent::GradientSource;
@@ -14,6 +15,7 @@ use training::{Answer, Judge, Limits, Loss, Meter, Patterns, Threshold, Timing, 
 
 use crate::balanced::{self, Balancing, Surroundings};
 use crate::language::document::KeyError;
+use crate::language::kinds::EstimatorSection;
 use crate::language::scenario::Scenario;
 use crate::limits::{number_within, within};
 use crate::point::{from_device, from_estimator};
@@ -102,7 +104,6 @@ impl TrainingPoint {
         let around = optimiser::Surroundings { parameters, controls, max_iterations: section.max_iterations };
         let optimiser = section.optimiser.settings().build(&around);
         let optimiser = optimiser.map_err(|e| KeyError::at("training.optimiser", e))?;
-        let rate_hz = scenario.sampling.rate_hz;
         let scheme = match (&scenario.estimator, optimiser.measures_gradient()) {
             (_, false) => None,
             (None, true) => {
@@ -110,36 +111,14 @@ impl TrainingPoint {
                 return Err(KeyError::new("", message));
             }
             (Some(estimator), true) => {
-                let at = |e: SettingError| KeyError::at("estimator", e);
-                let settings = estimator.settings();
-                let hge = match settings.as_hge() {
-                    Some(h) => {
-                        let mut hge = h.hge(rate_hz, controls).map_err(at)?;
-                        if h.amplitude_volt.given().is_none() {
-                            if section.answer == Answer::LinearResponse {
-                                let message = "found \"balanced\": it is harmonics that bound amplitudes, and \
-                                               `training.answer = \"linear-response\"` leaves them out; give a number or a list";
-                                return Err(KeyError::new("estimator.amplitude_volt", message));
-                            }
-                            let samples = hge.samples().map_err(from_estimator)?;
-                            let instrument = h.instrument.build(samples, rate_hz).map_err(at)?;
-                            let around = Surroundings { scenario, instrument, noise, library, balancing };
-                            hge.amplitude_volt = balanced::for_training(&hge, device, trained, &training, around)?;
-                            remarks.push(balanced::remark(&hge.amplitude_volt));
-                        }
-                        Some(hge)
-                    }
-                    None => None,
+                let seek = |hge: &Hge, instrument| {
+                    let around = Surroundings { scenario, instrument, noise, library, balancing };
+                    balanced::for_training(hge, device, trained, &training, around)
                 };
-                let around = estimators::Surroundings {
-                    rate_hz,
-                    parameters: controls,
-                    balanced_volt: hge.as_ref().map(|hge| hge.amplitude_volt.as_slice()),
-                    operating_point: None,
-                };
-                Some(settings.build(&around).map_err(at)?)
+                Some(scheme_of(estimator, scenario, controls, remarks, seek)?)
             }
         };
+        let rate_hz = scenario.sampling.rate_hz;
         let answer = section.answer;
         let timing = Timing { rate_hz, ramp_s: task.ramp_s(), hold_s: task.hold_s() };
         let patterns = training.targets.len();
@@ -161,6 +140,35 @@ impl TrainingPoint {
         let (limits, judge) = (limits(section)?, judge(section)?);
         Ok(Self { meter, training, test, loss, limits, judge, solved, range_volt, optimiser })
     }
+}
+
+/// What is done and read at each pattern; `seek` finds amplitudes where the estimator leaves them open.
+fn scheme_of(
+    estimator: &EstimatorSection,
+    scenario: &Scenario,
+    controls: usize,
+    remarks: &mut Vec<String>,
+    seek: impl FnOnce(&Hge, Instrument) -> Result<Vec<f64>, KeyError>,
+) -> Result<Scheme, KeyError> {
+    let rate_hz = scenario.sampling.rate_hz;
+    let settings = estimator.settings();
+    let is_linear = scenario.training.as_ref().is_some_and(|t| t.answer == Answer::LinearResponse);
+    let seek = |hge: &Hge, instrument| {
+        if is_linear {
+            let message = "found \"balanced\": it is harmonics that bound amplitudes, and \
+                           `training.answer = \"linear-response\"` leaves them out; give a number or a list";
+            return Err(KeyError::new("estimator.amplitude_volt", message));
+        }
+        seek(hge, instrument)
+    };
+    let hge = settings.as_hge().map(|h| balanced::hge_of(h, rate_hz, controls, remarks, seek)).transpose()?;
+    let around = estimators::Surroundings {
+        rate_hz,
+        parameters: controls,
+        balanced_volt: hge.as_ref().map(|hge| hge.amplitude_volt.as_slice()),
+        operating_point: None,
+    };
+    settings.build(&around).map_err(|e| KeyError::at("estimator", e))
 }
 
 /// Whether anything tells the second derivatives of the currents.

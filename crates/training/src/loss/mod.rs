@@ -49,7 +49,7 @@ pub struct CorrelationLoss {
     pub scale_na: f64,
     /// Separation at which the logistic function is one half (nA).
     pub offset_na: f64,
-    /// Where all patterns are of one class: on which side of this current they shall be (nA).
+    /// Where all patterns are of one class: on which side of this current they have to lie (nA).
     pub threshold_na: f64,
 }
 
@@ -221,7 +221,7 @@ impl Loss {
         Ok(())
     }
 
-    /// Where all `targets` are of one class: the current on whose right side they shall be \[nA\].
+    /// Where all `targets` are of one class: the current on whose right side they have to lie \[nA\].
     #[must_use]
     pub fn single_class_threshold_na(&self, targets: &Targets) -> Option<f64> {
         match *self {

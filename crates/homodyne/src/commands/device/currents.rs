@@ -2,9 +2,9 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use dopant_network::events::{self, EventOptions, Sampler};
-use dopant_network::mean_field;
-use dopant_network::steady::SteadySolver;
-use serde_json::json;
+use dopant_network::steady::{SteadyOptions, SteadySolver};
+use dopant_network::{DopantNetwork, Scales, mean_field};
+use serde_json::{Value, json};
 
 use super::{Method, Source, Steady, foretold, limits};
 use crate::failure::Failure;
@@ -75,114 +75,50 @@ impl Currents {
         let voltages_kt = device.voltages_kt(&voltages);
         let started = Instant::now();
         let found = match self.method {
-            Method::SteadyState => {
-                let state = SteadySolver::new(&device.network, options).solve(&voltages_kt)?;
-                Found {
-                    currents: state.currents,
-                    occupations: state.occupations,
-                    states: Some(state.states),
-                    left_out: Some(state.left_out),
-                    rounding: state.rounding,
-                    ..Found::default()
-                }
-            }
-            Method::Events => {
-                let landscape = device.network.landscape(&voltages_kt);
-                if self.relative_error.is_none() {
-                    foretold::hops(&landscape, device.initial, self.hops, 1);
-                }
-                let options = EventOptions {
-                    hops: self.hops,
-                    relative_error: self.relative_error,
-                    seed: self.seed,
-                    sampler: match self.sampler {
-                        SamplerChoice::Automatic => Sampler::Automatic,
-                        SamplerChoice::Recurring => Sampler::Recurring,
-                        SamplerChoice::Incremental => Sampler::Incremental,
-                        SamplerChoice::Direct => Sampler::Direct,
-                    },
-                    ..EventOptions::default()
-                };
-                let found = events::currents(&landscape, device.initial, &options);
-                Found {
-                    currents: found.currents,
-                    standard_errors: Some(found.standard_errors),
-                    occupations: found.occupations,
-                    states: found.states,
-                    none_counted: found.none_counted,
-                    relative_error: Some(found.relative_error),
-                    hops: Some(found.hops),
-                    all_hops: found.hops + found.equilibration_hops,
-                    time: Some(found.time),
-                    ..Found::default()
-                }
-            }
-            Method::MeanField => {
-                let found = mean_field(&device.network, &voltages_kt, None)?;
-                Found { currents: found.currents, occupations: found.occupations, ..Found::default() }
-            }
+            Method::SteadyState => Found::by_steady_state(&device, &voltages_kt, options)?,
+            Method::Events => self.by_events(&device, &voltages_kt),
+            Method::MeanField => Found::by_mean_field(&device, &voltages_kt)?,
         };
         let wall_time_s = started.elapsed().as_secs_f64();
-        let scale = device.scales.na_per_charge_rate;
-        let currents: Vec<f64> = found.currents.iter().map(|i| i * scale).collect();
-        let errors: Option<Vec<f64>> = found.standard_errors.map(|e| e.iter().map(|i| i * scale).collect());
-        let units = device.scales.current_unit();
+        let report = Report::new(self.method, &device.scales, &voltages, &found, wall_time_s);
         if self.json {
-            let text = json!({
-                "method": self.method.name(),
-                "currents": currents,
-                "standard_errors": errors,
-                "units": units,
-                "voltages": voltages,
-                "occupations": found.occupations,
-                "states": found.states,
-                "left_out_bound": found.left_out.map(|l| l * scale),
-                "rounding_bounds": found.rounding.iter().map(|r| r * scale).collect::<Vec<f64>>(),
-                "none_counted": found.none_counted,
-                "relative_error": found.relative_error.filter(|e| e.is_finite()),
-                "hops": found.hops,
-                "simulated_time": found.time.map(|t| t / device.scales.attempt_frequency_hz),
-                "simulated_time_units": device.scales.time_unit(),
-                "wall_time_s": wall_time_s,
-                "hops_per_second": found.hops.map(|_| found.all_hops as f64 / wall_time_s),
-            });
-            say!("{text}");
-            return self.reached(found.relative_error);
-        }
-        say!(
-            "{:>9} {:>14} {:>18} {:>24}",
-            "electrode",
-            "voltage",
-            format!("current [{units}]"),
-            self.method.uncertainty()
-        );
-        for (k, (volt, current)) in voltages.iter().zip(&currents).enumerate() {
-            let error = match (self.method, &errors) {
-                (Method::MeanField, _) => "approximate".to_owned(),
-                (_, Some(errors)) if found.none_counted[k] => format!("none counted, {:.1e}", errors[k]),
-                (_, Some(errors)) => format!("{:.3e}", errors[k]),
-                // a current that rounding, or what is not followed, could make as well has no known sign
-                (_, None) if current.abs() <= found.rounding[k] * scale => {
-                    format!("within rounding {:.1e}", found.rounding[k] * scale)
-                }
-                (_, None) => match found.left_out.map_or(0.0, |flow| flow * scale) {
-                    flow if current.abs() <= flow => format!("within left-out {flow:.1e}"),
-                    flow if flow > found.rounding[k] * scale => format!("left out {flow:.1e}"),
-                    _ => format!("rounding {:.1e}", found.rounding[k] * scale),
-                },
-            };
-            say!("{k:>9} {volt:>14.5} {current:>18.8e} {error:>24}");
-        }
-        if let Some(left_out) = found.left_out {
-            let states = found.states.unwrap_or(0);
-            say!("\n{states} states, a probability flow of {:.3e} {units} leaves them", left_out * scale);
-        }
-        if let (Some(hops), Some(time)) = (found.hops, found.time) {
-            let seconds = time / device.scales.attempt_frequency_hz;
-            say!("\n{hops} hops in {seconds:.4e} {} of simulated time", device.scales.time_unit());
-            say!("{:.1} million hops per second", found.all_hops as f64 / wall_time_s / 1e6);
+            say!("{}", report.json());
+        } else {
+            report.say_table();
         }
         self.reached(found.relative_error)
+    }
+
+    fn by_events(&self, device: &DopantNetwork, voltages_kt: &[f64]) -> Found {
+        let landscape = device.network.landscape(voltages_kt);
+        if self.relative_error.is_none() {
+            foretold::hops(&landscape, device.initial, self.hops, 1);
+        }
+        let options = EventOptions {
+            hops: self.hops,
+            relative_error: self.relative_error,
+            seed: self.seed,
+            sampler: match self.sampler {
+                SamplerChoice::Automatic => Sampler::Automatic,
+                SamplerChoice::Recurring => Sampler::Recurring,
+                SamplerChoice::Incremental => Sampler::Incremental,
+                SamplerChoice::Direct => Sampler::Direct,
+            },
+            ..EventOptions::default()
+        };
+        let found = events::currents(&landscape, device.initial, &options);
+        Found {
+            currents: found.currents,
+            standard_errors: Some(found.standard_errors),
+            occupations: found.occupations,
+            states: found.states,
+            none_counted: found.none_counted,
+            relative_error: Some(found.relative_error),
+            hops: Some(found.hops),
+            all_hops: found.hops + found.equilibration_hops,
+            time: Some(found.time),
+            ..Found::default()
+        }
     }
 
     /// Whether the error that was asked for was reached within the hops that were allowed.
@@ -192,6 +128,112 @@ impl Currents {
                 Err(Failure::NotReached { wanted, found, hops: self.hops })
             }
             _ => Ok(()),
+        }
+    }
+}
+
+impl Found {
+    fn by_steady_state(device: &DopantNetwork, voltages_kt: &[f64], options: SteadyOptions) -> Result<Self, Failure> {
+        let state = SteadySolver::new(&device.network, options).solve(voltages_kt)?;
+        Ok(Self {
+            currents: state.currents,
+            occupations: state.occupations,
+            states: Some(state.states),
+            left_out: Some(state.left_out),
+            rounding: state.rounding,
+            ..Self::default()
+        })
+    }
+
+    fn by_mean_field(device: &DopantNetwork, voltages_kt: &[f64]) -> Result<Self, Failure> {
+        let found = mean_field(&device.network, voltages_kt, None)?;
+        Ok(Self { currents: found.currents, occupations: found.occupations, ..Self::default() })
+    }
+}
+
+/// What was found, with currents and their standard errors in the units of the file.
+struct Report<'a> {
+    method: Method,
+    scales: &'a Scales,
+    voltages: &'a [f64],
+    found: &'a Found,
+    currents: Vec<f64>,
+    standard_errors: Option<Vec<f64>>,
+    wall_time_s: f64,
+}
+
+impl<'a> Report<'a> {
+    fn new(method: Method, scales: &'a Scales, voltages: &'a [f64], found: &'a Found, wall_time_s: f64) -> Self {
+        let scaled = |list: &Vec<f64>| list.iter().map(|i| i * scales.na_per_charge_rate).collect::<Vec<f64>>();
+        let currents = scaled(&found.currents);
+        let standard_errors = found.standard_errors.as_ref().map(scaled);
+        Self { method, scales, voltages, found, currents, standard_errors, wall_time_s }
+    }
+
+    fn json(&self) -> Value {
+        let (found, scale) = (self.found, self.scales.na_per_charge_rate);
+        json!({
+            "method": self.method.name(),
+            "currents": self.currents,
+            "standard_errors": self.standard_errors,
+            "units": self.scales.current_unit(),
+            "voltages": self.voltages,
+            "occupations": found.occupations,
+            "states": found.states,
+            "left_out_bound": found.left_out.map(|l| l * scale),
+            "rounding_bounds": found.rounding.iter().map(|r| r * scale).collect::<Vec<f64>>(),
+            "none_counted": found.none_counted,
+            "relative_error": found.relative_error.filter(|e| e.is_finite()),
+            "hops": found.hops,
+            "simulated_time": found.time.map(|t| t / self.scales.attempt_frequency_hz),
+            "simulated_time_units": self.scales.time_unit(),
+            "wall_time_s": self.wall_time_s,
+            "hops_per_second": found.hops.map(|_| found.all_hops as f64 / self.wall_time_s),
+        })
+    }
+
+    fn say_table(&self) {
+        let (found, units) = (self.found, self.scales.current_unit());
+        say!(
+            "{:>9} {:>14} {:>18} {:>24}",
+            "electrode",
+            "voltage",
+            format!("current [{units}]"),
+            self.method.uncertainty()
+        );
+        for (k, (volt, current)) in self.voltages.iter().zip(&self.currents).enumerate() {
+            let error = self.uncertainty(k);
+            say!("{k:>9} {volt:>14.5} {current:>18.8e} {error:>24}");
+        }
+        if let Some(left_out) = found.left_out {
+            let states = found.states.unwrap_or(0);
+            let flow = left_out * self.scales.na_per_charge_rate;
+            say!("\n{states} states, a probability flow of {flow:.3e} {units} leaves them");
+        }
+        if let (Some(hops), Some(time)) = (found.hops, found.time) {
+            let seconds = time / self.scales.attempt_frequency_hz;
+            say!("\n{hops} hops in {seconds:.4e} {} of simulated time", self.scales.time_unit());
+            say!("{:.1} million hops per second", found.all_hops as f64 / self.wall_time_s / 1e6);
+        }
+    }
+
+    /// How well the current into an electrode is known, in words.
+    fn uncertainty(&self, electrode: usize) -> String {
+        let (found, scale) = (self.found, self.scales.na_per_charge_rate);
+        let current = self.currents[electrode];
+        match (self.method, &self.standard_errors) {
+            (Method::MeanField, _) => "approximate".to_owned(),
+            (_, Some(errors)) if found.none_counted[electrode] => format!("none counted, {:.1e}", errors[electrode]),
+            (_, Some(errors)) => format!("{:.3e}", errors[electrode]),
+            // a current that rounding, or what is not followed, could make as well has no known sign
+            (_, None) if current.abs() <= found.rounding[electrode] * scale => {
+                format!("within rounding {:.1e}", found.rounding[electrode] * scale)
+            }
+            (_, None) => match found.left_out.map_or(0.0, |flow| flow * scale) {
+                flow if current.abs() <= flow => format!("within left-out {flow:.1e}"),
+                flow if flow > found.rounding[electrode] * scale => format!("left out {flow:.1e}"),
+                _ => format!("rounding {:.1e}", found.rounding[electrode] * scale),
+            },
         }
     }
 }

@@ -3,8 +3,9 @@ use std::time::Instant;
 
 use clap::Args;
 use dopant_network::events::{self, EventOptions};
-use dopant_network::mean_field;
 use dopant_network::steady::SteadySolver;
+use dopant_network::{DopantNetwork, Occupation, mean_field};
+use figures::Plot;
 use figures::network::{CurrentVoltage, current_voltage};
 
 use super::{Method, Source, Steady, check_electrode, draw, foretold, grid, limits, title, write_csv};
@@ -58,95 +59,168 @@ impl Iv {
     pub(super) fn execute(self) -> Result<(), Failure> {
         let (device, base) = self.source.read()?;
         check_electrode(&device, "--vary", self.vary)?;
+        let shown = self.shown(&device)?;
+        limits::within("--hops", self.hops, &limits::HOPS)?;
+        let voltages = grid(self.from, self.to, self.points, &limits::POINTS)?;
+        let rows = self.rows(&device, &base, &voltages)?;
+        let curves = Curves { command: &self, device: &device, shown, voltages, rows };
+        write_csv(&self.output, &curves.header(), &curves.table())?;
+        draw(&curves.panels()?, &self.output)
+    }
+
+    /// Electrodes whose currents are shown.
+    fn shown(&self, device: &DopantNetwork) -> Result<Vec<usize>, Failure> {
         let electrodes = device.network.electrodes();
         let shown: Vec<usize> =
             if self.electrode.is_empty() { (0..electrodes).collect() } else { self.electrode.clone() };
         for &electrode in &shown {
-            check_electrode(&device, "--electrode", electrode)?;
+            check_electrode(device, "--electrode", electrode)?;
         }
-        limits::within("--hops", self.hops, &limits::HOPS)?;
-        let voltages = grid(self.from, self.to, self.points, &limits::POINTS)?;
-        let (to_na, per_volt) = (device.scales.na_per_charge_rate, device.scales.kt_per_volt);
-        let mut solver = SteadySolver::new(&device.network, self.steady.options()?);
-        let mut state = device.initial;
-        let mut occupations: Option<Vec<f64>> = None;
-        let mut rows: Vec<Row> = Vec::new();
+        Ok(shown)
+    }
+
+    fn rows(&self, device: &DopantNetwork, base: &[f64], voltages: &[f64]) -> Result<Vec<Row>, Failure> {
+        let mut sweep = Sweep {
+            command: self,
+            device,
+            solver: SteadySolver::new(&device.network, self.steady.options()?),
+            state: device.initial,
+            occupations: None,
+        };
+        let mut rows = Vec::new();
         let started = Instant::now();
         if self.method == Method::Events {
-            foretold::hops(&device.network.landscape(&device.voltages_kt(&base)), state, self.hops, voltages.len());
+            let landscape = device.network.landscape(&device.voltages_kt(base));
+            foretold::hops(&landscape, device.initial, self.hops, voltages.len());
         }
         for (k, &volt) in voltages.iter().enumerate() {
             if k == 1 && self.method != Method::Events {
                 foretold::points(voltages.len(), started);
             }
-            let mut at = base.clone();
+            let mut at = base.to_vec();
             at[self.vary] = volt;
-            let at = device.voltages_kt(&at);
-            let (currents, uncertainties, derivatives) = match self.method {
-                Method::SteadyState => {
-                    let found = solver.solve(&at)?;
-                    let gradient = solver.gradient()?;
-                    let bounds = found.rounding.iter().map(|rounding| rounding + found.left_out).collect();
-                    (found.currents, bounds, gradient.iter().map(|row| row[self.vary]).collect())
-                }
-                Method::Events => {
-                    let seed = self.seed.wrapping_add(k as u64);
-                    let options = EventOptions { hops: self.hops, seed, ..EventOptions::default() };
-                    let found = events::currents(&device.network.landscape(&at), state, &options);
-                    state = found.last;
-                    (found.currents, found.standard_errors, Vec::new())
-                }
-                Method::MeanField => {
-                    let found = mean_field(&device.network, &at, occupations.as_deref())?;
-                    occupations = Some(found.occupations);
-                    (found.currents, Vec::new(), Vec::new())
-                }
-            };
-            let scaled = |list: Vec<f64>, factor: f64| list.into_iter().map(|x| x * factor).collect::<Vec<f64>>();
-            rows.push(Row {
-                currents: scaled(currents, to_na),
-                uncertainties: scaled(uncertainties, to_na),
-                derivatives: scaled(derivatives, to_na * per_volt),
-            });
+            rows.push(sweep.row(k, &device.voltages_kt(&at))?);
         }
-        let (amount, volt) = (device.scales.current_unit(), device.scales.voltage_unit());
-        let exact = self.method == Method::SteadyState;
-        let mut header = vec![format!("voltage [{volt}]")];
-        header.extend(shown.iter().map(|k| format!("current {k} [{amount}]")));
-        if self.method != Method::MeanField {
-            header.extend(shown.iter().map(|k| format!("{} {k} [{amount}]", self.method.uncertainty())));
-        }
-        if exact {
-            header.extend(shown.iter().map(|k| format!("derivative {k} [{}]", device.scales.derivative_unit())));
-        }
-        let table: Vec<Vec<f64>> = voltages
-            .iter()
-            .zip(&rows)
-            .map(|(v, row)| {
-                let pick = |list: &Vec<f64>| shown.iter().filter_map(|&k| list.get(k).copied()).collect::<Vec<f64>>();
-                [vec![*v], pick(&row.currents), pick(&row.uncertainties), pick(&row.derivatives)].concat()
-            })
-            .collect();
-        write_csv(&self.output, &header, &table)?;
-        let column = |k: usize, of: fn(&Row) -> &Vec<f64>| rows.iter().map(|row| of(row)[k]).collect::<Vec<f64>>();
-        // bars are of standard errors
-        let bars = |k: usize| match self.method {
-            Method::Events => column(k, |r| &r.uncertainties),
-            Method::SteadyState | Method::MeanField => vec![0.0; rows.len()],
+        Ok(rows)
+    }
+}
+
+/// One voltage after the other, each begun with what the last one left.
+struct Sweep<'a> {
+    command: &'a Iv,
+    device: &'a DopantNetwork,
+    solver: SteadySolver<'a>,
+    /// Last state of the events.
+    state: Occupation,
+    /// Last occupations in mean field.
+    occupations: Option<Vec<f64>>,
+}
+
+impl Sweep<'_> {
+    fn row(&mut self, k: usize, voltages_kt: &[f64]) -> Result<Row, Failure> {
+        let row = match self.command.method {
+            Method::SteadyState => self.by_steady_state(voltages_kt)?,
+            Method::Events => self.by_events(k, voltages_kt),
+            Method::MeanField => self.by_mean_field(voltages_kt)?,
         };
-        let panels = current_voltage(&CurrentVoltage {
-            title: format!("{} ({})", title(&device, &self.source.file), self.method.name()),
-            voltage_label: format!("voltage of electrode {} [{volt}]", self.vary),
-            current_unit: amount.to_owned(),
-            derivative_unit: device.scales.derivative_unit().to_owned(),
-            voltages: voltages.clone(),
-            curves: shown.iter().map(|&k| (format!("electrode {k}"), column(k, |r| &r.currents), bars(k))).collect(),
-            derivatives: if exact {
-                shown.iter().map(|&k| column(k, |r| &r.derivatives)).collect()
+        let (to_na, per_volt) = (self.device.scales.na_per_charge_rate, self.device.scales.kt_per_volt);
+        let scaled = |list: Vec<f64>, factor: f64| list.into_iter().map(|x| x * factor).collect::<Vec<f64>>();
+        Ok(Row {
+            currents: scaled(row.currents, to_na),
+            uncertainties: scaled(row.uncertainties, to_na),
+            derivatives: scaled(row.derivatives, to_na * per_volt),
+        })
+    }
+
+    fn by_steady_state(&mut self, voltages_kt: &[f64]) -> Result<Row, Failure> {
+        let found = self.solver.solve(voltages_kt)?;
+        let gradient = self.solver.gradient()?;
+        Ok(Row {
+            uncertainties: found.rounding.iter().map(|rounding| rounding + found.left_out).collect(),
+            currents: found.currents,
+            derivatives: gradient.iter().map(|row| row[self.command.vary]).collect(),
+        })
+    }
+
+    fn by_events(&mut self, k: usize, voltages_kt: &[f64]) -> Row {
+        let seed = self.command.seed.wrapping_add(k as u64);
+        let options = EventOptions { hops: self.command.hops, seed, ..EventOptions::default() };
+        let found = events::currents(&self.device.network.landscape(voltages_kt), self.state, &options);
+        self.state = found.last;
+        Row { currents: found.currents, uncertainties: found.standard_errors, derivatives: Vec::new() }
+    }
+
+    fn by_mean_field(&mut self, voltages_kt: &[f64]) -> Result<Row, Failure> {
+        let found = mean_field(&self.device.network, voltages_kt, self.occupations.as_deref())?;
+        self.occupations = Some(found.occupations);
+        Ok(Row { currents: found.currents, uncertainties: Vec::new(), derivatives: Vec::new() })
+    }
+}
+
+/// The curves of the electrodes that are shown.
+struct Curves<'a> {
+    command: &'a Iv,
+    device: &'a DopantNetwork,
+    shown: Vec<usize>,
+    voltages: Vec<f64>,
+    rows: Vec<Row>,
+}
+
+impl Curves<'_> {
+    fn header(&self) -> Vec<String> {
+        let (method, scales) = (self.command.method, &self.device.scales);
+        let amount = scales.current_unit();
+        let mut header = vec![format!("voltage [{}]", scales.voltage_unit())];
+        header.extend(self.shown.iter().map(|k| format!("current {k} [{amount}]")));
+        if method != Method::MeanField {
+            header.extend(self.shown.iter().map(|k| format!("{} {k} [{amount}]", method.uncertainty())));
+        }
+        if self.has_derivatives() {
+            header.extend(self.shown.iter().map(|k| format!("derivative {k} [{}]", scales.derivative_unit())));
+        }
+        header
+    }
+
+    fn has_derivatives(&self) -> bool {
+        self.command.method == Method::SteadyState
+    }
+
+    fn table(&self) -> Vec<Vec<f64>> {
+        let pick = |list: &Vec<f64>| self.shown.iter().filter_map(|&k| list.get(k).copied()).collect::<Vec<f64>>();
+        self.voltages
+            .iter()
+            .zip(&self.rows)
+            .map(|(v, row)| [vec![*v], pick(&row.currents), pick(&row.uncertainties), pick(&row.derivatives)].concat())
+            .collect()
+    }
+
+    fn panels(&self) -> Result<Vec<Plot>, Failure> {
+        let (command, scales) = (self.command, &self.device.scales);
+        let curve = |&k: &usize| (format!("electrode {k}"), self.column(k, |r| &r.currents), self.bars(k));
+        Ok(current_voltage(&CurrentVoltage {
+            title: format!("{} ({})", title(self.device, &command.source.file), command.method.name()),
+            voltage_label: format!("voltage of electrode {} [{}]", command.vary, scales.voltage_unit()),
+            current_unit: scales.current_unit().to_owned(),
+            derivative_unit: scales.derivative_unit().to_owned(),
+            voltages: self.voltages.clone(),
+            curves: self.shown.iter().map(curve).collect(),
+            derivatives: if self.has_derivatives() {
+                self.shown.iter().map(|&k| self.column(k, |r| &r.derivatives)).collect()
             } else {
                 Vec::new()
             },
-        })?;
-        draw(&panels, &self.output)
+        })?)
+    }
+
+    /// Standard errors, which bounds are not.
+    fn bars(&self, electrode: usize) -> Vec<f64> {
+        match self.command.method {
+            Method::Events => self.column(electrode, |r| &r.uncertainties),
+            Method::SteadyState | Method::MeanField => vec![0.0; self.rows.len()],
+        }
+    }
+
+    fn column(&self, electrode: usize, of: fn(&Row) -> &Vec<f64>) -> Vec<f64> {
+        self.rows.iter().map(|row| of(row)[electrode]).collect()
     }
 }

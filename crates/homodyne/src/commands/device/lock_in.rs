@@ -1,7 +1,8 @@
 use clap::Args;
-use dopant_network::events::{Drive, Sine, driven_currents};
+use dopant_network::events::{Drive, DrivenCurrents, Sine, driven_currents};
 use dopant_network::steady::SteadySolver;
-use serde_json::json;
+use dopant_network::{DopantNetwork, NetworkError, Scales};
+use serde_json::{Value, json};
 
 use super::{Source, Steady, check_electrode, foretold, limits};
 use crate::failure::Failure;
@@ -48,9 +49,38 @@ pub(super) struct LockIn {
 impl LockIn {
     pub(super) fn execute(self) -> Result<(), Failure> {
         let (device, voltages) = self.source.read()?;
-        check_electrode(&device, "--electrode", self.electrode)?;
+        self.check(&device)?;
+        let scales = &device.scales;
+        let voltages_kt = device.voltages_kt(&voltages);
+        let drive = self.in_attempt_units(scales);
+        let landscape = device.network.landscape(&voltages_kt);
+        foretold::drive(&landscape, device.initial, &drive);
+        let found = driven_currents(&landscape, device.initial, &drive);
+        let mut solver = SteadySolver::new(&device.network, self.steady.options()?);
+        let exact = solver.solve(&voltages_kt).and_then(|_| solver.gradient());
+        let is_complete = found.time >= drive.time * (1.0 - 1e-12);
+        let simulated = found.time / scales.attempt_frequency_hz;
+        let report = Report { command: &self, scales, found, exact };
+        if self.json {
+            say!("{}", report.json(is_complete));
+        } else {
+            report.say_table();
+        }
+        if is_complete {
+            return Ok(());
+        }
+        Err(Failure::EventsRanOut {
+            simulated,
+            wanted: self.time,
+            unit: scales.time_unit(),
+            most_events: self.most_events,
+        })
+    }
+
+    fn check(&self, device: &DopantNetwork) -> Result<(), Failure> {
+        check_electrode(device, "--electrode", self.electrode)?;
         for &k in &self.drive {
-            check_electrode(&device, "--drive", k)?;
+            check_electrode(device, "--drive", k)?;
         }
         if self.frequencies.len() != self.drive.len() || self.drive.is_empty() {
             let message = format!(
@@ -68,11 +98,13 @@ impl LockIn {
         }
         limits::within("--blocks", self.blocks, &limits::BLOCKS)?;
         limits::within("--most-events", self.most_events, &limits::EVENTS)?;
-        limits::voltages("--amplitude", [&self.amplitude])?;
-        let scales = &device.scales;
+        limits::voltages("--amplitude", [&self.amplitude])
+    }
+
+    /// The drive in kT, attempt times and attempt rates.
+    fn in_attempt_units(&self, scales: &Scales) -> Drive {
         let attempt = scales.attempt_frequency_hz;
-        let voltages_kt = device.voltages_kt(&voltages);
-        let drive = Drive {
+        Drive {
             sines: self
                 .drive
                 .iter()
@@ -89,43 +121,44 @@ impl LockIn {
             most_events: self.most_events,
             blocks: self.blocks,
             seed: self.seed,
-        };
-        let landscape = device.network.landscape(&voltages_kt);
-        foretold::drive(&landscape, device.initial, &drive);
-        let found = driven_currents(&landscape, device.initial, &drive);
-        let mut solver = SteadySolver::new(&device.network, self.steady.options()?);
-        let exact = solver.solve(&voltages_kt).and_then(|_| solver.gradient());
-        let scale = scales.na_per_charge_rate;
-        let slope = |x: f64| scale * x / self.amplitude;
-        let exact_slope = |m: usize| exact.as_ref().ok().map(|g| g[self.electrode][m] * scale * scales.kt_per_volt);
-        let is_complete = found.time >= drive.time * (1.0 - 1e-12);
-        let ran_out = Failure::EventsRanOut {
-            simulated: found.time / attempt,
-            wanted: self.time,
-            unit: scales.time_unit(),
-            most_events: self.most_events,
-        };
-        if self.json {
-            let text = json!({
-                "electrode": self.electrode,
-                "driven": self.drive,
-                "frequencies": self.frequencies,
-                "derivatives": found.in_phase[self.electrode].iter().map(|x| slope(*x)).collect::<Vec<_>>(),
-                "standard_errors":
-                    found.in_phase_standard_errors[self.electrode].iter().map(|x| slope(*x)).collect::<Vec<_>>(),
-                "quadrature": found.quadrature[self.electrode].iter().map(|x| slope(*x)).collect::<Vec<_>>(),
-                "static_derivatives": self.drive.iter().map(|&m| exact_slope(m)).collect::<Vec<_>>(),
-                "no_static_derivatives": exact.as_ref().err().map(ToString::to_string),
-                "units": scales.derivative_unit(),
-                "current": found.currents[self.electrode] * scale,
-                "hops": found.hops,
-                "simulated_time": found.time / attempt,
-                "complete": is_complete,
-            });
-            say!("{text}");
-            return if is_complete { Ok(()) } else { Err(ran_out) };
         }
-        say!("dI{}/dV [{}] from {} hops", self.electrode, scales.derivative_unit(), found.hops);
+    }
+}
+
+/// What was measured, beside the static derivatives.
+struct Report<'a> {
+    command: &'a LockIn,
+    scales: &'a Scales,
+    found: DrivenCurrents,
+    exact: Result<Vec<Vec<f64>>, NetworkError>,
+}
+
+impl Report<'_> {
+    fn json(&self, is_complete: bool) -> Value {
+        let (command, found) = (self.command, &self.found);
+        let detected = command.electrode;
+        let slopes = |components: &[f64]| components.iter().map(|x| self.slope(*x)).collect::<Vec<_>>();
+        json!({
+            "electrode": detected,
+            "driven": command.drive,
+            "frequencies": command.frequencies,
+            "derivatives": slopes(&found.in_phase[detected]),
+            "standard_errors": slopes(&found.in_phase_standard_errors[detected]),
+            "quadrature": slopes(&found.quadrature[detected]),
+            "static_derivatives": command.drive.iter().map(|&m| self.static_slope(m)).collect::<Vec<_>>(),
+            "no_static_derivatives": self.exact.as_ref().err().map(ToString::to_string),
+            "units": self.scales.derivative_unit(),
+            "current": found.currents[detected] * self.scales.na_per_charge_rate,
+            "hops": found.hops,
+            "simulated_time": found.time / self.scales.attempt_frequency_hz,
+            "complete": is_complete,
+        })
+    }
+
+    fn say_table(&self) {
+        let (command, found) = (self.command, &self.found);
+        let detected = command.electrode;
+        say!("dI{detected}/dV [{}] from {} hops", self.scales.derivative_unit(), found.hops);
         say!(
             "{:>6} {:>14} {:>14} {:>14} {:>14} {:>14}",
             "of",
@@ -135,18 +168,27 @@ impl LockIn {
             "quadrature",
             "static, exact"
         );
-        for (s, (&m, f)) in self.drive.iter().zip(&self.frequencies).enumerate() {
-            let at_rest = exact_slope(m).map_or("-".to_owned(), |g| format!("{g:.5e}"));
+        for (s, (&m, f)) in command.drive.iter().zip(&command.frequencies).enumerate() {
+            let at_rest = self.static_slope(m).map_or("-".to_owned(), |g| format!("{g:.5e}"));
             say!(
                 "{m:>6} {f:>14.5e} {:>14.5e} {:>14.2e} {:>14.5e} {at_rest:>14}",
-                slope(found.in_phase[self.electrode][s]),
-                slope(found.in_phase_standard_errors[self.electrode][s]),
-                slope(found.quadrature[self.electrode][s]),
+                self.slope(found.in_phase[detected][s]),
+                self.slope(found.in_phase_standard_errors[detected][s]),
+                self.slope(found.quadrature[detected][s]),
             );
         }
-        if let Err(error) = &exact {
+        if let Err(error) = &self.exact {
             say!("no static derivatives: {error}");
         }
-        if is_complete { Ok(()) } else { Err(ran_out) }
+    }
+
+    /// The derivative that a component of the detected current stands for.
+    fn slope(&self, component: f64) -> f64 {
+        self.scales.na_per_charge_rate * component / self.command.amplitude
+    }
+
+    fn static_slope(&self, driven: usize) -> Option<f64> {
+        let gradient = self.exact.as_ref().ok()?;
+        Some(gradient[self.command.electrode][driven] * self.scales.na_per_charge_rate * self.scales.kt_per_volt)
     }
 }

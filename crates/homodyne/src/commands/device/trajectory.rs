@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use dopant_network::events::Trajectory;
+use dopant_network::events::{Event, Trajectory};
+use dopant_network::{DopantNetwork, Occupation};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Dxsm;
 use results::{Coordinate, Dimension};
@@ -36,9 +37,30 @@ pub(super) struct Record {
     output: PathBuf,
 }
 
+/// A recorded part of a trajectory.
+struct Recording {
+    /// Holes before the first hop.
+    begins: Occupation,
+    /// When it begins, in attempt times.
+    start: f64,
+    events: Vec<Event>,
+}
+
 impl Record {
     pub(super) fn execute(self) -> Result<(), Failure> {
         let (device, voltages) = self.source.read()?;
+        self.check()?;
+        let recording = self.simulate(&device, &voltages);
+        let results = self.results(&device, voltages, &recording);
+        if let Some(folder) = self.output.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        store::write(&results, &self.output, self.overwrite)?;
+        say!("{}", self.output.display());
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Failure> {
         limits::within("--events", self.events, &limits::RECORDED)?;
         limits::within("--equilibration", self.equilibration, &(0..=*limits::EVENTS.end()))?;
         if let Some(free) = free_memory_bytes().filter(|free| self.events as u64 * BYTES_OF_EVENT > *free) {
@@ -51,7 +73,11 @@ impl Record {
             )));
         }
         store::check_writable(&self.output, self.overwrite)?;
-        let landscape = device.network.landscape(&device.voltages_kt(&voltages));
+        Ok(())
+    }
+
+    fn simulate(&self, device: &DopantNetwork, voltages: &[f64]) -> Recording {
+        let landscape = device.network.landscape(&device.voltages_kt(voltages));
         let bytes = self.events as u64 * BYTES_OF_EVENT;
         foretold::record(&landscape, device.initial, self.equilibration + self.events as u64, bytes);
         let mut rng = Pcg64Dxsm::seed_from_u64(self.seed);
@@ -61,72 +87,80 @@ impl Record {
             start = trajectory.next(&mut rng).time;
         }
         let begins = trajectory.state();
-        let events: Vec<_> = (0..self.events).map(|_| trajectory.next(&mut rng)).collect();
-        let dimension = |name: &str, count: usize| Dimension {
-            name: name.to_owned(),
-            coordinate: Coordinate::Numbers((0..count).map(|i| i as f64).collect()),
-            units: "1".to_owned(),
-        };
-        let variable = |name: &str, over: usize, values: Vec<f64>, units: &str, long_name: &str| Variable {
-            name: name.to_owned(),
-            dimensions: vec![over],
-            values,
-            units: units.to_owned(),
-            long_name: long_name.to_owned(),
-        };
-        let attempt = device.scales.attempt_frequency_hz;
-        let (times, volts) = (device.scales.time_unit(), device.scales.voltage_unit());
-        let sites = "acceptors first, then electrodes";
-        let n = device.network.acceptors();
-        let results = Results {
+        let events = (0..self.events).map(|_| trajectory.next(&mut rng)).collect();
+        Recording { begins, start, events }
+    }
+
+    fn results(&self, device: &DopantNetwork, voltages: Vec<f64>, recording: &Recording) -> Results {
+        Results {
             dimensions: vec![
                 dimension("event", self.events),
-                dimension("acceptor", n),
+                dimension("acceptor", device.network.acceptors()),
                 dimension("electrode", voltages.len()),
             ],
-            variables: vec![
-                variable(
-                    "time",
-                    0,
-                    events.iter().map(|e| (e.time - start) / attempt).collect(),
-                    times,
-                    "time of the hop",
-                ),
-                variable(
-                    "from",
-                    0,
-                    events.iter().map(|e| f64::from(e.from)).collect(),
-                    "1",
-                    &format!("site the hole left, {sites}"),
-                ),
-                variable(
-                    "to",
-                    0,
-                    events.iter().map(|e| f64::from(e.to)).collect(),
-                    "1",
-                    &format!("site it entered, {sites}"),
-                ),
-                variable(
-                    "occupied_at_start",
-                    1,
-                    (0..n).map(|i| f64::from(u8::from(begins.contains(i)))).collect(),
-                    "1",
-                    "holes before the first hop",
-                ),
-                variable("voltage", 2, voltages, volts, "voltage of each electrode"),
-            ],
+            variables: recording.variables(device, voltages),
             attributes: vec![
-                ("device".to_owned(), title(&device, &self.source.file)),
+                ("device".to_owned(), title(device, &self.source.file)),
                 ("seed".to_owned(), self.seed.to_string()),
                 ("program_version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
                 ("git_revision".to_owned(), env!("HOMODYNE_GIT_REVISION").to_owned()),
             ],
-        };
-        if let Some(folder) = self.output.parent() {
-            std::fs::create_dir_all(folder)?;
         }
-        store::write(&results, &self.output, self.overwrite)?;
-        say!("{}", self.output.display());
-        Ok(())
+    }
+}
+
+impl Recording {
+    fn variables(&self, device: &DopantNetwork, voltages: Vec<f64>) -> Vec<Variable> {
+        let attempt = device.scales.attempt_frequency_hz;
+        let sites = "acceptors first, then electrodes";
+        vec![
+            Variable {
+                name: "time".to_owned(),
+                dimensions: vec![0],
+                values: self.events.iter().map(|e| (e.time - self.start) / attempt).collect(),
+                units: device.scales.time_unit().to_owned(),
+                long_name: "time of the hop".to_owned(),
+            },
+            Variable {
+                name: "from".to_owned(),
+                dimensions: vec![0],
+                values: self.events.iter().map(|e| f64::from(e.from)).collect(),
+                units: "1".to_owned(),
+                long_name: format!("site the hole left, {sites}"),
+            },
+            Variable {
+                name: "to".to_owned(),
+                dimensions: vec![0],
+                values: self.events.iter().map(|e| f64::from(e.to)).collect(),
+                units: "1".to_owned(),
+                long_name: format!("site it entered, {sites}"),
+            },
+            Variable {
+                name: "occupied_at_start".to_owned(),
+                dimensions: vec![1],
+                values: self.occupied_at_start(device.network.acceptors()),
+                units: "1".to_owned(),
+                long_name: "holes before the first hop".to_owned(),
+            },
+            Variable {
+                name: "voltage".to_owned(),
+                dimensions: vec![2],
+                values: voltages,
+                units: device.scales.voltage_unit().to_owned(),
+                long_name: "voltage of each electrode".to_owned(),
+            },
+        ]
+    }
+
+    fn occupied_at_start(&self, acceptors: usize) -> Vec<f64> {
+        (0..acceptors).map(|i| f64::from(u8::from(self.begins.contains(i)))).collect()
+    }
+}
+
+fn dimension(name: &str, count: usize) -> Dimension {
+    Dimension {
+        name: name.to_owned(),
+        coordinate: Coordinate::Numbers((0..count).map(|i| i as f64).collect()),
+        units: "1".to_owned(),
     }
 }
