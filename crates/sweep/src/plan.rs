@@ -113,7 +113,6 @@ impl Plan {
     }
 
     /// The units at a point.
-    #[must_use]
     pub fn units_at(&self, point: usize) -> impl Iterator<Item = Unit> + use<> {
         let stage = self.stage;
         (0..self.blocks(point)).map(move |block| Unit { stage, point, block })

@@ -32,7 +32,7 @@ pub fn npz(from: &Path, to: &Path, overwrite: bool) -> Result<(), StoreError> {
     let mut archive = Archive { path: to.to_owned(), zip: ZipWriter::new(file), variables: Vec::new(), open: None };
     store::stream(from, Part::All, &mut archive)?;
     archive.finish()?;
-    Ok(store::publish(part, to)?)
+    store::publish(part, to)
 }
 
 /// An `.npz` in the making.
@@ -139,9 +139,9 @@ impl Sink for Archive {
         let pending = &mut self.variables[variable];
         let Some(missing) = pending.missing.checked_sub(values.len()) else {
             let name = pending.name.clone();
-            return Err(self.failed(format!("`{name}` has too many numbers")).into());
+            return Err(self.failed(format!("`{name}` has too many numbers")));
         };
         pending.missing = missing;
-        Ok(self.put(&npy::numbers(values))?)
+        self.put(&npy::numbers(values))
     }
 }

@@ -118,7 +118,7 @@ pub fn write(results: &Results, path: &Path, overwrite: bool) -> Result<(), Stor
     check_writable(path, overwrite)?;
     let mut writer = Writer::new(path)?;
     writer.begin(results.clone())?;
-    Ok(writer.publish()?)
+    writer.publish()
 }
 
 /// Writes a small file so that it is never seen half-written.

@@ -131,7 +131,7 @@ impl Sink for Writer {
         if column.waiting.len() < BUFFER {
             return Ok(());
         }
-        Ok(column.flush().map_err(|e| write_error(&self.path, &e))?)
+        column.flush().map_err(|e| write_error(&self.path, &e))
     }
 }
 
