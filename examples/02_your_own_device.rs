@@ -1,5 +1,5 @@
-//! A device of your own: a diode in series with a resistor, by its law. The exported conformance tests hold it to what every
-//! device must satisfy; then its derivative is measured.
+//! A device of your own: a diode, by its law. An exported conformance test holds its gradient to its currents; then its derivative is
+//! measured.
 //!
 //! cargo run --release --example 02_your_own_device
 //!

@@ -1,4 +1,4 @@
-//! A simulated dopant network as a device: its currents, its exact gradient, and how well it would be measured.
+//! A simulated dopant network as a device: its currents, its exact gradient, and the bias with which that is measured.
 //!
 //! cargo run --release --example 05_a_dopant_network
 //!

@@ -64,7 +64,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Your own device** is a type with two functions; [`device::conformance`] holds it to what every device must satisfy
+//! **Your own device** is a type with three functions; [`device::conformance`] holds it to what every device must satisfy
 //! (`examples/02_your_own_device.rs`).
 //!
 //! **A scenario** from Rust, without the program:
@@ -94,7 +94,8 @@
 //! ```
 
 pub use {
-    device, dopant_network, estimators, figures, noise, rand, rand_pcg, results, settings, study, sweep, training,
+    device, dopant_network, estimators, figures, ndarray, noise, rand, rand_pcg, results, settings, study, sweep,
+    training,
 };
 
 /// What a first program needs.

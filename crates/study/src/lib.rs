@@ -2,7 +2,7 @@
 //!
 //! Data goes one way: [`language`] (TOML with its lines; tables, axes) → [`Study`] (checked, defaults filled in) → [`point`] (one
 //! experiment, ready to repeat) → one of five kinds of work ([`StudyKind`]) → the [`sweep`] engine (all cores or many shards,
-//! resumed after any interruption, bit-identical all the same) → [`results`]. It knows nothing of figures but their settings.
+//! resumed after any interruption, bit-identical all the same) → [`results`]. It only carries `[figure]` along.
 //!
 //! ```
 //! use std::path::Path;

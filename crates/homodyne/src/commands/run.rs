@@ -36,23 +36,23 @@ impl StudyArguments {
         for assignment in &self.set {
             document.set(assignment)?;
         }
-        Ok(Study::new(document)?)
+        let mut study = Study::new(document)?;
+        // with its defaults filled in, so that results say the same however they came about
+        if let Some(figure) = FigureSection::of(&study).map_err(|e| study.document.locate(e))? {
+            study.set_figure(figure.to_table()?);
+        }
+        Ok(study)
     }
 
     /// Reads the study, and refuses a `[figure]` that could not be drawn: better before all the computing than after it.
     pub(crate) fn read_with_figure(&self) -> Result<Study, Failure> {
-        let mut study = self.read()?;
+        let study = self.read()?;
         match figures::check(&study) {
-            Ok(None) => Ok(study),
-            Ok(Some(figure)) => {
-                study.set_figure(figure.to_table()?);
-                Ok(study)
-            }
+            Ok(_) => Ok(study),
             // without a [figure] of its own, a scenario may sweep nothing that could be drawn
             Err(_) if study.figure().is_none() => Ok(study),
             Err(FigureError::Setting { key, message }) => {
-                let key = if key.is_empty() { "figure".to_owned() } else { format!("figure.{key}") };
-                Err(study.document.locate(KeyError::new(key, message)).into())
+                Err(study.document.locate(KeyError::new(format!("figure.{key}"), message)).into())
             }
             Err(e) => Err(e.into()),
         }

@@ -1,4 +1,5 @@
-//! The lists of kinds of noise, devices, estimators, tasks, losses and optimisers. A line here is all that a new kind needs beside its own file: the type of
+//! The lists of kinds of noise, devices, estimators, tasks, losses and optimisers. A line here is all that a new kind needs beside its own file
+//! (and the path of its type): the type of
 //! the section, its parser, the kinds that messages name as allowed, and the JSON Schema follow from it.
 
 use std::sync::Arc;
