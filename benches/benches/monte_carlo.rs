@@ -2,7 +2,7 @@
 //!
 //! The limit is the cost of drawing the N Gaussians: every route draws at least one for each sample (`gaussians`;
 //! circulant embedding draws two). The peer is vectorised NumPy/SciPy on one thread, `baselines/numpy_hge.py 2000 7`,
-//! which makes about 2500 to 3600 trials a second on the machine where the README's numbers were taken.
+//! which makes about 2500 to 3600 trials a second on the machine where the numbers of docs/performance.md were taken.
 
 use benches::{PARAMETERS, SAMPLES, parallel_hge};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

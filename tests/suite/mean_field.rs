@@ -54,7 +54,7 @@ fn occupations_are_boltzmanns_where_holes_hardly_interact() {
     assert!(weak < 1e-2 && weaker < 0.02 * weak && weakest < 0.02 * weaker);
 }
 
-/// The documentation of `mean_field` and README quote these numbers.
+/// The documentation of `mean_field` and docs/dopant-network.md quote these numbers.
 #[test]
 fn the_error_grows_with_the_interaction() {
     for (interaction_kt, stated) in [(1.0, 0.0138), (3.5, 0.126), (10.0, 0.364)] {
