@@ -51,6 +51,21 @@ fn a_figure_older_than_its_results_is_drawn_again() {
     assert!(std::fs::read_to_string(&figure).expect("a figure").starts_with("<svg"));
 }
 
+/// Results that no axis can show are results all the same; a scenario without a `[figure]` ends well with them.
+#[test]
+fn results_that_no_axis_can_show_are_kept() {
+    let bench = Bench::new();
+    let scenario = "[study]\nname = \"large\"\nkind = \"response\"\n[device]\nkind = \"linear\"\n\
+                    gradient_na_per_volt = [1e300]\n[response]\nparameter = 1\nfrom_volt = -1.0\nto_volt = 1.0\npoints = 5\n";
+    let output = bench.run(&bench.write("large.toml", scenario), &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("no figure: there is nothing to draw"), "{}", text(&output.stdout));
+    assert_eq!(bench.files("out"), ["large.h5"]);
+    let titled = bench.write("titled.toml", &format!("{scenario}[figure]\ntitle = \"mine\"\n"));
+    let refused = bench.run(&titled, &["--fresh"]);
+    assert!(!refused.status.success() && text(&refused.stderr).contains("large.h5"), "{}", text(&refused.stderr));
+}
+
 /// Whoever holds a study's lock removes what killed processes left of it, wherever they ran; a merge too.
 #[test]
 fn what_killed_processes_left_is_removed() {

@@ -343,8 +343,10 @@ pub(crate) fn finish(study: &Study, folder: &Path, figure: bool) -> Result<(), F
     let figure = FigureSection::of(study).map_err(FigureError::from)?;
     match figures::draw(&results, figure.as_ref(), &folder.join(&study.section.name)) {
         Ok(drawn) => drawn.iter().for_each(|p| say!("{}", p.display())),
-        // without a [figure] of its own, a scenario may sweep nothing that could be drawn
-        Err(e @ (FigureError::Missing { .. } | FigureError::Setting { .. })) if figure.is_none() => {
+        // without a [figure] of its own, a scenario may sweep nothing that could be drawn, or find nothing that an axis can show
+        Err(e @ (FigureError::Missing { .. } | FigureError::Setting { .. } | FigureError::Empty { .. }))
+            if figure.is_none() =>
+        {
             say!("no figure: {e}; see `homodyne show {}`", shell_path(&path));
         }
         Err(error) => return Err(Failure::FigureOf { file: path, error }),
