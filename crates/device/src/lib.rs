@@ -109,13 +109,20 @@ pub trait Device: Send + Sync + std::fmt::Debug {
     }
 }
 
-/// Where a device is used if nothing else is said \[V\]: where it is usually, else in the middle of its ranges, else at zero.
-#[must_use]
-pub fn usual_point_volt(device: &dyn Device) -> Vec<f64> {
-    device.usual_volt().unwrap_or_else(|| match device.range_volt() {
-        Some((low, high)) => low.iter().zip(&high).map(|(a, b)| 0.5 * (a + b)).collect(),
-        None => vec![0.0; device.parameters()],
-    })
+/// Where a device is used \[V\]: as given, else where it is usually, else in the middle of its ranges, else at zero.
+///
+/// # Errors
+/// If as many voltages are not given as it has parameters.
+pub fn operating_point_volt(device: &dyn Device, given: Option<&[f64]>) -> Result<Vec<f64>, DeviceError> {
+    let expected = device.parameters();
+    match given {
+        Some(point) if point.len() == expected => Ok(point.to_vec()),
+        Some(point) => Err(DeviceError::WrongParameters { expected, found: point.len() }),
+        None => Ok(device.usual_volt().unwrap_or_else(|| match device.range_volt() {
+            Some((low, high)) => low.iter().zip(&high).map(|(a, b)| 0.5 * (a + b)).collect(),
+            None => vec![0.0; expected],
+        })),
+    }
 }
 
 /// Refuses a device of other than one output: what reads one must not leave the others out unsaid.

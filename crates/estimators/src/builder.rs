@@ -94,15 +94,6 @@ impl Setup {
         self.operating_point_volt = Some(operating_point_volt.to_vec());
         self
     }
-
-    fn operating_point_volt(&self) -> Result<Vec<f64>, EstimatorError> {
-        let expected = self.device.parameters();
-        match &self.operating_point_volt {
-            Some(given) if given.len() == expected => Ok(given.clone()),
-            Some(given) => Err(device::DeviceError::WrongParameters { expected, found: given.len() }.into()),
-            None => Ok(device::usual_point_volt(self.device.as_ref())),
-        }
-    }
 }
 
 impl<E: Estimator> SetupWith<E> {
@@ -141,7 +132,8 @@ impl<E: Estimator> SetupWith<E> {
     pub fn build(self) -> Result<Experiment, EstimatorError> {
         let Self { setup, estimator } = self;
         device::check_single_output(setup.device.as_ref())?;
-        let operating_point_volt = setup.operating_point_volt()?;
+        let operating_point_volt =
+            device::operating_point_volt(setup.device.as_ref(), setup.operating_point_volt.as_deref())?;
         let scheme = estimator.scheme(setup.device.parameters())?;
         let instrument = setup.instrument.checked(scheme.samples(), scheme.rate_hz())?;
         let generator = RecordGenerator::new(&setup.noise, scheme.rate_hz(), scheme.samples())?;

@@ -50,16 +50,14 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
     (Kind::of(results, figure)?.panels)(results, figure)
 }
 
-/// Whether the figure of a study can be drawn, before anything of it is computed: tries it on a stand-in for the results. Gives its
-/// `[figure]` with defaults filled in, if it has one ([`Study::set_figure`]).
+/// Whether the figure of a study can be drawn, before anything of it is computed: tries it on a stand-in for the results.
 ///
 /// # Errors
 /// If it cannot, or `[figure]` holds a setting that the figure would not heed. A figure may still turn out empty, if
 /// nothing but zeros or NaN is found.
-pub fn check(study: &Study) -> Result<Option<FigureSection>, FigureError> {
+pub fn check(study: &Study) -> Result<(), FigureError> {
     let given = study.document.table.get("figure").and_then(Value::as_table).cloned().unwrap_or_default();
-    let own = FigureSection::of(study)?;
-    let figure = own.clone().unwrap_or_default();
+    let figure = FigureSection::of(study)?.unwrap_or_default();
     let results = study::foreseen(study).map_err(|e| FigureError::Missing { what: e.to_string() })?;
     let kind = Kind::of(&results, &figure)?;
     let heeded = |key: &str| ["kind", "title"].contains(&key) || kind.heeds.contains(&key);
@@ -69,7 +67,7 @@ pub fn check(study: &Study) -> Result<Option<FigureSection>, FigureError> {
         return Err(FigureError::setting(key.as_str(), message));
     }
     match (kind.panels)(&results, &figure) {
-        Ok(_) => Ok(own),
+        Ok(_) => Ok(()),
         Err(FigureError::Missing { what }) => {
             let message =
                 format!("a figure of kind \"{}\" cannot be drawn, as the results will not hold {what}", kind.name);

@@ -82,7 +82,10 @@ impl Point {
         number_within("sampling.rate_hz", rate_hz, RATES_HZ)?;
         let device = scenario.device.as_ref().map(|s| build_device(s, folder, library)).transpose()?;
         let operating_point_volt = match (&scenario.device, &device) {
-            (Some(section), Some(device)) => operating_point(section, device.as_ref()).map_err(from_device)?,
+            (Some(section), Some(device)) => {
+                let given = section.settings().operating_point_volt();
+                device::operating_point_volt(device.as_ref(), given).map_err(from_device)?
+            }
             _ => Vec::new(),
         };
         let mut around = noise::Surroundings::in_folder(folder, rate_hz);
@@ -275,15 +278,5 @@ impl Point {
             Ok(cutoff_hz) => published::mean_squared_error(hge, cutoff_hz, true_gradient, density),
             Err(_) => undefined,
         }
-    }
-}
-
-/// Where the gradient is measured: as given, else as the device is usually used, else in the middle of its ranges.
-fn operating_point(section: &DeviceSection, device: &dyn Device) -> Result<Vec<f64>, DeviceError> {
-    let expected = device.parameters();
-    match section.settings().operating_point_volt() {
-        Some(point) if point.len() == expected => Ok(point.to_vec()),
-        Some(point) => Err(DeviceError::WrongParameters { expected, found: point.len() }),
-        None => Ok(device::usual_point_volt(device)),
     }
 }

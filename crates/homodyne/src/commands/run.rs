@@ -48,7 +48,7 @@ impl StudyArguments {
     pub(crate) fn read_with_figure(&self) -> Result<Study, Failure> {
         let study = self.read()?;
         match figures::check(&study) {
-            Ok(_) => Ok(study),
+            Ok(()) => Ok(study),
             // without a [figure] of its own, a scenario may sweep nothing that could be drawn
             Err(_) if study.figure().is_none() => Ok(study),
             Err(FigureError::Setting { key, message }) => {
@@ -297,7 +297,7 @@ impl Run {
         let state = if path.exists() { "exists already" } else { "would be written" };
         say!("results         {} {state}", path.display());
         match figures::check(study) {
-            Ok(_) => say!("figure          beside them, {}", figures::ENDINGS.join(" and ")),
+            Ok(()) => say!("figure          beside them, {}", figures::ENDINGS.join(" and ")),
             Err(e) => say!("figure          none: {e}"),
         }
         Ok(())

@@ -7,7 +7,7 @@ use device::Device;
 use estimators::hge::Hge;
 use estimators::{Instrument, Scheme};
 use noise::NoiseModel;
-use settings::{SettingError, from_zero};
+use settings::{SettingError, from_zero, positive};
 use training::descent::GradientSource;
 use training::optimiser::{self, Optimiser, check_held};
 use training::tasks::{self, MOST_VOLT, Trained};
@@ -213,10 +213,6 @@ fn ranges(section: &TrainingSection, wiring: &Wiring, device: &dyn Device) -> Re
     }
 }
 
-fn positive(key: &'static str, x: f64) -> Result<f64, KeyError> {
-    if x > 0.0 { Ok(x) } else { Err(KeyError::new(key, format!("found {x}: must be a positive number"))) }
-}
-
 fn judge(section: &TrainingSection) -> Result<Judge, KeyError> {
     if section.judge == Judge::NoiseFree && section.confirmations > 0 {
         let message = "found \"noise-free\" beside `confirmations`: a loss without noise needs none, leave them out";
@@ -227,7 +223,7 @@ fn judge(section: &TrainingSection) -> Result<Judge, KeyError> {
 
 fn limits(section: &TrainingSection) -> Result<Limits, KeyError> {
     within("training.max_iterations", section.max_iterations, 1..=1_000_000)?;
-    let budget_s = positive("training.budget_s", section.budget_s)?;
+    let budget_s = positive("budget_s", section.budget_s).map_err(|e| KeyError::at("training", e))?;
     if budget_s > LONGEST_S {
         let message =
             format!("found {budget_s}: must be at most {LONGEST_S}, or a run that does not succeed never ends");
