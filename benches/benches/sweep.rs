@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use estimators::Workspace;
 use rand_pcg::Pcg64;
-use study::{Document, Job, Study};
+use study::{Document, Job, PointOfKind, Study};
 use sweep::run::{Progress, Silent, Stage};
 use sweep::{Program, Shard, Stop, SweepError};
 
@@ -47,7 +47,8 @@ fn study() -> Study {
 /// The trials in a bare loop, with what a point needs before the first.
 fn bare(study: &Study) -> Duration {
     let started = Instant::now();
-    let setup = study.point(0).expect("a point");
+    let point = study.point(0).expect("a point");
+    let PointOfKind::Error(setup) = &point.of_kind else { unreachable!("an error study") };
     let experiment = setup.experiment(study.library()).expect("an experiment");
     let mut workspace = Workspace::default();
     let mut gradient = [0.0; 7];

@@ -2,26 +2,26 @@
 
 use std::time::Duration;
 
-use device::Device;
 use results::Results;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sweep::{Job, Order, Outcome, Progress, SweepError, Work};
 
 use crate::error::Errors;
+use crate::error::point::ErrorPoint;
 use crate::language::document::KeyError;
-use crate::language::scenario::Scenario;
-use crate::logic::Logic;
-use crate::point::Point;
-use crate::response::Response;
-use crate::spectrum::NoiseSpectrum;
+use crate::logic::{Logic, LogicPoint};
+use crate::point::{Extent, Given, Point, StudyPoint};
+use crate::response::{Response, ResponsePoint};
+use crate::spectrum::{NoiseSpectrum, SpectrumPoint};
 use crate::training::Training;
+use crate::training::point::TrainingPoint;
 use crate::{PointError, Study};
 
 /// A kind of study: settings, work, and what results it will have.
 pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
-    /// Tables of the scenario that it cannot do without.
-    const NEEDS: &'static [&'static str];
+    /// What it makes of a point of the scenario.
+    type Checked: StudyPoint;
     /// Keys that make a coordinate which all points share, and so cannot be swept.
     const SHARED: &'static [&'static str];
     /// Whether `study.repetitions` says how often something is done at each point.
@@ -31,19 +31,14 @@ pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
     /// Bytes that stay in memory of each point until all are put together.
     const BYTES_OF_COLLECTED_POINT: u64 = 0;
 
-    /// That of a study of this kind.
-    fn of(study: &'s Study) -> Self;
-
-    /// Refuses settings of its own that make no sense.
-    fn check(_scenario: &Scenario, _device: Option<&dyn Device>) -> Result<(), KeyError> {
-        Ok(())
-    }
+    /// The work of a study of this kind, with its first point.
+    fn of(study: &'s Study, first: &'s Self::Checked) -> Self;
 
     /// Dimensions and variables of the results, as far as they are known beforehand, of one repetition.
     fn foreseen(&self) -> Result<Results, SweepError>;
 
-    /// Numbers in the results for a point.
-    fn stored_numbers(&self, first: &Point) -> u64;
+    /// Numbers in the results for a point, if all are like the first.
+    fn stored_numbers(&self) -> u64;
 
     /// Repetitions whose single results are read back for a figure.
     fn stored_repetitions(&self) -> u64 {
@@ -51,7 +46,7 @@ pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
     }
 
     /// Bytes that a thread works with, at most.
-    fn bytes_at_work(&self, _first: &Point) -> u64 {
+    fn bytes_at_work(&self) -> u64 {
         0
     }
 
@@ -64,9 +59,9 @@ pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
 /// What is known of a study before it runs, whatever its kind.
 pub(crate) trait About {
     fn foreseen(&self) -> Result<Results, SweepError>;
-    fn stored_numbers(&self, first: &Point) -> u64;
+    fn stored_numbers(&self) -> u64;
     fn stored_repetitions(&self) -> u64;
-    fn bytes_at_work(&self, first: &Point) -> u64;
+    fn bytes_at_work(&self) -> u64;
     fn bytes_of_collected_point(&self) -> u64;
     fn units_of_point(&self) -> u64;
     fn estimated_cpu_s(&self, patience: Duration) -> Result<f64, SweepError>;
@@ -79,16 +74,16 @@ impl<'s, W: StudyWork<'s>> About for Known<W> {
         self.0.foreseen()
     }
 
-    fn stored_numbers(&self, first: &Point) -> u64 {
-        self.0.stored_numbers(first)
+    fn stored_numbers(&self) -> u64 {
+        self.0.stored_numbers()
     }
 
     fn stored_repetitions(&self) -> u64 {
         self.0.stored_repetitions()
     }
 
-    fn bytes_at_work(&self, first: &Point) -> u64 {
-        self.0.bytes_at_work(first)
+    fn bytes_at_work(&self) -> u64 {
+        self.0.bytes_at_work()
     }
 
     fn bytes_of_collected_point(&self) -> u64 {
@@ -120,7 +115,7 @@ pub(crate) enum Done {
     Outcome(Outcome),
 }
 
-fn carry_out<W: Work>(order: &Order, work: &W, action: Action<'_>) -> Result<Done, SweepError> {
+fn act<W: Work>(order: &Order, work: &W, action: Action<'_>) -> Result<Done, SweepError> {
     match action {
         Action::InMemory { threads, progress } => sweep::run(order, work, threads, progress).map(Done::Results),
         Action::Beside(job) => sweep::run_in(job, work).map(Done::Outcome),
@@ -128,9 +123,9 @@ fn carry_out<W: Work>(order: &Order, work: &W, action: Action<'_>) -> Result<Don
     }
 }
 
-/// Declares the kinds of studies: `"name" => Variant(Work)`.
+/// Declares the kinds of studies: `"name" => Variant(Work, what it makes of a point)`.
 macro_rules! study_kinds {
-    ($($(#[$about:meta])* $kind:literal => $variant:ident($work:ident),)+) => {
+    ($($(#[$about:meta])* $kind:literal => $variant:ident($work:ident, $point:ident),)+) => {
         /// What is computed at each point of the sweep.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         pub enum StudyKind {
@@ -154,12 +149,6 @@ macro_rules! study_kinds {
                 }
             }
 
-            pub(crate) fn needs(self) -> &'static [&'static str] {
-                match self {
-                    $(Self::$variant => <$work as StudyWork>::NEEDS,)+
-                }
-            }
-
             pub(crate) fn shared(self) -> &'static [&'static str] {
                 match self {
                     $(Self::$variant => <$work as StudyWork>::SHARED,)+
@@ -172,22 +161,48 @@ macro_rules! study_kinds {
                 }
             }
 
-            pub(crate) fn check(self, scenario: &Scenario, device: Option<&dyn Device>) -> Result<(), KeyError> {
+            /// What a study of this kind makes of a point.
+            pub(crate) fn build(self, mut given: Given<'_>) -> Result<Point, KeyError> {
+                let of_kind = match self {
+                    $(Self::$variant => PointOfKind::$variant(Box::new($point::build(&mut given)?)),)+
+                };
+                Ok(given.into_point(of_kind))
+            }
+        }
+
+        /// What a kind of study needs at a point.
+        #[derive(Debug)]
+        pub enum PointOfKind {
+            $(#[doc = concat!("At a point of a study of kind `", $kind, "`.")] $variant(Box<$point>),)+
+        }
+
+        impl PointOfKind {
+            /// Samples of one repetition; 0 where nothing is sampled, and in studies of training, where it is not known
+            /// beforehand.
+            #[must_use]
+            pub fn samples(&self) -> u64 {
                 match self {
-                    $(Self::$variant => <$work as StudyWork>::check(scenario, device),)+
+                    $(Self::$variant(point) => point.samples(),)+
                 }
             }
 
-            pub(crate) fn about(self, study: &Study) -> Box<dyn About + '_> {
+            pub(crate) fn extent(&self) -> Extent {
                 match self {
-                    $(Self::$variant => Box::new(Known($work::of(study))),)+
+                    $(Self::$variant(point) => point.extent(),)+
                 }
             }
+        }
 
-            pub(crate) fn carry_out(self, study: &Study, order: &Order, action: Action<'_>) -> Result<Done, SweepError> {
-                match self {
-                    $(Self::$variant => carry_out(order, &$work::of(study), action),)+
-                }
+        /// What is known of a study before it runs.
+        pub(crate) fn about(study: &Study) -> Box<dyn About + '_> {
+            match study.first_of_kind() {
+                $(PointOfKind::$variant(first) => Box::new(Known($work::of(study, first))),)+
+            }
+        }
+
+        pub(crate) fn carry_out(study: &Study, order: &Order, action: Action<'_>) -> Result<Done, SweepError> {
+            match study.first_of_kind() {
+                $(PointOfKind::$variant(first) => act(order, &$work::of(study, first), action),)+
             }
         }
     };
@@ -196,13 +211,13 @@ macro_rules! study_kinds {
 study_kinds! {
     /// Bias, variance and mean squared error of an estimator, by Monte Carlo and exactly.
     #[default]
-    "error" => Error(Errors),
+    "error" => Error(Errors, ErrorPoint),
     /// Output current and gradient of the device along one parameter (an I-V curve).
-    "response" => Response(Response),
+    "response" => Response(Response, ResponsePoint),
     /// Spectrum of the noise: Welch estimate of generated records beside the stated density.
-    "spectrum" => Spectrum(NoiseSpectrum),
+    "spectrum" => Spectrum(NoiseSpectrum, SpectrumPoint),
     /// Output currents for the four combinations of two logic inputs: which Boolean gates occur, how nonlinear they are.
-    "logic" => Logic(Logic),
+    "logic" => Logic(Logic, LogicPoint),
     /// Training of the device on a task: one run for each repetition.
-    "training" => Training(Training),
+    "training" => Training(Training, TrainingPoint),
 }

@@ -51,7 +51,7 @@ pub mod training;
 
 pub use failure::{PointError, ScenarioError, StudyError};
 pub use foreseen::foreseen;
-pub use kind::StudyKind;
+pub use kind::{PointOfKind, StudyKind};
 pub use language::document::{Document, KeyError};
 pub use language::{axes, scenario};
 pub use run::{Job, merge, run, run_in};

@@ -6,7 +6,6 @@ use estimators::Scheme;
 
 use crate::PointError;
 use crate::Study;
-use crate::point::Point;
 use sweep::SweepError;
 use sweep::plan::Stage;
 use sweep::work::{Step, Work};
@@ -34,14 +33,14 @@ const BYTES_OF_UNIT_AT_WORK: u64 = 24;
 const BYTES_OF_VALUE: u64 = 72 + 16;
 
 impl Needs {
-    /// Those of a study on `threads` threads, in one of `shards` parts, if every point is like the `first` one.
+    /// Those of a study on `threads` threads, in one of `shards` parts, if every point is like the first one.
     #[must_use]
-    pub fn new(study: &Study, first: &Point, threads: usize, shards: usize) -> Self {
-        let numbers = stored_numbers(study, first);
+    pub fn new(study: &Study, threads: usize, shards: usize) -> Self {
+        let numbers = stored_numbers(study);
         let (points, units) = (study.points() as u64, planned_units(study));
         let of_unit = if shards > 1 { BYTES_OF_UNIT + BYTES_OF_DEALT_UNIT } else { BYTES_OF_UNIT };
         let about = study.about();
-        let at_work = (threads as u64).min(units).saturating_mul(about.bytes_at_work(first));
+        let at_work = (threads as u64).min(units).saturating_mul(about.bytes_at_work());
         let memory = [
             at_work,
             points.saturating_mul(BYTES_OF_POINT + about.bytes_of_collected_point()),
@@ -104,10 +103,9 @@ pub fn total_repetitions(study: &Study) -> u64 {
     (study.points() as u64).saturating_mul(study.section.repetitions)
 }
 
-/// Numbers that the results of a study hold, if every point is like the `first` one.
-#[must_use]
-pub(crate) fn stored_numbers(study: &Study, first: &Point) -> u64 {
-    study.about().stored_numbers(first).saturating_mul(study.points() as u64)
+/// Numbers that the results of a study hold, if every point is like the first one.
+pub(crate) fn stored_numbers(study: &Study) -> u64 {
+    study.about().stored_numbers().saturating_mul(study.points() as u64)
 }
 
 /// Points of which the time is measured, at most.

@@ -7,7 +7,7 @@ use sweep::identity::{Identity, Program};
 use sweep::{Order, Outcome, Progress, Shard, Stop, SweepError};
 
 use crate::identity::identity_of;
-use crate::kind::{Action, Done};
+use crate::kind::{self, Action, Done};
 use crate::language::document::KeyError;
 use crate::{Study, StudyError};
 
@@ -91,7 +91,7 @@ fn located(study: &Study, error: SweepError) -> StudyError {
 /// If the threads cannot be started or a point fails.
 pub fn run(study: &Study, threads: usize, progress: &dyn Progress) -> Result<Results, StudyError> {
     let order = order_of(study, identity_of(study, &Program::unnamed())?);
-    match study.section.kind.carry_out(study, &order, Action::InMemory { threads, progress }) {
+    match kind::carry_out(study, &order, Action::InMemory { threads, progress }) {
         Ok(Done::Results(results)) => Ok(results),
         Ok(Done::Outcome(_)) => Ok(Results::default()),
         Err(e) => Err(located(study, e)),
@@ -117,7 +117,7 @@ pub fn merge(job: &Job, shards: usize, keep: bool) -> Result<Outcome, StudyError
 }
 
 fn outcome(job: &Job, order: &Order, action: Action<'_>) -> Result<Outcome, StudyError> {
-    match job.study.section.kind.carry_out(job.study, order, action) {
+    match kind::carry_out(job.study, order, action) {
         Ok(Done::Outcome(outcome)) => Ok(outcome),
         Ok(Done::Results(_)) => Ok(Outcome::ShardDone),
         Err(e) => Err(located(job.study, e)),

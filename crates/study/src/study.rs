@@ -11,15 +11,14 @@ use settings::InputFile;
 use toml::{Table, Value};
 
 use crate::balanced::Balancing;
-use crate::kind::About;
+use crate::kind::{self, About, PointOfKind};
 use crate::language::axes::{self, Axis, AxisKey, Components, PerParameter};
 use crate::language::document::{Document, KeyError, is_at_or_below, set_path};
 use crate::language::input_files::{SECTIONS, files_of};
 use crate::language::scenario::{FigureTable, Scenario, StudySection};
 use crate::limits;
 use crate::needs;
-use crate::point::Point;
-use crate::training::Lengths;
+use crate::point::{Extent, Given, Point, StudyPoint, device_of};
 use crate::{PointError, ScenarioError};
 
 /// A validated scenario.
@@ -32,37 +31,9 @@ pub struct Study {
     /// Axes of the sweep, in the order of the file.
     pub axes: Vec<Axis>,
     base: Table,
-    first: Scenario,
+    first: Point,
     extent: Extent,
     library: Library,
-}
-
-/// The largest lengths that any checked point has.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Extent {
-    pub(crate) parameters: usize,
-    /// Whether second derivatives are measured at any of them.
-    pub(crate) curvature: bool,
-    /// Of training studies.
-    pub(crate) lengths: Lengths,
-}
-
-impl Extent {
-    fn of(point: &Point) -> Self {
-        Self {
-            parameters: point.device.as_ref().map_or(0, |device| device.parameters()),
-            curvature: point.reads_curvature(),
-            lengths: point.training.as_ref().map_or_else(Lengths::default, Lengths::of_point),
-        }
-    }
-
-    fn most(self, other: Self) -> Self {
-        Self {
-            parameters: self.parameters.max(other.parameters),
-            curvature: self.curvature || other.curvature,
-            lengths: self.lengths.most(other.lengths),
-        }
-    }
 }
 
 /// Files and noise generators that points share.
@@ -138,15 +109,15 @@ impl Study {
     /// # Errors
     /// At the first thing that is wrong, with its line.
     pub fn new(document: Document) -> Result<Self, ScenarioError> {
-        let (study, first) = match Self::understand(&document) {
+        let study = match Self::understand(&document) {
             Ok(understood) => understood(document),
             Err(e) => return Err(document.locate(e)),
         };
-        limits::check_sizes(&study, needs::stored_numbers(&study, &first)).map_err(|e| study.document.locate(e))?;
+        limits::check_sizes(&study, needs::stored_numbers(&study)).map_err(|e| study.document.locate(e))?;
         Ok(study)
     }
 
-    fn understand(document: &Document) -> Result<impl FnOnce(Document) -> (Self, Point) + use<>, KeyError> {
+    fn understand(document: &Document) -> Result<impl FnOnce(Document) -> Self + use<>, KeyError> {
         let mut base = document.table.clone();
         let sweep = base.remove("sweep");
         let library = Library::default();
@@ -154,11 +125,13 @@ impl Study {
         let components = |others: &[Axis]| operating_components(&base, others, document.folder(), &library);
         let per_parameter = PerParameter { path: OPERATING_POINT, components: &components };
         let axes = axes::parse(sweep.as_ref(), seed.cast_unsigned(), &per_parameter)?;
-        let first = Point::resolve(&base, &axes, 0, document.folder(), &library, Balancing::Sought)?;
+        let given = |point, balancing| Given::at(&base, &axes, point, document.folder(), &library, balancing);
+        let first = resolved(given(0, Balancing::Sought)?)?;
         check_common_coordinates(&first.scenario, &axes)?;
         let check = |point: usize| {
-            Point::resolve(&base, &axes, point, document.folder(), &library, Balancing::LeftOut)
-                .map(|point| (Extent::of(&point), point.idle))
+            given(point, Balancing::LeftOut)
+                .and_then(resolved)
+                .map(|point| (point.of_kind.extent(), point.idle))
                 .map_err(|e| at_point(e, &axes, point))
         };
         let checked: Vec<Result<(Extent, Vec<String>), KeyError>> =
@@ -177,10 +150,8 @@ impl Study {
             return Err(KeyError::new(path, message));
         }
         Ok(move |document| {
-            let scenario = first.scenario.clone();
-            let study =
-                Self { document, section: scenario.study.clone(), axes, base, first: scenario, extent, library };
-            (study, first)
+            let section = first.scenario.study.clone();
+            Self { document, section, axes, base, first, extent, library }
         })
     }
 
@@ -191,7 +162,7 @@ impl Study {
 
     /// What is known of it before it runs.
     pub(crate) fn about(&self) -> Box<dyn About + '_> {
-        self.section.kind.about(self)
+        kind::about(self)
     }
 
     /// Number of points of the sweep.
@@ -205,7 +176,7 @@ impl Study {
     /// # Errors
     /// If it is not sound, which [`Study::new`] says before, but for some points of sweeps of more than 10 000.
     pub fn point(&self, point: usize) -> Result<Point, ScenarioError> {
-        self.resolved(point, Balancing::Sought)
+        self.given(point, Balancing::Sought, resolved)
     }
 
     /// As [`Study::point`], for what does not depend on amplitudes: where they are to be balanced, which takes seconds, some others
@@ -214,29 +185,44 @@ impl Study {
     /// # Errors
     /// As [`Study::point`].
     pub fn unbalanced_point(&self, point: usize) -> Result<Point, ScenarioError> {
-        self.resolved(point, Balancing::LeftOut)
+        self.given(point, Balancing::LeftOut, resolved)
     }
 
-    fn resolved(&self, point: usize, balancing: Balancing) -> Result<Point, ScenarioError> {
-        Point::resolve(&self.base, &self.axes, point, self.document.folder(), &self.library, balancing)
+    /// What a kind of study makes of a point.
+    pub(crate) fn point_of<P: StudyPoint>(&self, point: usize) -> Result<P, ScenarioError> {
+        self.given(point, Balancing::Sought, |mut given| P::build(&mut given))
+    }
+
+    fn given<'s, P>(
+        &'s self,
+        point: usize,
+        balancing: Balancing,
+        build: impl FnOnce(Given<'s>) -> Result<P, KeyError>,
+    ) -> Result<P, ScenarioError> {
+        Given::at(&self.base, &self.axes, point, self.document.folder(), &self.library, balancing)
+            .and_then(build)
             .map_err(|e| self.document.locate(at_point(e, &self.axes, point)))
     }
 
-    /// The scenario at the first point of the sweep.
+    /// The first point of the sweep.
     #[must_use]
-    pub fn first(&self) -> &Scenario {
+    pub fn first(&self) -> &Point {
         &self.first
+    }
+
+    pub(crate) fn first_of_kind(&self) -> &PointOfKind {
+        &self.first.of_kind
     }
 
     /// `[figure]` as the scenario gives it, if there is one.
     #[must_use]
     pub fn figure(&self) -> Option<&Table> {
-        self.first.figure.as_ref().map(|figure| &figure.0)
+        self.first.scenario.figure.as_ref().map(|figure| &figure.0)
     }
 
     /// `[figure]` with its defaults filled in, as the results are to hold it.
     pub fn set_figure(&mut self, figure: Table) {
-        self.first.figure = Some(FigureTable(figure));
+        self.first.scenario.figure = Some(FigureTable(figure));
     }
 
     /// Every file that is read at any point of the sweep, as the scenario names it.
@@ -275,7 +261,7 @@ impl Study {
     /// The scenario as it runs: changes applied, defaults filled in (at the first point), the sweep as written.
     #[must_use]
     pub fn resolved_text(&self) -> String {
-        let mut text = toml::to_string(&self.first).unwrap_or_default();
+        let mut text = toml::to_string(&self.first.scenario).unwrap_or_default();
         if let Some(sweep) = self.document.table.get("sweep") {
             let mut table = Table::new();
             table.insert("sweep".to_owned(), sweep.clone());
@@ -301,7 +287,7 @@ fn operating_components(
     let mut common: Option<Components> = None;
     for point in points_to_check(&axes) {
         let at = |e: KeyError| if axes.is_empty() { e } else { at_point(e, &axes, point) };
-        let device = Point::device_of(base, &axes, point, folder, library).map_err(at)?;
+        let device = device_of(base, &axes, point, folder, library).map_err(at)?;
         let count = device.parameters();
         let bounds = device.range_volt().ok_or_else(|| "the device has no ranges of its own to draw from".to_owned());
         match &mut common {
@@ -321,6 +307,10 @@ fn operating_components(
         }
     }
     common.ok_or_else(|| KeyError::new("device", "is missing"))
+}
+
+fn resolved(given: Given<'_>) -> Result<Point, KeyError> {
+    given.scenario.study.kind.build(given)
 }
 
 fn at_point(error: KeyError, axes: &[Axis], point: usize) -> KeyError {

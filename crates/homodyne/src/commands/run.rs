@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use results::{Results, store};
 use study::KeyError;
 use study::needs::{MOST_PROBED, Needs, estimated_cpu_s, total_repetitions};
-use study::{Document, Job, Study, StudyError};
+use study::{Document, Job, PointOfKind, Study, StudyError};
 use sweep::run::{Progress, Stage};
 use sweep::text::shell_path;
 use sweep::threads::check_threads;
@@ -150,7 +150,7 @@ impl Run {
         if self.fresh || !path.exists() {
             self.check_needs(&study)?;
         }
-        say_remarks(&study.point(0)?);
+        say_remarks(study.first());
         let program = program();
         if let Some(expected) = &self.expect {
             let found = study::identity::identity_of(&study, &program).map_err(Failure::from)?.digest();
@@ -207,7 +207,7 @@ impl Run {
 
     fn needs(&self, study: &Study) -> Result<Needs, Failure> {
         let shards = self.shard.map_or(1, |s| s.count());
-        Ok(Needs::new(study, &study.point(0)?, self.threads(), shards))
+        Ok(Needs::new(study, self.threads(), shards))
     }
 
     /// Says what a large study takes before it takes it, and refuses one that the memory does not hold.
@@ -250,7 +250,7 @@ impl Run {
     fn describe(&self, study: &Study, path: &Path) -> Result<(), Failure> {
         let points = study.points();
         let repetitions = study.section.repetitions;
-        let first = study.point(0)?;
+        let first = study.first();
         say!("study           {} ({})", study.section.name, self.study.scenario.display());
         for axis in &study.axes {
             let names: Vec<&str> = axis.keys.iter().map(|k| k.path.as_str()).collect();
@@ -265,8 +265,8 @@ impl Run {
                 study.section.budget_repetitions.map_or(String::new(), |b| format!(", at most {b} in all"))
             ),
         }
-        let training = study.first().training.as_ref();
-        match training {
+        let is_training = matches!(first.of_kind, PointOfKind::Training(_));
+        match first.scenario.training.as_ref().filter(|_| is_training) {
             Some(training) => say!("measurement     {} s or less in each run", training.budget_s),
             None => {
                 let (samples, about) = samples(study)?;
@@ -281,13 +281,16 @@ impl Run {
         );
         say!("memory          about {}", human_bytes(needs.memory_bytes));
         let seconds = estimated_cpu_s(study, Duration::MAX)? / threads as f64;
-        let bound = if training.is_some() { "at most " } else { "" };
+        let bound = if is_training { "at most " } else { "" };
         say!(
             "estimated time  {bound}{} on {threads} threads (measured at up to {MOST_PROBED} points)",
             human_time(seconds)
         );
-        say_remarks(&first);
-        let remarks = first.findings()?;
+        say_remarks(first);
+        let remarks = match &first.of_kind {
+            PointOfKind::Error(point) => point.findings()?,
+            _ => Vec::new(),
+        };
         if !remarks.is_empty() {
             say!("frequencies     {} remarks at the first point:", remarks.len());
             for remark in remarks.iter().take(5) {
@@ -322,7 +325,7 @@ fn samples(study: &Study) -> Result<(u128, bool), Failure> {
     let mut sum = 0;
     for k in 0..counted {
         let point = study.unbalanced_point(k * points / counted)?;
-        sum += point.scheme.map_or(0, |s| s.samples() as u128 * s.records() as u128);
+        sum += u128::from(point.of_kind.samples());
     }
     Ok((sum * points as u128 / counted as u128, counted < points))
 }

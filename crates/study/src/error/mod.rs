@@ -10,7 +10,7 @@ use crate::Study;
 use crate::axis_columns::{counting, sweep_dimensions};
 use crate::kind::StudyWork;
 use crate::needs;
-use crate::point::Point;
+use crate::error::point::ErrorPoint;
 use results::moments::{self, Estimated, Moments};
 use results::{Results, Sink, Variable};
 use settings::seed::{self, Purpose};
@@ -19,17 +19,22 @@ use sweep::SweepError;
 use sweep::plan::{Plan, Stage};
 use sweep::work::{Record, Step, Work, outline, variable};
 
+pub mod point;
+
 /// Numbers in the results for each parameter of a point, without the estimates themselves.
 const NUMBERS_OF_PARAMETER: u64 = 12;
 /// And where second derivatives are measured, those of each of them.
 const NUMBERS_OF_CURVATURE: u64 = 10;
 
 /// The error study.
-pub(crate) struct Errors<'s>(pub(crate) &'s Study);
+pub(crate) struct Errors<'s> {
+    study: &'s Study,
+    first: &'s ErrorPoint,
+}
 
 /// A point of it, ready to be repeated.
 pub(crate) struct ReadyPoint {
-    setup: Point,
+    setup: ErrorPoint,
     experiment: Experiment,
     /// Of each derivative: the gradient, then the second derivatives where they are measured.
     truth: Vec<f64>,
@@ -128,7 +133,7 @@ struct Places {
 impl Errors<'_> {
     /// Dimensions and variables.
     fn outline(&self, parameters: usize, curvature: bool, stored_repetitions: usize) -> (Results, Places) {
-        let study = self.0;
+        let study = self.study;
         let (mut dimensions, mut variables) = sweep_dimensions(study);
         let swept: Vec<usize> = (0..study.axes.len()).collect();
         let parameter = dimensions.len();
@@ -191,39 +196,39 @@ impl Errors<'_> {
 const TRIALS_PROBED: u64 = 20;
 
 impl<'s> StudyWork<'s> for Errors<'s> {
-    const NEEDS: &'static [&'static str] = &["device", "estimator"];
+    type Checked = ErrorPoint;
     const SHARED: &'static [&'static str] = &[];
     const IS_REPEATED: bool = true;
     const STEPS: &'static str = "repetitions";
 
-    fn of(study: &'s Study) -> Self {
-        Self(study)
+    fn of(study: &'s Study, first: &'s ErrorPoint) -> Self {
+        Self { study, first }
     }
 
     fn foreseen(&self) -> Result<Results, SweepError> {
-        let extent = self.0.extent();
+        let extent = self.study.extent();
         Ok(self.outline(extent.parameters, extent.curvature, 1).0)
     }
 
-    fn stored_numbers(&self, first: &Point) -> u64 {
-        let estimates = if self.0.section.store_estimates { 2 * self.0.section.repetitions } else { 0 };
-        let parameters = first.device.as_ref().map_or(0, |d| d.parameters()).max(1) as u64;
-        let curvature = if first.reads_curvature() { NUMBERS_OF_CURVATURE.saturating_add(estimates / 2) } else { 0 };
+    fn stored_numbers(&self) -> u64 {
+        let estimates = if self.study.section.store_estimates { 2 * self.study.section.repetitions } else { 0 };
+        let parameters = self.first.operated.device.parameters().max(1) as u64;
+        let curvature = if self.first.reads_curvature() { NUMBERS_OF_CURVATURE.saturating_add(estimates / 2) } else { 0 };
         let numbers = NUMBERS_OF_PARAMETER.saturating_add(estimates).saturating_add(curvature);
         parameters.saturating_mul(numbers).saturating_add(3)
     }
 
     fn stored_repetitions(&self) -> u64 {
-        if self.0.section.store_estimates { self.0.section.repetitions } else { 0 }
+        if self.study.section.store_estimates { self.study.section.repetitions } else { 0 }
     }
 
-    fn bytes_at_work(&self, first: &Point) -> u64 {
-        first.scheme.as_ref().map_or(0, needs::scheme_bytes)
+    fn bytes_at_work(&self) -> u64 {
+        needs::scheme_bytes(&self.first.scheme)
     }
 
     fn estimated_cpu_s(&self, patience: Duration) -> Result<f64, SweepError> {
-        needs::probed_cpu_s(self.0, self, patience, |work, ready, point| {
-            let trials = self.0.section.repetitions.min(TRIALS_PROBED);
+        needs::probed_cpu_s(self.study, self, patience, |work, ready, point| {
+            let trials = self.study.section.repetitions.min(TRIALS_PROBED);
             Ok(needs::timed_s(work, ready, point, trials)? / trials as f64)
         })
     }
@@ -236,25 +241,24 @@ impl Work for Errors<'_> {
     const STEPS_OF_UNIT: u64 = 512;
 
     fn steps(&self) -> u64 {
-        self.0.section.repetitions
+        self.study.section.repetitions
     }
 
     fn prepare(&self, point: usize) -> Result<ReadyPoint, PointError> {
-        let setup = self.0.point(point)?;
+        let setup: ErrorPoint = self.study.point_of(point)?;
         let mut truth = setup.true_gradient()?;
         if setup.reads_curvature() {
             truth.extend(setup.true_curvature()?);
         }
-        let experiment = setup.experiment(self.0.library())?;
+        let experiment = setup.experiment(self.study.library())?;
         Ok(ReadyPoint { setup, experiment, truth })
     }
 
     fn head(&self, point: &ReadyPoint) -> Result<Record, PointError> {
         let exact = point.experiment.exact_against(&point.truth)?;
-        let amplitude_volt = point.setup.amplitude_volt();
-        let time_s = point.setup.scheme.as_ref().map_or(f64::NAN, estimators::Scheme::total_time_s);
-        let mut numbers = vec![time_s, amplitude_volt.len() as f64];
-        numbers.extend(&amplitude_volt);
+        let amplitude_volt = &point.setup.amplitude_volt;
+        let mut numbers = vec![point.setup.scheme.total_time_s(), amplitude_volt.len() as f64];
+        numbers.extend(amplitude_volt);
         numbers.extend(&point.truth);
         numbers.extend(&exact.bias);
         numbers.extend(&exact.variance);
@@ -281,9 +285,9 @@ impl Work for Errors<'_> {
         let (point, repetition) = (step.point as u64, step.number);
         let (purpose, keep) = match step.stage {
             Stage::Pilot => (Purpose::Pilot { point, repetition }, false),
-            Stage::Main => (Purpose::Trial { point, repetition }, self.0.section.store_estimates),
+            Stage::Main => (Purpose::Trial { point, repetition }, self.study.section.store_estimates),
         };
-        let mut rng = seed::stream(self.0.section.seed, purpose);
+        let mut rng = seed::stream(self.study.section.seed, purpose);
         at.experiment.trial_into(&mut rng, &mut state.workspace, &mut state.derivatives)?;
         for (m, g) in state.moments.iter_mut().zip(&state.derivatives) {
             m.push(*g);
@@ -299,7 +303,7 @@ impl Work for Errors<'_> {
     }
 
     fn failure(&self, point: usize, error: &PointError) -> String {
-        self.0.failure(point, error)
+        self.study.failure(point, error)
     }
 
     /// Relative error after all units of a point.
@@ -314,7 +318,7 @@ impl Work for Errors<'_> {
     }
 
     fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
-        let study = self.0;
+        let study = self.study;
         let (mut parameters, mut curvature, mut gaps) = (0, false, std::collections::BTreeSet::new());
         for point in 0..plan.points() {
             let head = source.head(point)?;

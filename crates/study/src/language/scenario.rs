@@ -10,6 +10,7 @@ use crate::language::document::KeyError;
 use crate::language::kinds::{DeviceSection, EstimatorSection, NoiseSection, TaskSection};
 use crate::limits::{MOST_BUDGET, MOST_REPETITIONS, within};
 use crate::logic::LogicSection;
+use crate::point::needed;
 use crate::response::ResponseSection;
 use crate::spectrum::SpectrumSection;
 use crate::training::settings::TrainingSection;
@@ -266,15 +267,14 @@ impl Scenario {
         }
         crate::language::document::refuse_not_finite(&Value::Table(table.clone()), "")?;
         let get = |name: &str| table.get(name).cloned();
-        let missing = |name: &str| KeyError::new("", format!("the table `[{name}]` is missing"));
-        let study: StudySection = section(get("study").ok_or_else(|| missing("study"))?, "study")?;
+        let study: StudySection = section(needed(&get("study"), "study")?.clone(), "study")?;
         sweep::text::check_study_name(&study.name).map_err(|message| KeyError::new("study.name", message))?;
         within("study.repetitions", study.repetitions, 1..=MOST_REPETITIONS)?;
         if let Some(budget) = study.budget_repetitions {
             within("study.budget_repetitions", budget, 1..=MOST_BUDGET)?;
         }
         check_target(&study)?;
-        let scenario = Self {
+        Ok(Self {
             device: get("device").map(|v| DeviceSection::parse(v, "device")).transpose()?,
             noise: get("noise")
                 .map_or(Ok(NoiseSection::None(noise::NoNoise {})), |v| NoiseSection::parse(v, "noise"))?,
@@ -289,10 +289,6 @@ impl Scenario {
             figure: get("figure").map(|v| section(v, "figure")).transpose()?,
             sweep: None,
             study,
-        };
-        match scenario.study.kind.needs().iter().find(|name| !table.contains_key(**name)) {
-            Some(name) => Err(missing(name)),
-            None => Ok(scenario),
-        }
+        })
     }
 }

@@ -7,7 +7,6 @@
 //! Q_lr = √⟨X²⟩ / (√⟨M_l²⟩ + √⟨M_r²⟩). The fitness of a gate is that of Chen et al., Nature 577, 341 (2020):
 //! F = m/(√RSS + k|c|), with the least-squares fit I = m·gate + c, its residual sum of squares RSS and the offset weight k.
 
-use device::Device;
 use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,8 +17,7 @@ use crate::Study;
 use crate::axis_columns::sweep_dimensions;
 use crate::kind::StudyWork;
 use crate::language::document::KeyError;
-use crate::language::scenario::Scenario;
-use crate::point::Point;
+use crate::point::{Given, OperatedDevice, StudyPoint, needed};
 use results::{Coordinate, Dimension, Results, Sink, Variable};
 use sweep::Source;
 use sweep::SweepError;
@@ -127,33 +125,41 @@ const NUMBERS_OF_POINT: u64 = 14;
 const BYTES_OF_POINT: u64 = 8 * (5 + 6 + 4 + 2 * NUMBERS_OF_POINT);
 
 /// The logic study; a step is all four cases of a point.
-pub(crate) struct Logic<'s>(pub(crate) &'s Study);
+pub(crate) struct Logic<'s>(&'s Study);
+
+/// A point of it: the device, and its inputs.
+#[derive(Debug)]
+pub struct LogicPoint {
+    operated: OperatedDevice,
+    section: LogicSection,
+}
+
+impl StudyPoint for LogicPoint {
+    fn build(given: &mut Given<'_>) -> Result<Self, KeyError> {
+        let operated = given.operated()?;
+        let section = needed(&given.scenario.logic, "logic")?.clone();
+        from_zero("inputs", &section.inputs, operated.device.parameters()).map_err(|e| KeyError::at("logic", e))?;
+        let LogicSection { low_volt, high_volt, offset_weight, .. } = section;
+        if low_volt >= high_volt {
+            let message = format!("found {high_volt}: must lie above low_volt ({low_volt})");
+            return Err(KeyError::new("logic.high_volt", message));
+        }
+        if offset_weight < 0.0 {
+            let message = format!("found {offset_weight}: must not be negative");
+            return Err(KeyError::new("logic.offset_weight", message));
+        }
+        Ok(Self { operated, section })
+    }
+}
 
 impl<'s> StudyWork<'s> for Logic<'s> {
-    const NEEDS: &'static [&'static str] = &["device", "logic"];
+    type Checked = LogicPoint;
     const SHARED: &'static [&'static str] = &[];
     const IS_REPEATED: bool = false;
     const BYTES_OF_COLLECTED_POINT: u64 = BYTES_OF_POINT;
 
-    fn of(study: &'s Study) -> Self {
+    fn of(study: &'s Study, _first: &'s LogicPoint) -> Self {
         Self(study)
-    }
-
-    fn check(scenario: &Scenario, device: Option<&dyn Device>) -> Result<(), KeyError> {
-        let (Some(logic), Some(device)) = (&scenario.logic, device) else { return Ok(()) };
-        let parameters = device.parameters();
-        from_zero("inputs", &logic.inputs, parameters).map_err(|e| KeyError::at("logic", e))?;
-        if logic.low_volt >= logic.high_volt {
-            let message = format!("found {}: must lie above low_volt ({})", logic.high_volt, logic.low_volt);
-            return Err(KeyError::new("logic.high_volt", message));
-        }
-        if logic.offset_weight < 0.0 {
-            return Err(KeyError::new(
-                "logic.offset_weight",
-                format!("found {}: must not be negative", logic.offset_weight),
-            ));
-        }
-        Ok(())
     }
 
     /// Their values are those of one point.
@@ -162,13 +168,13 @@ impl<'s> StudyWork<'s> for Logic<'s> {
         Ok(outline(dimensions, variables, Vec::new()))
     }
 
-    fn stored_numbers(&self, _first: &Point) -> u64 {
+    fn stored_numbers(&self) -> u64 {
         NUMBERS_OF_POINT
     }
 }
 
 impl Work for Logic<'_> {
-    type Point = Point;
+    type Point = LogicPoint;
     type State = Vec<f64>;
     type Error = PointError;
     const STEPS_OF_UNIT: u64 = 1;
@@ -177,28 +183,27 @@ impl Work for Logic<'_> {
         1
     }
 
-    fn prepare(&self, point: usize) -> Result<Point, PointError> {
-        Ok(self.0.point(point)?)
+    fn prepare(&self, point: usize) -> Result<LogicPoint, PointError> {
+        Ok(self.0.point_of(point)?)
     }
 
-    fn head(&self, _point: &Point) -> Result<Record, PointError> {
+    fn head(&self, _point: &LogicPoint) -> Result<Record, PointError> {
         Ok(Record::default())
     }
 
-    fn begin(&self, _point: &Point, saved: Option<&[f64]>) -> Vec<f64> {
+    fn begin(&self, _point: &LogicPoint, saved: Option<&[f64]>) -> Vec<f64> {
         saved.unwrap_or_default().to_vec()
     }
 
     /// The four currents, then the offset weight.
-    fn step(&self, point: &Point, state: &mut Vec<f64>, _step: Step) -> Result<(), PointError> {
-        let logic = point.scenario.logic.as_ref().expect("checked with the study");
-        let device = point.device.as_ref().expect("checked with the study");
+    fn step(&self, point: &LogicPoint, state: &mut Vec<f64>, _step: Step) -> Result<(), PointError> {
+        let LogicPoint { operated: OperatedDevice { device, operating_point_volt }, section: logic } = point;
         let level = |high: bool| if high { logic.high_volt } else { logic.low_volt };
         let voltages = Array2::from_shape_fn((4, device.parameters()), |(case, m)| {
             let inputs = CASES[case].1;
             match logic.inputs.iter().position(|&k| k == m + 1) {
                 Some(side) => level(inputs[side]),
-                None => point.operating_point_volt[m],
+                None => operating_point_volt[m],
             }
         });
         state.extend(device::currents_na(device.as_ref(), voltages.view())?);

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use device::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +10,8 @@ use crate::Study;
 use crate::axis_columns::sweep_dimensions;
 use crate::kind::StudyWork;
 use crate::language::document::KeyError;
-use crate::language::scenario::Scenario;
 use crate::limits::within;
-use crate::point::Point;
+use crate::point::{Given, OperatedDevice, StudyPoint, needed};
 use results::{Coordinate, Dimension, Results, Sink};
 use sweep::Source;
 use sweep::SweepError;
@@ -40,7 +38,29 @@ pub struct ResponseSection {
 /// The response study; a step is a stretch of the curve.
 pub(crate) struct Response<'s> {
     study: &'s Study,
+    /// Of the first point: all have the same voltages.
+    section: &'s ResponseSection,
+}
+
+/// A point of it: the device, and which of its parameters is varied.
+#[derive(Debug)]
+pub struct ResponsePoint {
+    operated: OperatedDevice,
     section: ResponseSection,
+}
+
+impl StudyPoint for ResponsePoint {
+    fn build(given: &mut Given<'_>) -> Result<Self, KeyError> {
+        let operated = given.operated()?;
+        let section = needed(&given.scenario.response, "response")?.clone();
+        within("response.parameter", section.parameter, 1..=operated.device.parameters())?;
+        within("response.points", section.points, 2..=1_000_000)?;
+        if section.from_volt >= section.to_volt {
+            let message = format!("found {}: must lie above from_volt ({})", section.to_volt, section.from_volt);
+            return Err(KeyError::new("response.to_volt", message));
+        }
+        Ok(Self { operated, section })
+    }
 }
 
 impl Response<'_> {
@@ -72,25 +92,12 @@ impl Response<'_> {
 }
 
 impl<'s> StudyWork<'s> for Response<'s> {
-    const NEEDS: &'static [&'static str] = &["device", "response"];
+    type Checked = ResponsePoint;
     const SHARED: &'static [&'static str] = &["response", "response.from_volt", "response.to_volt", "response.points"];
     const IS_REPEATED: bool = false;
 
-    fn of(study: &'s Study) -> Self {
-        let section = study.first().response.clone().expect("checked with the study");
-        Self { study, section }
-    }
-
-    fn check(scenario: &Scenario, device: Option<&dyn Device>) -> Result<(), KeyError> {
-        let (Some(response), Some(device)) = (&scenario.response, device) else { return Ok(()) };
-        let parameters = device.parameters();
-        within("response.parameter", response.parameter, 1..=parameters)?;
-        within("response.points", response.points, 2..=1_000_000)?;
-        if response.from_volt >= response.to_volt {
-            let message = format!("found {}: must lie above from_volt ({})", response.to_volt, response.from_volt);
-            return Err(KeyError::new("response.to_volt", message));
-        }
-        Ok(())
+    fn of(study: &'s Study, first: &'s ResponsePoint) -> Self {
+        Self { study, section: &first.section }
     }
 
     fn foreseen(&self) -> Result<Results, SweepError> {
@@ -98,13 +105,13 @@ impl<'s> StudyWork<'s> for Response<'s> {
     }
 
     /// Currents and derivatives.
-    fn stored_numbers(&self, first: &Point) -> u64 {
-        first.scenario.response.as_ref().map_or(0, |r| 2 * r.points as u64)
+    fn stored_numbers(&self) -> u64 {
+        2 * self.section.points as u64
     }
 }
 
 impl Work for Response<'_> {
-    type Point = Point;
+    type Point = ResponsePoint;
     type State = Vec<f64>;
     type Error = PointError;
     const STEPS_OF_UNIT: u64 = 1;
@@ -113,31 +120,30 @@ impl Work for Response<'_> {
         self.section.points.div_ceil(VOLTAGES_OF_STEP) as u64
     }
 
-    fn prepare(&self, point: usize) -> Result<Point, PointError> {
-        Ok(self.study.point(point)?)
+    fn prepare(&self, point: usize) -> Result<ResponsePoint, PointError> {
+        Ok(self.study.point_of(point)?)
     }
 
-    fn head(&self, _point: &Point) -> Result<Record, PointError> {
+    fn head(&self, _point: &ResponsePoint) -> Result<Record, PointError> {
         Ok(Record::default())
     }
 
-    fn begin(&self, _point: &Point, saved: Option<&[f64]>) -> Vec<f64> {
+    fn begin(&self, _point: &ResponsePoint, saved: Option<&[f64]>) -> Vec<f64> {
         saved.unwrap_or_default().to_vec()
     }
 
     /// Currents of the stretch, then gradients.
-    fn step(&self, point: &Point, state: &mut Vec<f64>, step: Step) -> Result<(), PointError> {
-        let response = point.scenario.response.as_ref().expect("checked with the study");
-        let device = point.device.as_ref().expect("checked with the study");
-        let varied = response.parameter - 1;
+    fn step(&self, point: &ResponsePoint, state: &mut Vec<f64>, step: Step) -> Result<(), PointError> {
+        let OperatedDevice { device, operating_point_volt } = &point.operated;
+        let varied = point.section.parameter - 1;
         let stretch = self.stretch(step.number);
         let at = |k: usize| {
-            let mut w = point.operating_point_volt.clone();
+            let mut w = operating_point_volt.clone();
             w[varied] = self.volt(k);
             w
         };
         let grid = ndarray::Array2::from_shape_fn((stretch.len(), device.parameters()), |(k, m)| {
-            if m == varied { self.volt(stretch.start + k) } else { point.operating_point_volt[m] }
+            if m == varied { self.volt(stretch.start + k) } else { operating_point_volt[m] }
         });
         state.extend(device::currents_na(device.as_ref(), grid.view())?);
         for k in stretch {

@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use device::Device;
 use estimators::EstimatorError;
 use noise::welch::Welch;
-use noise::{CirculantScratch, RecordGenerator};
+use noise::{CirculantScratch, NoiseModel, RecordGenerator};
 
 use crate::PointError;
 use crate::Study;
 use crate::axis_columns::sweep_dimensions;
 use crate::kind::StudyWork;
 use crate::language::document::KeyError;
-use crate::language::scenario::Scenario;
 use crate::needs::NOISE_BYTES_OF_SAMPLE;
-use crate::point::Point;
+use crate::point::{Given, StudyPoint, needed};
 use results::{Coordinate, Dimension, Results, Sink};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,14 +40,49 @@ fn default_confidence() -> f64 {
 }
 
 /// The spectrum study; a step is a record.
-pub(crate) struct NoiseSpectrum<'s>(pub(crate) &'s Study);
+pub(crate) struct NoiseSpectrum<'s> {
+    study: &'s Study,
+    first: &'s SpectrumPoint,
+}
 
-/// A point of it: its generator and the lengths in samples.
-pub(crate) struct Recorder {
-    generator: Arc<RecordGenerator>,
+/// A point of it: the noise, and lengths in samples.
+#[derive(Debug)]
+pub struct SpectrumPoint {
+    noise: NoiseModel,
     rate_hz: f64,
     samples: usize,
     segment: usize,
+    confidence: f64,
+}
+
+impl StudyPoint for SpectrumPoint {
+    fn build(given: &mut Given<'_>) -> Result<Self, KeyError> {
+        let spectrum = needed(&given.scenario.spectrum, "spectrum")?;
+        let rate_hz = given.scenario.sampling.rate_hz;
+        let SpectrumSection { duration_s, segment_s, confidence } = *spectrum;
+        let (record, segment) = ((duration_s * rate_hz).round(), (segment_s * rate_hz).round());
+        if !(16.0..=1e8).contains(&segment) {
+            let message = format!("found {segment_s}: must hold 16 to 10⁸ samples");
+            return Err(KeyError::new("spectrum.segment_s", message));
+        }
+        if duration_s < segment_s || record.is_nan() || record > 1e8 {
+            let message =
+                format!("found {duration_s}: must be at least segment_s ({segment_s}) and hold at most 10⁸ samples");
+            return Err(KeyError::new("spectrum.duration_s", message));
+        }
+        if !(confidence > 0.0 && confidence < 1.0) {
+            let message = format!("found {confidence}: must lie between 0 and 1");
+            return Err(KeyError::new("spectrum.confidence", message));
+        }
+        let noise = given.noise.clone();
+        Ok(Self { noise, rate_hz, samples: record as usize, segment: segment as usize, confidence })
+    }
+}
+
+/// A point that is ready to be repeated.
+pub(crate) struct Recorder {
+    generator: Arc<RecordGenerator>,
+    point: SpectrumPoint,
 }
 
 /// Periodograms so far.
@@ -61,9 +94,9 @@ pub(crate) struct Periodograms {
 
 impl NoiseSpectrum<'_> {
     /// Dimensions and variables, and the position of the first variable that is appended to.
-    pub(crate) fn outline(&self) -> Result<(Results, usize), SweepError> {
-        let study = self.0;
-        let (rate_hz, _, segment) = Self::lengths(&study.point(0).map_err(SweepError::work)?);
+    pub(crate) fn outline(&self) -> (Results, usize) {
+        let study = self.study;
+        let SpectrumPoint { rate_hz, segment, .. } = *self.first;
         let (mut dimensions, mut variables) = sweep_dimensions(study);
         let over: Vec<usize> = (0..study.axes.len()).chain([dimensions.len()]).collect();
         dimensions.push(Dimension {
@@ -80,14 +113,7 @@ impl NoiseSpectrum<'_> {
         ] {
             variables.push(variable(name, over.clone(), Vec::new(), "nA^2/Hz", long_name));
         }
-        Ok((outline(dimensions, variables, Vec::new()), first))
-    }
-
-    fn lengths(point: &Point) -> (f64, usize, usize) {
-        let spectrum = point.scenario.spectrum.as_ref().expect("checked with the study");
-        let rate_hz = point.scenario.sampling.rate_hz;
-        let samples = |seconds: f64| (seconds * rate_hz).round() as usize;
-        (rate_hz, samples(spectrum.duration_s), samples(spectrum.segment_s))
+        (outline(dimensions, variables, Vec::new()), first)
     }
 }
 
@@ -95,51 +121,26 @@ impl NoiseSpectrum<'_> {
 const VARIABLES: u64 = 4;
 
 impl<'s> StudyWork<'s> for NoiseSpectrum<'s> {
-    const NEEDS: &'static [&'static str] = &["spectrum"];
+    type Checked = SpectrumPoint;
     const SHARED: &'static [&'static str] = &["spectrum", "spectrum.segment_s", "sampling", "sampling.rate_hz"];
     const IS_REPEATED: bool = true;
     const STEPS: &'static str = "records";
 
-    fn of(study: &'s Study) -> Self {
-        Self(study)
-    }
-
-    fn check(scenario: &Scenario, _device: Option<&dyn Device>) -> Result<(), KeyError> {
-        let Some(spectrum) = &scenario.spectrum else { return Ok(()) };
-        let samples = (spectrum.segment_s * scenario.sampling.rate_hz).round();
-        if !(16.0..=1e8).contains(&samples) {
-            let message = format!("found {}: must hold 16 to 10⁸ samples", spectrum.segment_s);
-            return Err(KeyError::new("spectrum.segment_s", message));
-        }
-        let record = spectrum.duration_s * scenario.sampling.rate_hz;
-        if spectrum.duration_s < spectrum.segment_s || record.is_nan() || record > 1e8 {
-            let message = format!(
-                "found {}: must be at least segment_s ({}) and hold at most 10⁸ samples",
-                spectrum.duration_s, spectrum.segment_s
-            );
-            return Err(KeyError::new("spectrum.duration_s", message));
-        }
-        if !(spectrum.confidence > 0.0 && spectrum.confidence < 1.0) {
-            return Err(KeyError::new(
-                "spectrum.confidence",
-                format!("found {}: must lie between 0 and 1", spectrum.confidence),
-            ));
-        }
-        Ok(())
+    fn of(study: &'s Study, first: &'s SpectrumPoint) -> Self {
+        Self { study, first }
     }
 
     fn foreseen(&self) -> Result<Results, SweepError> {
-        Ok(self.outline()?.0)
+        Ok(self.outline().0)
     }
 
-    fn stored_numbers(&self, first: &Point) -> u64 {
-        let (_, _, segment) = Self::lengths(first);
-        VARIABLES * (segment as u64 / 2 + 1)
+    fn stored_numbers(&self) -> u64 {
+        VARIABLES * (self.first.segment as u64 / 2 + 1)
     }
 
     /// A record and what makes it, a segment and its periodogram.
-    fn bytes_at_work(&self, first: &Point) -> u64 {
-        let (_, samples, segment) = Self::lengths(first);
+    fn bytes_at_work(&self) -> u64 {
+        let SpectrumPoint { samples, segment, .. } = *self.first;
         (NOISE_BYTES_OF_SAMPLE + 8) * samples as u64 + 48 * segment as u64
     }
 }
@@ -151,21 +152,21 @@ impl Work for NoiseSpectrum<'_> {
     const STEPS_OF_UNIT: u64 = 16;
 
     fn steps(&self) -> u64 {
-        self.0.section.repetitions
+        self.study.section.repetitions
     }
 
     fn prepare(&self, point: usize) -> Result<Recorder, PointError> {
-        let setup = self.0.point(point)?;
-        let (rate_hz, samples, segment) = Self::lengths(&setup);
-        let generator = self.0.library().generator(&setup.noise, rate_hz, samples).map_err(EstimatorError::from)?;
-        Ok(Recorder { generator, rate_hz, samples, segment })
+        let point: SpectrumPoint = self.study.point_of(point)?;
+        let library = self.study.library();
+        let generator = library.generator(&point.noise, point.rate_hz, point.samples).map_err(EstimatorError::from)?;
+        Ok(Recorder { generator, point })
     }
 
     fn head(&self, _point: &Recorder) -> Result<Record, PointError> {
         Ok(Record::default())
     }
 
-    fn begin(&self, point: &Recorder, saved: Option<&[f64]>) -> Periodograms {
+    fn begin(&self, Recorder { point, .. }: &Recorder, saved: Option<&[f64]>) -> Periodograms {
         let mut welch = Welch::new(point.rate_hz, point.segment);
         if let Some(sums) = saved {
             welch.merge(sums);
@@ -175,7 +176,7 @@ impl Work for NoiseSpectrum<'_> {
 
     fn step(&self, at: &Recorder, state: &mut Periodograms, step: Step) -> Result<(), PointError> {
         let purpose = Purpose::Trial { point: step.point as u64, repetition: step.number };
-        let mut rng = seed::stream(self.0.section.seed, purpose);
+        let mut rng = seed::stream(self.study.section.seed, purpose);
         state.record.fill(0.0);
         at.generator.add_to(&mut rng, &mut state.scratch, &mut state.record);
         state.welch.add(&state.record);
@@ -187,23 +188,22 @@ impl Work for NoiseSpectrum<'_> {
     }
 
     fn failure(&self, point: usize, error: &PointError) -> String {
-        self.0.failure(point, error)
+        self.study.failure(point, error)
     }
 
     fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
-        let study = self.0;
-        let (rate_hz, _, segment) = Self::lengths(&study.point(0).map_err(SweepError::work)?);
-        let (begun, first) = self.outline()?;
+        let study = self.study;
+        let SpectrumPoint { rate_hz, segment, .. } = *self.first;
+        let (begun, first) = self.outline();
         sink.begin(begun)?;
         for point in 0..plan.points() {
-            let setup = study.point(point).map_err(SweepError::work)?;
-            let spectrum = setup.scenario.spectrum.as_ref().expect("checked with the study");
+            let setup: SpectrumPoint = study.point_of(point).map_err(SweepError::work)?;
             let mut welch = Welch::new(rate_hz, segment);
             for unit in plan.units_at(point) {
                 welch.merge(&source.unit(unit)?.numbers);
             }
             let estimate = welch.estimate();
-            let factors = estimate.confidence_factors(spectrum.confidence);
+            let factors = estimate.confidence_factors(setup.confidence);
             let bounds = estimate.psd.iter().zip(&factors).map(|(s, (low, high))| (s * low, s * high));
             let (low, high): (Vec<f64>, Vec<f64>) = bounds.unzip();
             sink.append(first, &estimate.psd)?;

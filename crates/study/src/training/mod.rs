@@ -9,7 +9,6 @@ use crate::Study;
 use crate::axis_columns::{counting, sweep_dimensions};
 use crate::kind::StudyWork;
 use crate::needs;
-use crate::point::Point;
 use crate::training::point::TrainingPoint;
 use ::settings::seed::{self, Purpose};
 use results::{Coordinate, Dimension, Results, Sink};
@@ -55,7 +54,10 @@ const SCALARS: [(&str, &str, &str); 14] = [
 ];
 
 /// The training study; a step is a run.
-pub(crate) struct Training<'s>(pub(crate) &'s Study);
+pub(crate) struct Training<'s> {
+    study: &'s Study,
+    first: &'s TrainingPoint,
+}
 
 /// Lengths of what varies from point to point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -207,8 +209,8 @@ fn times_s(budget_s: f64) -> impl Iterator<Item = f64> {
 impl Training<'_> {
     /// Dimensions and variables, and the position of the first variable that is appended to.
     pub(crate) fn outline(&self, most: Lengths, repetitions: usize) -> (Results, usize) {
-        let study = self.0;
-        let limits = study.first().training.as_ref().expect("checked with the study");
+        let study = self.study;
+        let limits = self.first.limits;
         let (mut dimensions, mut variables) = sweep_dimensions(study);
         let swept: Vec<usize> = (0..study.axes.len()).collect();
         let mut dimension = |dimension: Dimension| {
@@ -229,7 +231,7 @@ impl Training<'_> {
         let instant = dimension(Dimension {
             name: "trace_time_s".to_owned(),
             coordinate: Coordinate::Numbers(
-                (0..most.trace).map(|k| (k * TRACE_STRIDE) as f64 / study.first().sampling.rate_hz).collect(),
+                (0..most.trace).map(|k| (k * TRACE_STRIDE) as f64 / self.first.rate_hz).collect(),
             ),
             units: "s".to_owned(),
         });
@@ -265,33 +267,33 @@ impl Training<'_> {
 const PASSES_PROBED: [f64; 2] = [10.0, 40.0];
 
 impl<'s> StudyWork<'s> for Training<'s> {
-    const NEEDS: &'static [&'static str] = &["device", "task", "training"];
+    type Checked = TrainingPoint;
     const SHARED: &'static [&'static str] = &["training", "training.budget_s", "training.max_iterations"];
     const IS_REPEATED: bool = true;
 
-    fn of(study: &'s Study) -> Self {
-        Self(study)
+    fn of(study: &'s Study, first: &'s TrainingPoint) -> Self {
+        Self { study, first }
     }
 
     fn foreseen(&self) -> Result<Results, SweepError> {
-        Ok(self.outline(self.0.extent().lengths, 1).0)
+        Ok(self.outline(self.study.extent().training, 1).0)
     }
 
-    fn stored_numbers(&self, first: &Point) -> u64 {
-        first.training.as_ref().map_or(0, |t| stored_numbers(t, self.0.section.repetitions))
+    fn stored_numbers(&self) -> u64 {
+        stored_numbers(self.first, self.study.section.repetitions)
     }
 
     fn stored_repetitions(&self) -> u64 {
-        self.0.section.repetitions
+        self.study.section.repetitions
     }
 
-    fn bytes_at_work(&self, first: &Point) -> u64 {
-        first.training.as_ref().map_or(0, bytes_at_work)
+    fn bytes_at_work(&self) -> u64 {
+        bytes_at_work(self.first)
     }
 
     /// At most that, as if every run used its whole budget.
     fn estimated_cpu_s(&self, patience: Duration) -> Result<f64, SweepError> {
-        needs::probed_cpu_s(self.0, self, patience, |work, ready, point| {
+        needs::probed_cpu_s(self.study, self, patience, |work, ready, point| {
             let budget_s = ready.limits.budget_s;
             let pass_s = ready.meter.gradient_pass_s(ready.training.targets.len());
             let [short_s, long_s] = PASSES_PROBED.map(|passes| budget_s.min(passes * pass_s));
@@ -317,12 +319,11 @@ impl Work for Training<'_> {
     const STEPS_OF_UNIT: u64 = 1;
 
     fn steps(&self) -> u64 {
-        self.0.section.repetitions
+        self.study.section.repetitions
     }
 
     fn prepare(&self, point: usize) -> Result<TrainingPoint, PointError> {
-        let setup = self.0.point(point)?;
-        Ok(setup.training.expect("checked with the study"))
+        Ok(self.study.point_of(point)?)
     }
 
     /// Lengths, then inputs and targets of training and test, and radii of the test.
@@ -344,7 +345,7 @@ impl Work for Training<'_> {
 
     fn step(&self, point: &TrainingPoint, state: &mut Vec<f64>, step: Step) -> Result<(), PointError> {
         let purpose = Purpose::Trial { point: step.point as u64, repetition: step.number };
-        let mut rng = seed::stream(self.0.section.seed, purpose);
+        let mut rng = seed::stream(self.study.section.seed, purpose);
         state.extend(train(point, &mut rng)?);
         Ok(())
     }
@@ -354,12 +355,11 @@ impl Work for Training<'_> {
     }
 
     fn failure(&self, point: usize, error: &PointError) -> String {
-        self.0.failure(point, error)
+        self.study.failure(point, error)
     }
 
     fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
-        let study = self.0;
-        let limits = study.first().training.as_ref().expect("checked with the study");
+        let (study, limits) = (self.study, self.first.limits);
         let mut most = Lengths::default();
         for point in 0..plan.points() {
             let own = Lengths::of(&source.head(point)?.numbers).ok_or_else(|| source.damaged(point))?;

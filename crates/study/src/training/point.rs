@@ -1,30 +1,29 @@
 //! A point of a training study: the task, the meter that measures it, and what finds the controls.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use device::Device;
 use estimators::hge::Hge;
 use estimators::{Instrument, Scheme};
-use noise::NoiseModel;
 use settings::{SettingError, from_zero, positive};
 use training::descent::GradientSource;
 use training::optimiser::{self, Optimiser, check_held};
 use training::tasks::{self, MOST_VOLT, Trained};
 use training::{Answer, Judge, Limits, Loss, Meter, Patterns, Threshold, Timing, TrainingError, Wiring};
 
-use crate::balanced::{self, Balancing, Surroundings};
+use crate::balanced::{self, Surroundings};
 use crate::language::document::KeyError;
 use crate::language::kinds::EstimatorSection;
 use crate::language::scenario::Scenario;
 use crate::limits::{number_within, within};
-use crate::point::{from_device, from_estimator};
-use crate::study::Library;
+use crate::point::{Extent, Given, StudyPoint, from_device, from_estimator, needed};
+use crate::training::Lengths;
 use crate::training::settings::{RangeChoice, TrainingSection};
 
 /// Everything that a training run needs.
 #[derive(Debug)]
-pub(crate) struct TrainingPoint {
+pub struct TrainingPoint {
+    pub(crate) rate_hz: f64,
     pub(crate) meter: Meter,
     pub(crate) training: Patterns,
     pub(crate) test: Patterns,
@@ -67,19 +66,12 @@ fn from_meter(error: TrainingError) -> KeyError {
     }
 }
 
-impl TrainingPoint {
-    /// Builds and checks it.
-    pub(crate) fn build(
-        scenario: &Scenario,
-        device: &Arc<dyn Device>,
-        noise: &NoiseModel,
-        folder: &Path,
-        (library, balancing): (&Library, Balancing),
-        remarks: &mut Vec<String>,
-    ) -> Result<Self, KeyError> {
-        let (Some(task), Some(section)) = (&scenario.task, &scenario.training) else {
-            return Err(KeyError::new("", "the tables `[task]` and `[training]` are needed"));
-        };
+impl StudyPoint for TrainingPoint {
+    fn build(given: &mut Given<'_>) -> Result<Self, KeyError> {
+        let device = &given.operated()?.device;
+        let Given { scenario, noise, folder, library, balancing, remarks, .. } = given;
+        let task = needed(&scenario.task, "task")?;
+        let section = needed(&scenario.training, "training")?;
         let parameters = device.parameters();
         let of_task = |e: SettingError| KeyError::at("task", e);
         let of_loss = |e: SettingError| KeyError::at("training.loss", e);
@@ -112,7 +104,7 @@ impl TrainingPoint {
             }
             (Some(estimator), true) => {
                 let seek = |hge: &Hge, instrument| {
-                    let around = Surroundings { scenario, instrument, noise, library, balancing };
+                    let around = Surroundings { scenario, instrument, noise, library, balancing: *balancing };
                     balanced::for_training(hge, device, trained, &training, around)
                 };
                 Some(scheme_of(estimator, scenario, controls, remarks, seek)?)
@@ -138,7 +130,11 @@ impl TrainingPoint {
             accuracy: number_within("training.solved_accuracy", section.solved_accuracy, 0.0..=1.0)?,
         };
         let (limits, judge) = (limits(section)?, judge(section)?);
-        Ok(Self { meter, training, test, loss, limits, judge, solved, range_volt, optimiser })
+        Ok(Self { rate_hz, meter, training, test, loss, limits, judge, solved, range_volt, optimiser })
+    }
+
+    fn extent(&self) -> Extent {
+        Extent { training: Lengths::of_point(self), ..Extent::default() }
     }
 }
 
