@@ -64,18 +64,20 @@ fn bare(study: &Study) -> Duration {
 fn on_disk(study: &Study) -> Duration {
     let folder = tempfile::tempdir().expect("a folder");
     let started = Instant::now();
-    let outcome = study::run_in(&Job {
+    let outcome = study::run_in(
         study,
-        folder: folder.path(),
-        shard: Shard::WHOLE,
-        program: &Program::unnamed(),
-        threads: 1,
-        fresh: false,
-        pilot_only: false,
-        stop: &Stop::default(),
-        progress: &Silent,
-        stamp: &Vec::new,
-    });
+        &Program::unnamed(),
+        &Job {
+            folder: folder.path(),
+            shard: Shard::WHOLE,
+            threads: 1,
+            fresh: false,
+            pilot_only: false,
+            stop: &Stop::default(),
+            progress: &Silent,
+            stamp: &Vec::new,
+        },
+    );
     let elapsed = started.elapsed();
     outcome.expect("a study that finishes");
     elapsed
@@ -120,18 +122,20 @@ fn begin(scenario: &str) -> Duration {
     let document = Document::parse(std::path::Path::new("large.toml"), scenario.to_owned()).expect("TOML");
     let study = Study::new(document).expect("a study");
     let progress = StopAtOnce::default();
-    let outcome = study::run_in(&Job {
-        study: &study,
-        folder: folder.path(),
-        shard: Shard::WHOLE,
-        program: &Program::unnamed(),
-        threads: 0,
-        fresh: false,
-        pilot_only: false,
-        stop: &progress.0,
-        progress: &progress,
-        stamp: &Vec::new,
-    });
+    let outcome = study::run_in(
+        &study,
+        &Program::unnamed(),
+        &Job {
+            folder: folder.path(),
+            shard: Shard::WHOLE,
+            threads: 0,
+            fresh: false,
+            pilot_only: false,
+            stop: &progress.0,
+            progress: &progress,
+            stamp: &Vec::new,
+        },
+    );
     let elapsed = started.elapsed();
     assert!(matches!(outcome, Err(study::StudyError::Sweep(SweepError::Stopped))), "{outcome:?}");
     elapsed

@@ -8,8 +8,8 @@ use noise::{Autocovariance, transform};
 use num_complex::Complex64;
 
 use crate::amplitude::{Gaussian2, signed_amplitude_moments};
-use crate::experiment::{Experiment, Prepared, PreparedRecord};
-use crate::plan::{Combination, Measurement};
+use crate::experiment::Experiment;
+use crate::plan::{Combination, Measurement, Scheme};
 use crate::random::{Distribution, RandomMeasurement};
 
 /// Most parameters for which the directions of a random estimator on a nonlinear device are enumerated.
@@ -83,20 +83,20 @@ impl Experiment {
     /// # Errors
     /// If the device cannot be evaluated.
     pub fn exact_against(&self, truth: &[f64]) -> Result<ExactErrors, crate::EstimatorError> {
-        let (mean, variance) = match &self.prepared {
-            Prepared::Fixed { measurement, records } => self.exact_fixed(measurement, records),
-            Prepared::Random { measurement, weights, .. } => self.exact_random(measurement, weights)?,
+        let (mean, variance) = match self.probe.scheme() {
+            Scheme::Fixed(measurement) => self.exact_fixed(measurement),
+            Scheme::Random(measurement) => self.exact_random(measurement)?,
         };
         let bias = mean.iter().zip(truth).map(|(m, g)| m - g).collect();
         Ok(ExactErrors { bias, variance })
     }
 
-    fn exact_fixed(&self, measurement: &Measurement, records: &[PreparedRecord]) -> (Vec<f64>, Vec<f64>) {
+    fn exact_fixed(&self, measurement: &Measurement) -> (Vec<f64>, Vec<f64>) {
         let r = self.generator.autocovariance();
         let mut mean = vec![f64::NAN; measurement.derivatives];
         let mut variance = vec![f64::NAN; measurement.derivatives];
-        for (plan, record) in measurement.records.iter().zip(records) {
-            let covariances = Covariances::new(&record.weights, r);
+        for (record, plan) in measurement.records.iter().enumerate() {
+            let covariances = Covariances::new(self.probe.weights(record), r);
             let readings = self.mean_readings(record);
             let digital = self.instrument.adc.is_some();
             match measurement.combination {
@@ -125,7 +125,8 @@ impl Experiment {
     }
 
     /// Mean readings of a record, through the converter if there is one.
-    fn mean_readings(&self, record: &PreparedRecord) -> Vec<f64> {
+    fn mean_readings(&self, index: usize) -> Vec<f64> {
+        let record = &self.records[index];
         let Some(adc) = &self.instrument.adc else {
             return record.clean_readings.clone();
         };
@@ -135,7 +136,7 @@ impl Experiment {
         let standard_deviation = self.generator.autocovariance().variance.sqrt();
         let expected: Vec<f64> = record.clean_na.iter().map(|&y| adc.expected(y, standard_deviation)).collect();
         let mut readings = vec![0.0; record.clean_readings.len()];
-        noise::dot::project(&record.weights, &expected, &mut readings);
+        noise::dot::project(self.probe.weights(index), &expected, &mut readings);
         readings
     }
 
@@ -143,21 +144,19 @@ impl Experiment {
     #[must_use]
     pub fn exact_gap(&self) -> Option<&'static str> {
         let digital = self.instrument.adc.is_some();
-        match &self.prepared {
-            Prepared::Fixed { measurement, .. } if measurement.combination == Combination::Amplitude => {
+        match self.probe.scheme() {
+            Scheme::Fixed(measurement) if measurement.combination == Combination::Amplitude => {
                 if digital || !self.gaussian {
                     Some("the amplitude of a lock-in has exact moments for Gaussian noise and no ADC only")
                 } else {
                     None
                 }
             }
-            Prepared::Fixed { .. } if digital => Some("the variance behind an ADC has no exact expression here"),
-            Prepared::Fixed { .. } => None,
-            Prepared::Random { .. } if digital => {
-                Some("behind an ADC, random directions have no exact expression here")
-            }
-            Prepared::Random { .. } if self.device.is_affine() && self.instrument.drives_linearly() => None,
-            Prepared::Random { measurement, .. } => {
+            Scheme::Fixed(_) if digital => Some("the variance behind an ADC has no exact expression here"),
+            Scheme::Fixed(_) => None,
+            Scheme::Random(_) if digital => Some("behind an ADC, random directions have no exact expression here"),
+            Scheme::Random(_) if self.device.is_affine() && self.instrument.drives_linearly() => None,
+            Scheme::Random(measurement) => {
                 if self.enumerates(measurement) {
                     None
                 } else {
@@ -176,12 +175,8 @@ impl Experiment {
             && self.instrument.is_instantaneous()
     }
 
-    fn exact_random(
-        &self,
-        measurement: &RandomMeasurement,
-        weights: &[f64],
-    ) -> Result<(Vec<f64>, Vec<f64>), crate::EstimatorError> {
-        let parameters = measurement.parameters();
+    fn exact_random(&self, measurement: &RandomMeasurement) -> Result<(Vec<f64>, Vec<f64>), crate::EstimatorError> {
+        let (parameters, weights) = (measurement.parameters(), self.probe.weights(0));
         if self.exact_gap().is_some() {
             return Ok((vec![f64::NAN; parameters], vec![f64::NAN; parameters]));
         }

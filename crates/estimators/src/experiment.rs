@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use device::Device;
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use noise::{CirculantScratch, RecordGenerator, dot, folding};
 use rand::Rng;
 use rand_distr::{Distribution as _, StandardNormal};
 
 use crate::error::EstimatorError;
 use crate::instrument::Instrument;
-use crate::plan::{Combination, Measurement, Scheme, Waveform};
+use crate::plan::{Scheme, Waveform};
+use crate::probe::{Probe, held_currents_na};
 use crate::random::RandomMeasurement;
 use crate::readout::Channel;
 
@@ -26,26 +27,21 @@ pub enum Route {
     Folded,
 }
 
-/// A record with everything that does not change between trials.
+/// What does not change between trials of a record.
 #[derive(Clone, Debug)]
 pub(crate) struct PreparedRecord {
-    pub(crate) weights: Vec<f64>,
+    /// Output without noise and what is read from it; empty where the perturbation is drawn anew for each trial.
     pub(crate) clean_na: Vec<f64>,
     pub(crate) clean_readings: Vec<f64>,
     folded: Option<Vec<f64>>,
     references: Vec<Vec<f64>>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) enum Prepared {
-    Fixed { measurement: Measurement, records: Vec<PreparedRecord> },
-    Random { measurement: RandomMeasurement, weights: Vec<f64>, folded: Option<Vec<f64>>, references: Vec<Vec<f64>> },
-}
-
 /// A measurement that can be repeated with fresh noise.
 #[derive(Clone, Debug)]
 pub struct Experiment {
-    pub(crate) prepared: Prepared,
+    pub(crate) probe: Probe,
+    pub(crate) records: Vec<PreparedRecord>,
     pub(crate) device: Arc<dyn Device>,
     pub(crate) operating_point_volt: Vec<f64>,
     pub(crate) instrument: Instrument,
@@ -99,39 +95,32 @@ impl Experiment {
             let streamed = if route == Route::Streaming { channels } else { &[] };
             streamed.iter().map(|c| c.reference_samples(rate_hz, generator.samples())).collect()
         };
-        let prepared = match scheme {
-            Scheme::Fixed(measurement) => {
-                let mut records = Vec::with_capacity(measurement.records.len());
-                for index in 0..measurement.records.len() {
+        let probe = Probe::new(scheme);
+        let mut records = Vec::with_capacity(probe.scheme().records());
+        for index in 0..probe.scheme().records() {
+            let (mut clean_na, mut clean_readings) = (Vec::new(), Vec::new());
+            let channels = match probe.scheme() {
+                Scheme::Fixed(measurement) => {
                     let asked = measurement.perturbation_volt(index, instrument.ramp_s);
                     let applied = instrument.applied(&operating_point_volt, asked);
-                    let clean_na = distinct_currents_na(device.as_ref(), applied.view())?;
-                    let weights = measurement.weights(index);
-                    let mut clean_readings = vec![0.0; measurement.records[index].channels.len()];
-                    dot::project(&weights, &clean_na, &mut clean_readings);
-                    let folded = fold(&weights)?;
-                    let references = references(&measurement.records[index].channels, measurement.rate_hz);
-                    records.push(PreparedRecord { weights, clean_na, clean_readings, folded, references });
+                    clean_na = held_currents_na(device.as_ref(), applied.view())?;
+                    clean_readings = vec![0.0; probe.readings(index)];
+                    dot::project(probe.weights(index), &clean_na, &mut clean_readings);
+                    &measurement.records[index].channels
                 }
-                Prepared::Fixed { measurement, records }
-            }
-            Scheme::Random(measurement) => {
-                let weights = measurement.weights();
-                let folded = fold(&weights)?;
-                let references = references(&measurement.blocks, measurement.rate_hz);
-                Prepared::Random { measurement, weights, folded, references }
-            }
-        };
-        Ok(Self { prepared, device, operating_point_volt, instrument, generator, gaussian, route })
+                Scheme::Random(measurement) => &measurement.blocks,
+            };
+            let folded = fold(probe.weights(index))?;
+            let references = references(channels, probe.scheme().rate_hz());
+            records.push(PreparedRecord { clean_na, clean_readings, folded, references });
+        }
+        Ok(Self { probe, records, device, operating_point_volt, instrument, generator, gaussian, route })
     }
 
     /// Number of derivatives of an estimate.
     #[must_use]
     pub fn derivatives(&self) -> usize {
-        match &self.prepared {
-            Prepared::Fixed { measurement, .. } => measurement.derivatives,
-            Prepared::Random { measurement, .. } => measurement.parameters(),
-        }
+        self.probe.scheme().derivatives()
     }
 
     /// One measurement with fresh noise: the estimate of each derivative \[nA/V, then nA/V² of second ones\].
@@ -144,59 +133,41 @@ impl Experiment {
         workspace: &mut Workspace,
         derivatives: &mut [f64],
     ) -> Result<(), EstimatorError> {
-        match &self.prepared {
-            Prepared::Fixed { measurement, records } => {
-                for (plan, record) in measurement.records.iter().zip(records) {
-                    self.read_record(
-                        rng,
-                        workspace,
-                        &ReadPlan {
-                            channels: &plan.channels,
-                            filter: &measurement.filter,
-                            references: &record.references,
-                            weights: &record.weights,
-                            folded: record.folded.as_deref(),
-                            clean_na: &record.clean_na,
-                            clean_readings: &record.clean_readings,
-                        },
-                    );
-                    match measurement.combination {
-                        Combination::Linear => {
-                            for (&m, reading) in plan.derivative_of_channel.iter().zip(&workspace.readings) {
-                                derivatives[m] = *reading;
-                            }
-                        }
-                        Combination::Amplitude => {
-                            let pairs = workspace.readings.chunks_exact(2);
-                            for (parameters, xy) in plan.derivative_of_channel.chunks_exact(2).zip(pairs) {
-                                let sign = if xy[0] >= 0.0 { 1.0 } else { -1.0 };
-                                derivatives[parameters[0]] = sign * xy[0].hypot(xy[1]);
-                            }
-                        }
-                    }
+        match self.probe.scheme() {
+            Scheme::Fixed(measurement) => {
+                for (index, (plan, record)) in measurement.records.iter().zip(&self.records).enumerate() {
+                    let plan = ReadPlan {
+                        channels: &plan.channels,
+                        filter: &measurement.filter,
+                        references: &record.references,
+                        weights: self.probe.weights(index),
+                        folded: record.folded.as_deref(),
+                        clean_na: &record.clean_na,
+                        clean_readings: &record.clean_readings,
+                    };
+                    self.read_record(rng, workspace, &plan);
+                    measurement.combine(index, &workspace.readings, derivatives);
                 }
             }
-            Prepared::Random { measurement, weights, folded, references } => {
+            Scheme::Random(measurement) => {
+                let record = &self.records[0];
                 let directions = measurement.draw(rng);
                 let clean_na = self.clean_under_directions(measurement, &directions)?;
                 let mut clean_readings = Vec::new();
                 if self.route == Route::Folded {
                     clean_readings.resize(measurement.blocks.len(), 0.0);
-                    dot::project(weights, &clean_na, &mut clean_readings);
+                    dot::project(self.probe.weights(0), &clean_na, &mut clean_readings);
                 }
-                self.read_record(
-                    rng,
-                    workspace,
-                    &ReadPlan {
-                        channels: &measurement.blocks,
-                        filter: &measurement.filter,
-                        references,
-                        weights,
-                        folded: folded.as_deref(),
-                        clean_na: &clean_na,
-                        clean_readings: &clean_readings,
-                    },
-                );
+                let plan = ReadPlan {
+                    channels: &measurement.blocks,
+                    filter: &measurement.filter,
+                    references: &record.references,
+                    weights: self.probe.weights(0),
+                    folded: record.folded.as_deref(),
+                    clean_na: &clean_na,
+                    clean_readings: &clean_readings,
+                };
+                self.read_record(rng, workspace, &plan);
                 measurement.combine(&workspace.readings, &directions, derivatives);
             }
         }
@@ -280,20 +251,9 @@ impl Experiment {
             clean.resize(measurement.samples, currents[currents.len() - 1]);
             return Ok(clean);
         }
-        let ramp_samples = (self.instrument.ramp_s * measurement.rate_hz).round() as usize;
-        let mut asked = Array2::zeros((measurement.samples, parameters));
-        for m in 0..parameters {
-            let mut steps = Vec::new();
-            for (k, channel) in measurement.blocks.iter().enumerate() {
-                for (window, &s) in channel.windows.iter().zip(&measurement.levels) {
-                    steps.push((window.start, level(k, s, m)));
-                }
-            }
-            let wave = Waveform::Levels(steps).samples(measurement.samples, measurement.rate_hz, ramp_samples);
-            asked.column_mut(m).assign(&ndarray::aview1(&wave));
-        }
+        let asked = measurement.perturbation_volt(directions, self.instrument.ramp_s);
         let applied = self.instrument.applied(&self.operating_point_volt, asked);
-        Ok(distinct_currents_na(self.device.as_ref(), applied.view())?)
+        Ok(held_currents_na(self.device.as_ref(), applied.view())?)
     }
 }
 
@@ -306,19 +266,4 @@ struct ReadPlan<'a> {
     folded: Option<&'a [f64]>,
     clean_na: &'a [f64],
     clean_readings: &'a [f64],
-}
-
-/// Currents at each row; rows equal to the one before are not computed again.
-fn distinct_currents_na(device: &dyn Device, applied: ArrayView2<f64>) -> Result<Vec<f64>, device::DeviceError> {
-    let mut first_of_run = Vec::new();
-    let mut run_of_row = Vec::with_capacity(applied.nrows());
-    for (n, row) in applied.rows().into_iter().enumerate() {
-        if n == 0 || row != applied.row(n - 1) {
-            first_of_run.push(n);
-        }
-        run_of_row.push(first_of_run.len() - 1);
-    }
-    let distinct = applied.select(ndarray::Axis(0), &first_of_run);
-    let currents = device::currents_na(device, distinct.view())?;
-    Ok(run_of_row.into_iter().map(|run| currents[run]).collect())
 }

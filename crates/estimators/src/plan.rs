@@ -49,8 +49,11 @@ impl Waveform {
                 for (k, &(start, level)) in levels.iter().enumerate() {
                     let end = levels.get(k + 1).map_or(samples, |next| next.0.min(samples));
                     for (n, volt) in out[start..end].iter_mut().enumerate() {
-                        let done = if n < ramp_samples { (n + 1) as f64 / (ramp_samples + 1) as f64 } else { 1.0 };
-                        *volt = before + done * (level - before);
+                        *volt = if n < ramp_samples {
+                            before + (n + 1) as f64 / (ramp_samples + 1) as f64 * (level - before)
+                        } else {
+                            level
+                        };
                     }
                     if end > start {
                         before = out[end - 1];
@@ -123,6 +126,24 @@ impl Measurement {
             .iter()
             .flat_map(|channel| channel.weights(&self.filter, self.rate_hz, self.samples))
             .collect()
+    }
+
+    /// Turns the readings of record `record` into those derivatives that it measures; the others stay.
+    pub fn combine(&self, record: usize, readings: &[f64], derivatives: &mut [f64]) {
+        let derivative_of_channel = &self.records[record].derivative_of_channel;
+        match self.combination {
+            Combination::Linear => {
+                for (&m, reading) in derivative_of_channel.iter().zip(readings) {
+                    derivatives[m] = *reading;
+                }
+            }
+            Combination::Amplitude => {
+                for (parameters, xy) in derivative_of_channel.chunks_exact(2).zip(readings.chunks_exact(2)) {
+                    let sign = if xy[0] >= 0.0 { 1.0 } else { -1.0 };
+                    derivatives[parameters[0]] = sign * xy[0].hypot(xy[1]);
+                }
+            }
+        }
     }
 
     /// Time that the whole measurement takes \[s\].

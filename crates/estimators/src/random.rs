@@ -3,6 +3,7 @@
 //! The record is cut into blocks. In block k all parameters move along one random direction, by ±c Δ_k or 0 and c Δ_k;
 //! what the block reads, divided by c_m Δ_mk, is an estimate of derivative m, and blocks are averaged.
 
+use ndarray::Array2;
 use rand::{Rng, RngExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use crate::error::{EstimatorError, amplitudes};
 use crate::filter::{FilterSettings, LowPass};
 use crate::instrument::InstrumentSettings;
 use crate::kind::{EstimatorKind, Surroundings};
-use crate::plan::{Scheme, check_weights, samples_in};
+use crate::plan::{Scheme, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
 /// Law of the components of a random direction; symmetric, of unit variance, bounded away from zero.
@@ -239,6 +240,25 @@ impl RandomMeasurement {
     /// Draws the directions of one estimate, blocks × parameters, row by row.
     pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
         (0..self.blocks.len() * self.parameters()).map(|_| self.distribution.draw(rng)).collect()
+    }
+
+    /// Perturbation asked for along `directions` ([`draw`](Self::draw)), steps spread linearly over `ramp_s`; shape
+    /// (samples, parameters) \[V\].
+    #[must_use]
+    pub fn perturbation_volt(&self, directions: &[f64], ramp_s: f64) -> Array2<f64> {
+        let parameters = self.parameters();
+        let ramp_samples = (ramp_s * self.rate_hz).round() as usize;
+        let mut out = Array2::zeros((self.samples, parameters));
+        for (m, mut column) in out.columns_mut().into_iter().enumerate() {
+            let blocks = self.blocks.iter().zip(directions.chunks_exact(parameters));
+            let steps = blocks.flat_map(|(block, direction)| {
+                let levels = block.windows.iter().zip(&self.levels);
+                levels.map(move |(window, s)| (window.start, s * self.step_volt[m] * direction[m]))
+            });
+            let wave = Waveform::Levels(steps.collect()).samples(self.samples, self.rate_hz, ramp_samples);
+            column.assign(&ndarray::aview1(&wave));
+        }
+        out
     }
 
     /// Weights, blocks × samples, row by row; reading k is still to be divided by c_m Δ_mk.

@@ -16,6 +16,9 @@ pub enum FigureError {
         /// What.
         what: String,
     },
+    /// A variable of the results does not stand over the dimensions that it should.
+    #[error("the results are damaged or not from this program ({0})")]
+    Damaged(String),
     /// Nothing that could be drawn, for instance only NaN or only zeros on a logarithmic axis.
     #[error("there is nothing to draw: {what}")]
     Empty {

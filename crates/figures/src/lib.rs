@@ -47,6 +47,7 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
         None => section_of(results)?,
     };
     let figure = figure.unwrap_or(&own);
+    study::columns::check(results).map_err(FigureError::Damaged)?;
     (Kind::of(results, figure)?.panels)(results, figure)
 }
 
@@ -58,7 +59,7 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
 pub fn check(study: &Study) -> Result<(), FigureError> {
     let given = study.document.table.get("figure").and_then(Value::as_table).cloned().unwrap_or_default();
     let figure = FigureSection::of(study)?.unwrap_or_default();
-    let results = study::foreseen(study).map_err(|e| FigureError::Missing { what: e.to_string() })?;
+    let results = study::foreseen(study);
     let kind = Kind::of(&results, &figure)?;
     let heeded = |key: &str| ["kind", "title"].contains(&key) || kind.heeds.contains(&key);
     if let Some(key) = given.keys().find(|key| !heeded(key)) {

@@ -27,7 +27,12 @@ const MOST_MESSAGE: u64 = 4096;
 
 /// What figures and summaries need of a results file.
 pub(crate) fn read_small(path: &Path) -> Result<Results, Failure> {
-    guarded(path, store::Part::Small, store::read_small)
+    let results = guarded(path, store::Part::Small, store::read_small)?;
+    study::columns::check(&results).map_err(|reason| StoreError::Read {
+        path: path.to_owned(),
+        reason: format!("the file is damaged or not from this program ({reason})"),
+    })?;
+    Ok(results)
 }
 
 /// Exports a results file to `.npz`.

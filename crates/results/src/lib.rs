@@ -30,7 +30,6 @@ pub mod data;
 mod error;
 pub mod export;
 pub mod hash;
-mod layout;
 pub mod moments;
 mod select;
 pub mod store;

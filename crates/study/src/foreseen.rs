@@ -3,7 +3,6 @@
 use crate::Study;
 use results::store::MOST_SINGLE;
 use results::{Coordinate, Results};
-use sweep::SweepError;
 
 /// Values that are kept of a swept number: its ends and one between.
 const SWEPT_VALUES: usize = 3;
@@ -13,11 +12,9 @@ const OTHER_VALUES: usize = 1000;
 /// Stand-in for the results of a study: their dimensions, variables and units, every value 1. Of each swept number only the
 /// ends and one value between are there, and of the repetitions one, so that it is small for any study. What is too large to
 /// be read back with [`store::read_small`](results::store::read_small) is missing.
-///
-/// # Errors
-/// If the first point of the study is not sound, which [`Study::new`] says before.
-pub fn foreseen(study: &Study) -> Result<Results, SweepError> {
-    let mut results = study.about().foreseen()?;
+#[must_use]
+pub fn foreseen(study: &Study) -> Results {
+    let mut results = study.about().foreseen();
     let repetition = results.dimension("repetition");
     let too_large = |results: &Results, dimensions: &[usize]| {
         let of_one = dimensions.iter().map(|&d| results.dimensions[d].coordinate.len() as f64).product::<f64>();
@@ -35,7 +32,7 @@ pub fn foreseen(study: &Study) -> Result<Results, SweepError> {
         results.variables[k].values = vec![1.0; size];
     }
     results.attributes.push(("study".to_owned(), study.section.name.clone()));
-    Ok(results)
+    results
 }
 
 /// Keeps a few numbers, evenly; names stay, as a figure may ask for one of them.

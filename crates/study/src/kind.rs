@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sweep::{Job, Order, Outcome, Progress, SweepError, Work};
 
+use crate::columns::{Column, KindColumns, Outline};
 use crate::error::Errors;
 use crate::error::point::ErrorPoint;
 use crate::language::document::KeyError;
@@ -22,6 +23,8 @@ use crate::{PointError, Study};
 pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
     /// What it makes of a point of the scenario.
     type Checked: StudyPoint;
+    /// Everything that its results may hold.
+    const COLUMNS: KindColumns;
     /// Keys that make a coordinate which all points share, and so cannot be swept.
     const SHARED: &'static [&'static str];
     /// Whether `study.repetitions` says how often something is done at each point.
@@ -34,15 +37,27 @@ pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
     /// The work of a study of this kind, with its first point.
     fn of(study: &'s Study, first: &'s Self::Checked) -> Self;
 
-    /// Dimensions and variables of the results, as far as they are known beforehand, of one repetition.
-    fn foreseen(&self) -> Result<Results, SweepError>;
+    /// Outline of the results, as far as they are known beforehand, of one repetition.
+    fn foreseen(&self) -> Outline;
+
+    /// Those of its columns that the results will hold.
+    fn columns(&self) -> Vec<&'static Column> {
+        Self::COLUMNS.groups.iter().copied().flatten().collect()
+    }
+
+    /// Length of a dimension of its columns at the first point.
+    fn length(&self, dimension: &str) -> usize;
 
     /// Numbers in the results for a point, if all are like the first.
-    fn stored_numbers(&self) -> u64;
+    fn stored_numbers(&self) -> u64 {
+        let of_column = |column: &&Column| column.values_of_point(|dimension| self.length(dimension) as u64);
+        self.columns().iter().map(of_column).fold(0, u64::saturating_add)
+    }
 
     /// Repetitions whose single results are read back for a figure.
     fn stored_repetitions(&self) -> u64 {
-        0
+        let is_single = |column: &&Column| column.over.contains(&"repetition");
+        if self.columns().iter().any(is_single) { self.length("repetition") as u64 } else { 0 }
     }
 
     /// Bytes that a thread works with, at most.
@@ -58,7 +73,7 @@ pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
 
 /// What is known of a study before it runs, whatever its kind.
 pub(crate) trait About {
-    fn foreseen(&self) -> Result<Results, SweepError>;
+    fn foreseen(&self) -> Results;
     fn stored_numbers(&self) -> u64;
     fn stored_repetitions(&self) -> u64;
     fn bytes_at_work(&self) -> u64;
@@ -70,8 +85,8 @@ pub(crate) trait About {
 struct Known<W>(W);
 
 impl<'s, W: StudyWork<'s>> About for Known<W> {
-    fn foreseen(&self) -> Result<Results, SweepError> {
-        self.0.foreseen()
+    fn foreseen(&self) -> Results {
+        self.0.foreseen().results
     }
 
     fn stored_numbers(&self) -> u64 {
@@ -118,8 +133,8 @@ pub(crate) enum Done {
 fn act<W: Work>(order: &Order, work: &W, action: Action<'_>) -> Result<Done, SweepError> {
     match action {
         Action::InMemory { threads, progress } => sweep::run(order, work, threads, progress).map(Done::Results),
-        Action::Beside(job) => sweep::run_in(job, work).map(Done::Outcome),
-        Action::Merge { job, shards, keep } => sweep::merge(job, work, shards, keep).map(Done::Outcome),
+        Action::Beside(job) => sweep::run_in(order, job, work).map(Done::Outcome),
+        Action::Merge { job, shards, keep } => sweep::merge(order, job, work, shards, keep).map(Done::Outcome),
     }
 }
 
@@ -169,6 +184,9 @@ macro_rules! study_kinds {
                 Ok(given.into_point(of_kind))
             }
         }
+
+        /// The columns of each kind.
+        pub(crate) static ALL_COLUMNS: &[KindColumns] = &[$(<$work as StudyWork>::COLUMNS),+];
 
         /// What a kind of study needs at a point.
         #[derive(Debug)]

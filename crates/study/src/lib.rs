@@ -33,6 +33,7 @@
 
 mod axis_columns;
 pub mod balanced;
+pub mod columns;
 pub mod error;
 mod failure;
 mod foreseen;
@@ -54,6 +55,7 @@ pub use foreseen::foreseen;
 pub use kind::{PointOfKind, StudyKind};
 pub use language::document::{Document, KeyError};
 pub use language::{axes, scenario};
-pub use run::{Job, merge, run, run_in};
+pub use run::{merge, run, run_in};
 pub use study::{Library, Study};
+pub use sweep::Job;
 pub use sweep::run::Silent;

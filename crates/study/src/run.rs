@@ -1,52 +1,13 @@
 //! Studies are run: in memory, or beside their results.
 
-use std::path::Path;
-
 use results::Results;
 use sweep::identity::{Identity, Program};
-use sweep::{Order, Outcome, Progress, Shard, Stop, SweepError};
+use sweep::{Job, Order, Outcome, Progress, SweepError};
 
 use crate::identity::identity_of;
 use crate::kind::{self, Action, Done};
 use crate::language::document::KeyError;
 use crate::{Study, StudyError};
-
-/// A study, or a shard of it, that is run beside its results.
-pub struct Job<'a> {
-    /// The study.
-    pub study: &'a Study,
-    /// Folder of the results.
-    pub folder: &'a Path,
-    /// Which part of it.
-    pub shard: Shard,
-    /// The program, whose other versions' work is not mixed with this one's.
-    pub program: &'a Program,
-    /// Threads; 0 for one on each core.
-    pub threads: usize,
-    /// Whether finished work is thrown away first.
-    pub fresh: bool,
-    /// Whether only the pilot of an adaptive study is run.
-    pub pilot_only: bool,
-    /// How it is asked to stop.
-    pub stop: &'a Stop,
-    /// Who is told how far it is.
-    pub progress: &'a dyn Progress,
-    /// Attributes of the results file that depend on when and where it is written.
-    pub stamp: &'a (dyn Fn() -> Vec<(String, String)> + Sync),
-}
-
-impl std::fmt::Debug for Job<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Job").field("study", &self.study.section.name).field("shard", &self.shard).finish()
-    }
-}
-
-impl Job<'_> {
-    fn of_order<'o>(&'o self, order: &'o Order) -> sweep::Job<'o> {
-        let Job { folder, shard, threads, fresh, pilot_only, stop, progress, stamp, .. } = *self;
-        sweep::Job { order, folder, shard, threads, fresh, pilot_only, stop, progress, stamp }
-    }
-}
 
 fn order_of(study: &Study, identity: Identity) -> Order {
     let section = &study.section;
@@ -98,28 +59,27 @@ pub fn run(study: &Study, threads: usize, progress: &dyn Progress) -> Result<Res
     }
 }
 
-/// Runs a study, or what is left of it, beside its results.
+/// Runs a study, or what is left of it, beside its results. Work of other versions of `program` is not mixed with its own.
 ///
 /// # Errors
 /// If it is at odds with what is there, points fail, it is stopped, or files cannot be written. What was finished is kept.
-pub fn run_in(job: &Job) -> Result<Outcome, StudyError> {
-    let order = order_of(job.study, identity_of(job.study, job.program)?);
-    outcome(job, &order, Action::Beside(&job.of_order(&order)))
+pub fn run_in(study: &Study, program: &Program, job: &Job) -> Result<Outcome, StudyError> {
+    outcome(study, program, Action::Beside(job))
 }
 
 /// Puts the shards of a study together into its results file, and removes them unless `keep` is set.
 ///
 /// # Errors
 /// If a shard is missing, unfinished, in use, damaged, or of another study; then nothing is written or removed.
-pub fn merge(job: &Job, shards: usize, keep: bool) -> Result<Outcome, StudyError> {
-    let order = order_of(job.study, identity_of(job.study, job.program)?);
-    outcome(job, &order, Action::Merge { job: &job.of_order(&order), shards, keep })
+pub fn merge(study: &Study, program: &Program, job: &Job, shards: usize, keep: bool) -> Result<Outcome, StudyError> {
+    outcome(study, program, Action::Merge { job, shards, keep })
 }
 
-fn outcome(job: &Job, order: &Order, action: Action<'_>) -> Result<Outcome, StudyError> {
-    match kind::carry_out(job.study, order, action) {
+fn outcome(study: &Study, program: &Program, action: Action<'_>) -> Result<Outcome, StudyError> {
+    let order = order_of(study, identity_of(study, program)?);
+    match kind::carry_out(study, &order, action) {
         Ok(Done::Outcome(outcome)) => Ok(outcome),
         Ok(Done::Results(_)) => Ok(Outcome::ShardDone),
-        Err(e) => Err(located(job.study, e)),
+        Err(e) => Err(located(study, e)),
     }
 }

@@ -17,8 +17,8 @@ use crate::work::Work;
 ///
 /// # Errors
 /// If a shard is missing, unfinished, in use, damaged, or of another study; then nothing is written or removed.
-pub fn merge<W: Work>(job: &Job, work: &W, shards: usize, keep: bool) -> Result<Outcome, SweepError> {
-    let Order { name, identity, .. } = job.order;
+pub fn merge<W: Work>(order: &Order, job: &Job, work: &W, shards: usize, keep: bool) -> Result<Outcome, SweepError> {
+    let Order { name, identity, .. } = order;
     let results = store::path_in(job.folder, name);
     let of = |index: usize| Shard::new(index, shards);
     let shards: Vec<Shard> = (1..=shards).filter_map(of).collect();
@@ -41,9 +41,9 @@ pub fn merge<W: Work>(job: &Job, work: &W, shards: usize, keep: bool) -> Result<
     let written: Vec<PathBuf> = shards.iter().flat_map(beside).chain([results.clone()]).chain(paths).collect();
     store::remove_stale(&written.iter().map(PathBuf::as_path).collect::<Vec<_>>());
     let stores_in_order: Vec<&Checkpoint> = stores.iter().collect();
-    let (plan, deal) = merged_plan(job, work, &shards, &stores_in_order)?;
+    let (plan, deal) = merged_plan(order, job, work, &shards, &stores_in_order)?;
     complete(job, work, &plan, &deal, &shards, &stores_in_order)?;
-    publish(job, work, &plan, &deal, &stores_in_order, &results)?;
+    publish(order, job, work, &plan, &deal, &stores_in_order, &results)?;
     if !keep {
         for (shard, store) in shards.iter().zip(stores) {
             drop(std::fs::remove_file(status::path_in(job.folder, name, *shard)));
@@ -83,12 +83,12 @@ pub fn shard_counts(folder: &Path, study: &str) -> Result<Vec<usize>, StoreError
 
 /// The plan of the main stage, from all shards.
 fn merged_plan<W: Work>(
+    order: &Order,
     job: &Job,
     work: &W,
     shards: &[Shard],
     stores: &[&Checkpoint],
 ) -> Result<(Plan, Deal), SweepError> {
-    let order = job.order;
     let Some(target) = order.target_relative_error else {
         let plan = Plan::same(Stage::Main, W::STEPS_OF_UNIT, order.points, work.steps());
         let deal = deal(order, &plan, shards.len());

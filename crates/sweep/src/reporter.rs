@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::Counts;
-use crate::run::Job;
+use crate::run::{Job, Order};
 use crate::status::{State, Status};
 
 /// Longest time between two states of the status file, of which a cluster may keep a thousand; a young study says more often
@@ -35,8 +35,8 @@ impl Reporter {
         }
     }
 
-    pub(crate) fn new(job: &Job, path: PathBuf) -> Self {
-        let status = Status::new(&job.order.name, job.shard, &job.order.identity.digest(), 0);
+    pub(crate) fn new(order: &Order, job: &Job, path: PathBuf) -> Self {
+        let status = Status::new(&order.name, job.shard, &order.identity.digest(), 0);
         Self { status: Some((status, path)), ..Self::without_file() }
     }
 

@@ -61,10 +61,8 @@ pub struct Order {
     pub attributes: Vec<(String, String)>,
 }
 
-/// A study, or a shard of it, that is run beside its results.
+/// Where and how an order, or a shard of it, is carried out.
 pub struct Job<'a> {
-    /// The study.
-    pub order: &'a Order,
     /// Folder of the results.
     pub folder: &'a Path,
     /// Which part of it.
@@ -85,7 +83,7 @@ pub struct Job<'a> {
 
 impl std::fmt::Debug for Job<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Job").field("study", &self.order.name).field("shard", &self.shard).finish()
+        f.debug_struct("Job").field("folder", &self.folder).field("shard", &self.shard).finish()
     }
 }
 
@@ -110,7 +108,6 @@ pub fn run<W: Work>(order: &Order, work: &W, threads: usize, progress: &dyn Prog
     let checkpoint = Checkpoint::in_memory()?;
     let stop = Stop::default();
     let job = Job {
-        order,
         folder: Path::new(""),
         shard: Shard::WHOLE,
         threads,
@@ -121,9 +118,9 @@ pub fn run<W: Work>(order: &Order, work: &W, threads: usize, progress: &dyn Prog
         stamp: &Vec::new,
     };
     let mut results = Results::default();
-    let runner = Runner { job: &job, work, checkpoint: &checkpoint };
+    let runner = Runner { order, job: &job, work, checkpoint: &checkpoint };
     let (plan, deal) = pool(threads)?.install(|| runner.compute(&mut Reporter::without_file()))?;
-    collect(&job, work, &plan, &deal, &[&checkpoint], &mut results)?;
+    collect(order, &job, work, &plan, &deal, &[&checkpoint], &mut results)?;
     Ok(results)
 }
 
@@ -131,8 +128,8 @@ pub fn run<W: Work>(order: &Order, work: &W, threads: usize, progress: &dyn Prog
 ///
 /// # Errors
 /// If it is at odds with what is there, points fail, it is stopped, or files cannot be written. What was finished is kept.
-pub fn run_in<W: Work>(job: &Job, work: &W) -> Result<Outcome, SweepError> {
-    let Order { name, identity, .. } = job.order;
+pub fn run_in<W: Work>(order: &Order, job: &Job, work: &W) -> Result<Outcome, SweepError> {
+    let Order { name, identity, .. } = order;
     let results = store::path_in(job.folder, name);
     let path = checkpoint::path_in(job.folder, name, job.shard);
     if !job.fresh && !path.exists() && is_finished(&results, identity)? {
@@ -152,8 +149,8 @@ pub fn run_in<W: Work>(job: &Job, work: &W) -> Result<Outcome, SweepError> {
         checkpoint.remove()?;
         return Ok(Outcome::WasFinished(results));
     }
-    let mut reporter = Reporter::new(job, status_path.clone());
-    let outcome = Runner { job, work, checkpoint: &checkpoint }.run(&mut reporter, &results);
+    let mut reporter = Reporter::new(order, job, status_path.clone());
+    let outcome = Runner { order, job, work, checkpoint: &checkpoint }.run(&mut reporter, &results);
     match &outcome {
         Ok(Outcome::Finished(_)) => {
             drop(std::fs::remove_file(status_path));
@@ -201,8 +198,9 @@ fn discard(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// A job with its kind of work and its open checkpoint.
+/// A job with its order, its work and its open checkpoint.
 struct Runner<'a, 'j, W> {
+    order: &'a Order,
     job: &'a Job<'j>,
     work: &'a W,
     checkpoint: &'a Checkpoint,
@@ -218,13 +216,13 @@ impl<W: Work> Runner<'_, '_, W> {
         if job.shard != Shard::WHOLE {
             return Ok(Outcome::ShardDone);
         }
-        publish(job, self.work, &plan, &deal, &[self.checkpoint], results)?;
+        publish(self.order, job, self.work, &plan, &deal, &[self.checkpoint], results)?;
         Ok(Outcome::Finished(results.to_owned()))
     }
 
     /// Computes what is missing, and returns the plan of the main stage.
     fn compute(&self, reporter: &mut Reporter) -> Result<(Plan, Deal), SweepError> {
-        let order = self.job.order;
+        let order = self.order;
         let (plan, deal) = match order.target_relative_error {
             None => {
                 let plan = Plan::same(Stage::Main, W::STEPS_OF_UNIT, order.points, self.work.steps());
@@ -249,7 +247,7 @@ impl<W: Work> Runner<'_, '_, W> {
     }
 
     fn deal(&self, plan: &Plan) -> Deal {
-        deal(self.job.order, plan, self.job.shard.count())
+        deal(self.order, plan, self.job.shard.count())
     }
 
     fn stage(&self, plan: &Plan, deal: &Deal, reporter: &mut Reporter) -> Result<(), SweepError> {
@@ -260,7 +258,7 @@ impl<W: Work> Runner<'_, '_, W> {
 
     /// Repetitions that each point gets in the main stage; none for points of other shards whose need is not known.
     fn repetitions(&self, pilot: &Plan, deal: &Deal, target: f64) -> Result<Vec<u64>, SweepError> {
-        let Job { order, shard, folder, .. } = *self.job;
+        let (order, Job { shard, folder, .. }) = (self.order, *self.job);
         let source = Source::new(pilot, deal, vec![self.checkpoint.reader()?], shard.index() - 1);
         let mut needed = vec![0; pilot.points()];
         let own: Vec<usize> = (0..pilot.points())
@@ -338,6 +336,7 @@ pub(crate) fn complete<W: Work>(
 
 /// Writes the results file.
 pub(crate) fn publish<W: Work>(
+    order: &Order,
     job: &Job,
     work: &W,
     plan: &Plan,
@@ -346,13 +345,14 @@ pub(crate) fn publish<W: Work>(
     results: &Path,
 ) -> Result<(), SweepError> {
     let mut writer = store::Writer::new(results)?;
-    collect(job, work, plan, deal, stores, &mut writer)?;
+    collect(order, job, work, plan, deal, stores, &mut writer)?;
     writer.publish()?;
     Ok(())
 }
 
 /// Brings all records into a sink, with the attributes of the study.
 fn collect<W: Work>(
+    order: &Order,
     job: &Job,
     work: &W,
     plan: &Plan,
@@ -362,7 +362,7 @@ fn collect<W: Work>(
 ) -> Result<(), SweepError> {
     let readers = stores.iter().map(|s| s.reader()).collect::<Result<_, _>>()?;
     let source = Source::new(plan, deal, readers, 0);
-    let mut attributes = job.order.attributes.clone();
+    let mut attributes = order.attributes.clone();
     attributes.extend((job.stamp)());
     work.collect(&source, plan, &mut Attributed { sink, attributes, stop: job.stop })
 }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use device::Device;
 use estimators::instrument::Instrument;
-use estimators::plan::{Combination, Waveform};
-use estimators::{EstimatorError, Measurement, Scheme};
+use estimators::probe::Runs;
+use estimators::{EstimatorError, Probe, Scheme};
 use ndarray::{Array2, ArrayView1, ArrayView2, CowArray, s};
 use noise::{NoiseModel, dot};
 use rand::Rng;
@@ -117,13 +117,20 @@ pub struct Reading {
     pub has_clipped: bool,
 }
 
-/// Records of one pattern: what is added to the controls, and with which weights the output is read.
+/// A perturbation that is asked for in a record.
 #[derive(Debug)]
-struct PreparedRecord {
-    displacement_volt: Array2<f64>,
-    mean_displacement_volt: Vec<f64>,
-    weights: Vec<f64>,
-    derivative_of_channel: Vec<usize>,
+struct Asked {
+    /// Shape (samples, controls) \[V\].
+    volt: Array2<f64>,
+    /// Its mean over the record, for each control.
+    mean_volt: Vec<f64>,
+}
+
+impl Asked {
+    fn new(volt: Array2<f64>) -> Self {
+        let mean_volt = volt.columns().into_iter().map(|c| c.sum() / c.len() as f64).collect();
+        Self { volt, mean_volt }
+    }
 }
 
 /// A device, wired, with its noise and an instrument that reads it.
@@ -133,10 +140,10 @@ pub struct Meter {
     /// The roles of its parameters.
     pub wiring: Wiring,
     answer: Answer,
-    scheme: Option<Scheme>,
+    probe: Option<Probe>,
+    /// What is asked for in each record, where it is the same every time.
+    asked: Vec<Asked>,
     instrument: Instrument,
-    prepared: Vec<PreparedRecord>,
-    random_weights: Vec<f64>,
     rate_hz: f64,
     ramp_samples: usize,
     hold_samples: usize,
@@ -195,41 +202,34 @@ impl Meter {
         if answer == Answer::LinearResponse && matches!(device.gradient(&middle), Ok(None)) {
             return Err(TrainingError::NoGradient);
         }
-        let prepared = match &scheme {
-            Some(Scheme::Fixed(m)) => (0..m.records.len()).map(|r| prepare(m, r, 0.0)).collect(),
-            _ => Vec::new(),
-        };
-        let random_weights = match &scheme {
-            Some(Scheme::Random(m)) => m.weights(),
-            _ => Vec::new(),
-        };
         let stretch = |samples_of_pattern| {
             Stretch::new(noise, rate_hz, samples_of_pattern, patterns).map_err(EstimatorError::from)
         };
         let gradient_noise = scheme.as_ref().map(|s| stretch(ramp_samples + s.records() * s.samples())).transpose()?;
         let current_noise = stretch(ramp_samples + hold_samples)?;
-        Ok(Self {
+        let meter = Self {
             device,
             wiring,
             answer,
-            scheme,
+            probe: scheme.map(Probe::new),
+            asked: Vec::new(),
             instrument: Instrument::default(),
-            prepared,
-            random_weights,
             rate_hz,
             ramp_samples,
             hold_samples,
             gradient_noise,
             current_noise,
-        })
+        };
+        Ok(meter.with_instrument(Instrument::default()))
     }
 
     /// The same with an instrument that is not ideal: its DAC sets inputs and controls, its hold, delay and ramp act on the
     /// perturbation of the controls, its ADC reads the output.
     #[must_use]
     pub fn with_instrument(mut self, instrument: Instrument) -> Self {
-        if let Some(Scheme::Fixed(m)) = &self.scheme {
-            self.prepared = (0..m.records.len()).map(|r| prepare(m, r, instrument.ramp_s)).collect();
+        if let Some(probe) = self.probe.as_ref().filter(|probe| matches!(probe.scheme(), Scheme::Fixed(_))) {
+            let asked = |record| Asked::new(probe.perturbation_volt(record, &[], instrument.ramp_s));
+            self.asked = (0..probe.scheme().records()).map(asked).collect();
         }
         self.instrument = instrument;
         self
@@ -250,13 +250,13 @@ impl Meter {
     /// How derivatives are measured, if they are.
     #[must_use]
     pub fn scheme(&self) -> Option<&Scheme> {
-        self.scheme.as_ref()
+        self.probe.as_ref().map(Probe::scheme)
     }
 
     /// Whether its scheme reads second derivatives.
     #[must_use]
     pub fn reads_curvature(&self) -> bool {
-        self.scheme.as_ref().is_some_and(|s| s.derivatives() > s.parameters())
+        self.scheme().is_some_and(|s| s.derivatives() > s.parameters())
     }
 
     /// Whether the device knows its second derivatives.
@@ -432,54 +432,41 @@ impl Meter {
         controls_volt: &[f64],
         rng: &mut R,
     ) -> Result<Reading, TrainingError> {
-        let stretch = self.gradient_noise.as_ref().expect("a meter with a scheme");
+        let (stretch, probe) = self.gradient_noise.as_ref().zip(self.probe.as_ref()).expect("a meter with a scheme");
         let mut noise = NoiseSource::new(stretch);
         let patterns = inputs_volt.nrows();
-        let scheme = self.scheme.as_ref().expect("a meter with a scheme");
-        let controls = self.wiring.controls.len();
+        let (scheme, controls) = (probe.scheme(), self.wiring.controls.len());
         let mut derivatives = Array2::zeros((patterns, scheme.derivatives()));
         let mut currents_na = Vec::with_capacity(patterns);
         let mut output = Vec::new();
         let mut has_clipped = false;
-        // the controls are those of all patterns
-        let driven: Vec<_> = self.prepared.iter().map(|r| self.driven(controls_volt, &r.displacement_volt)).collect();
+        // the controls, and a perturbation that is the same every time, are those of all patterns
+        let always_driven = self.driven(controls_volt, &self.asked);
         for (p, x) in inputs_volt.rows().into_iter().enumerate() {
             let at = self.wiring.join(self.set(x).view(), controls_volt);
             let noise_na = &noise.next(rng)[self.ramp_samples..];
             let mut row = derivatives.row_mut(p);
             let row = row.as_slice_mut().expect("rows are contiguous");
-            let mut current = 0.0;
-            match scheme {
-                Scheme::Fixed(measurement) => {
-                    let mut displaced = Vec::with_capacity(self.prepared.len());
-                    let noises = noise_na.chunks_exact(measurement.samples);
-                    for ((record, driven), noise_na) in self.prepared.iter().zip(&driven).zip(noises) {
-                        self.answer_to(&at, driven.view(), &mut output)?;
-                        has_clipped |= self.read(&mut output, noise_na);
-                        let mut readings = vec![0.0; record.derivative_of_channel.len()];
-                        dot::project(&record.weights, &output, &mut readings);
-                        combine(measurement.combination, &record.derivative_of_channel, &readings, row);
-                        displaced.push(mean(&output));
-                    }
-                    let records = self.prepared.len() as f64;
-                    for (level, record) in displaced.iter().zip(&self.prepared) {
-                        current += (level - scalar(&row[..controls], &record.mean_displacement_volt)) / records;
-                    }
-                }
-                Scheme::Random(measurement) => {
-                    let directions = measurement.draw(rng);
-                    let displacement = directed(measurement, &directions, self.instrument.ramp_s);
-                    self.answer_to(&at, self.driven(controls_volt, &displacement).view(), &mut output)?;
-                    has_clipped |= self.read(&mut output, noise_na);
-                    let mut readings = vec![0.0; measurement.blocks.len()];
-                    dot::project(&self.random_weights, &output, &mut readings);
-                    measurement.combine(&readings, &directions, row);
-                    let mean_displacement: Vec<f64> =
-                        displacement.columns().into_iter().map(|c| c.sum() / c.len() as f64).collect();
-                    current = mean(&output) - scalar(&*row, &mean_displacement);
-                }
+            let directions = probe.draw(rng);
+            let drawn = match scheme {
+                Scheme::Fixed(_) => Vec::new(),
+                Scheme::Random(_) => vec![Asked::new(probe.perturbation_volt(0, &directions, self.instrument.ramp_s))],
+            };
+            let drawn_driven = self.driven(controls_volt, &drawn);
+            let (asked, driven) =
+                if drawn.is_empty() { (&self.asked, &always_driven) } else { (&drawn, &drawn_driven) };
+            let mut levels = Vec::with_capacity(driven.len());
+            for (record, applied) in driven.iter().enumerate() {
+                self.answer_to(&at, applied.view(), &mut output)?;
+                has_clipped |= self.read(&mut output, &noise_na[record * scheme.samples()..][..scheme.samples()]);
+                let mut readings = vec![0.0; probe.readings(record)];
+                dot::project(probe.weights(record), &output, &mut readings);
+                probe.combine(record, &readings, &directions, row);
+                levels.push(mean(&output));
             }
-            currents_na.push(current);
+            let records = driven.len() as f64;
+            let undisturbed = |(level, asked): (&f64, &Asked)| level - scalar(&row[..controls], &asked.mean_volt);
+            currents_na.push(levels.iter().zip(asked).map(|record| undisturbed(record) / records).sum());
         }
         finite::check_currents(&currents_na, controls_volt)?;
         finite::check_derivatives(&derivatives, controls_volt)?;
@@ -519,15 +506,19 @@ impl Meter {
         }
     }
 
-    /// What a perturbation adds to the controls when hold, delay and DAC have had their part \[V\].
-    fn driven<'d>(&self, controls_volt: &[f64], perturbation_volt: &'d Array2<f64>) -> CowArray<'d, f64, ndarray::Ix2> {
-        if self.instrument.drives_linearly() && self.instrument.hold_samples <= 1 && self.instrument.delay_samples == 0
-        {
-            return perturbation_volt.view().into();
-        }
-        let mut applied = self.instrument.applied(controls_volt, perturbation_volt.clone());
-        applied -= &ndarray::aview1(controls_volt);
-        applied.into()
+    /// What each perturbation adds to the controls when hold, delay and DAC have acted on it \[V\].
+    fn driven<'d>(&self, controls_volt: &[f64], asked: &'d [Asked]) -> Vec<CowArray<'d, f64, ndarray::Ix2>> {
+        let Instrument { hold_samples, delay_samples, .. } = self.instrument;
+        let is_exact = self.instrument.drives_linearly() && hold_samples <= 1 && delay_samples == 0;
+        let drive = |asked: &'d Asked| {
+            if is_exact {
+                return asked.volt.view().into();
+            }
+            let mut applied = self.instrument.applied(controls_volt, asked.volt.clone());
+            applied -= &ndarray::aview1(controls_volt);
+            applied.into()
+        };
+        asked.iter().map(drive).collect()
     }
 
     /// Adds the noise and reads the output; whether it was clipped.
@@ -557,24 +548,18 @@ impl Meter {
             );
             return Ok(());
         }
-        // levels that are held are computed once
-        let mut distinct: Vec<f64> = Vec::with_capacity(displacement_volt.nrows() * at.len());
-        let mut run_of_sample = Vec::with_capacity(displacement_volt.nrows());
-        let mut runs = 0_usize;
-        for (n, dw) in displacement_volt.rows().into_iter().enumerate() {
-            if n == 0 || dw != displacement_volt.row(n - 1) {
-                let start = distinct.len();
-                distinct.extend_from_slice(at);
-                for (x, &m) in dw.iter().zip(controls) {
-                    distinct[start + m] += x;
-                }
-                runs += 1;
+        let runs = Runs::of(displacement_volt);
+        let mut distinct: Vec<f64> = Vec::with_capacity(runs.first_row.len() * at.len());
+        for &n in &runs.first_row {
+            let start = distinct.len();
+            distinct.extend_from_slice(at);
+            for (x, &m) in displacement_volt.row(n).iter().zip(controls) {
+                distinct[start + m] += x;
             }
-            run_of_sample.push(runs - 1);
         }
-        let rows = Array2::from_shape_vec((runs, at.len()), distinct).expect("whole rows");
+        let rows = Array2::from_shape_vec((runs.first_row.len(), at.len()), distinct).expect("whole rows");
         let currents = device::currents_na(self.device.as_ref(), rows.view())?;
-        output_na.extend(run_of_sample.into_iter().map(|run| currents[run]));
+        output_na.extend(runs.of_row.into_iter().map(|run| currents[run]));
         Ok(())
     }
 
@@ -633,69 +618,6 @@ fn mean(x: &[f64]) -> f64 {
 
 fn scalar(a: impl AsRef<[f64]>, b: &[f64]) -> f64 {
     a.as_ref().iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn prepare(measurement: &Measurement, record: usize, ramp_s: f64) -> PreparedRecord {
-    let displacement_volt = measurement.perturbation_volt(record, ramp_s);
-    let mean_displacement_volt = displacement_volt.columns().into_iter().map(|c| c.sum() / c.len() as f64).collect();
-    PreparedRecord {
-        mean_displacement_volt,
-        weights: measurement.weights(record),
-        derivative_of_channel: measurement.records[record].derivative_of_channel.clone(),
-        displacement_volt,
-    }
-}
-
-fn combine(combination: Combination, derivative_of_channel: &[usize], readings: &[f64], derivatives: &mut [f64]) {
-    match combination {
-        Combination::Linear => {
-            for (&m, reading) in derivative_of_channel.iter().zip(readings) {
-                derivatives[m] = *reading;
-            }
-        }
-        Combination::Amplitude => {
-            for (parameters, xy) in derivative_of_channel.chunks_exact(2).zip(readings.chunks_exact(2)) {
-                let sign = if xy[0] >= 0.0 { 1.0 } else { -1.0 };
-                derivatives[parameters[0]] = sign * xy[0].hypot(xy[1]);
-            }
-        }
-    }
-}
-
-/// What drawn directions add to the controls, sample by sample.
-fn directed(measurement: &estimators::random::RandomMeasurement, directions: &[f64], ramp_s: f64) -> Array2<f64> {
-    let parameters = measurement.parameters();
-    let ramp_samples = (ramp_s * measurement.rate_hz).round() as usize;
-    if ramp_samples > 0 {
-        let mut out = Array2::zeros((measurement.samples, parameters));
-        for (m, mut column) in out.columns_mut().into_iter().enumerate() {
-            let steps =
-                measurement.blocks.iter().zip(directions.chunks_exact(parameters)).flat_map(|(block, direction)| {
-                    let level = direction[m] * measurement.step_volt[m];
-                    block.windows.iter().zip(&measurement.levels).map(move |(window, s)| (window.start, s * level))
-                });
-            let wave =
-                Waveform::Levels(steps.collect()).samples(measurement.samples, measurement.rate_hz, ramp_samples);
-            column.assign(&ndarray::aview1(&wave));
-        }
-        return out;
-    }
-    let mut out = Array2::zeros((measurement.samples, parameters));
-    let mut next = 0;
-    let mut held = vec![0.0; parameters];
-    for (channel, direction) in measurement.blocks.iter().zip(directions.chunks_exact(parameters)) {
-        for (window, level) in channel.windows.iter().zip(&measurement.levels) {
-            held = direction.iter().zip(&measurement.step_volt).map(|(d, c)| level * c * d).collect();
-            for n in window.start..window.start + window.length {
-                out.row_mut(n).assign(&ArrayView1::from(&held[..]));
-            }
-            next = window.start + window.length;
-        }
-    }
-    for n in next..measurement.samples {
-        out.row_mut(n).assign(&ArrayView1::from(&held[..]));
-    }
-    out
 }
 
 #[cfg(test)]

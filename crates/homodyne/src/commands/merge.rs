@@ -45,10 +45,8 @@ impl Merge {
         let started = Instant::now();
         let listener = Listener::start()?;
         let job = Job {
-            study: &study,
             folder: &self.study.output,
             shard: Shard::WHOLE,
-            program: &program(),
             threads: 1,
             fresh: self.fresh,
             pilot_only: false,
@@ -56,7 +54,7 @@ impl Merge {
             progress: &Bar::new(true, &study),
             stamp: &stamp,
         };
-        match study::merge(&job, shards, self.keep) {
+        match study::merge(&study, &program(), &job, shards, self.keep) {
             Ok(Outcome::WasFinished(_)) => was_finished(&study, &self.study.output, !self.no_figure, ""),
             Ok(Outcome::Finished(path)) => {
                 say!("{} ({:.1} s)", path.display(), started.elapsed().as_secs_f64());

@@ -165,18 +165,17 @@ impl Run {
         let started = Instant::now();
         let listener = Listener::start()?;
         let bar = Bar::new(self.quiet, &study);
-        let outcome = study::run_in(&Job {
-            study: &study,
+        let job = Job {
             folder,
             shard: self.shard.unwrap_or(Shard::WHOLE),
-            program: &program,
             threads: self.threads,
             fresh: self.fresh,
             pilot_only: self.pilot,
             stop: &listener.stop,
             progress: &bar,
             stamp: &stamp,
-        });
+        };
+        let outcome = study::run_in(&study, &program, &job);
         bar.bar.finish_and_clear();
         let seconds = started.elapsed().as_secs_f64();
         match outcome {

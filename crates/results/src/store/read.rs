@@ -12,7 +12,6 @@ use super::checksum::{self, Verdict};
 use super::dimension_scales;
 use crate::StoreError;
 use crate::data::{Coordinate, Dimension, Results, Sink, Variable};
-use crate::layout;
 
 /// Numbers of one variable that are read together.
 const BUFFER: usize = 1 << 16;
@@ -145,7 +144,6 @@ fn stream_unverified(path: &Path, part: Part, sink: &mut dyn Sink) -> Result<(),
     let file = open(path)?;
     let damaged = |reason: String| fail(format!("the file is damaged or not from this program ({reason})"));
     let (outline, datasets) = outline(&file, length, part).map_err(damaged)?;
-    layout::check(&outline).map_err(damaged)?;
     let shapes: Vec<Vec<usize>> = outline.variables.iter().map(|v| outline.shape(v)).collect();
     let names: Vec<String> = outline.variables.iter().map(|v| v.name.clone()).collect();
     sink.begin(outline)?;

@@ -10,7 +10,6 @@ use super::boxes::boxes;
 use super::{checksum, dimension_scales};
 use crate::StoreError;
 use crate::data::{Coordinate, Dimension, Results, Sink};
-use crate::layout;
 
 /// Numbers of one variable that are written together.
 const BUFFER: usize = 1 << 16;
@@ -75,7 +74,6 @@ impl Writer {
     }
 
     fn declare(&mut self, outline: Results) -> hdf5::Result<()> {
-        layout::check(&outline)?;
         // a copy has read it among the others
         for (name, value) in outline.attributes.iter().filter(|(name, _)| name != CONVENTIONS.0) {
             write_text(&self.file, name, value)?;

@@ -7,24 +7,22 @@ use estimators::{Experiment, Workspace};
 
 use crate::PointError;
 use crate::Study;
-use crate::axis_columns::{counting, sweep_dimensions};
+use crate::axis_columns::counting;
+use crate::columns::{Column, KindColumns, Outline, Places};
+use crate::error::columns::{CURVATURE, CURVATURE_ESTIMATES, ESTIMATES, GRADIENT, TARGET, TIME};
+use crate::error::point::ErrorPoint;
 use crate::kind::StudyWork;
 use crate::needs;
-use crate::error::point::ErrorPoint;
+use results::Sink;
 use results::moments::{self, Estimated, Moments};
-use results::{Results, Sink, Variable};
 use settings::seed::{self, Purpose};
 use sweep::Source;
 use sweep::SweepError;
 use sweep::plan::{Plan, Stage};
-use sweep::work::{Record, Step, Work, outline, variable};
+use sweep::work::{Record, Step, Work};
 
+mod columns;
 pub mod point;
-
-/// Numbers in the results for each parameter of a point, without the estimates themselves.
-const NUMBERS_OF_PARAMETER: u64 = 12;
-/// And where second derivatives are measured, those of each of them.
-const NUMBERS_OF_CURVATURE: u64 = 10;
 
 /// The error study.
 pub(crate) struct Errors<'s> {
@@ -117,78 +115,27 @@ fn relative_error(moments: &[Moments], truth: &[f64]) -> f64 {
     each.fold(0.0, f64::max)
 }
 
-/// Positions of variables that are appended to.
-struct Places {
-    /// The first of those over parameters.
-    first: usize,
-    /// The first of those of second derivatives, if they are measured.
-    curvature: Option<usize>,
-    time: usize,
-    /// `repetitions`, then `relative_error`, of studies with a target.
-    repetitions: usize,
-    /// `estimate`, `measured_response_ratio`, then `curvature_estimate`, where estimates are stored.
-    estimate: usize,
-}
-
 impl Errors<'_> {
-    /// Dimensions and variables.
-    fn outline(&self, parameters: usize, curvature: bool, stored_repetitions: usize) -> (Results, Places) {
-        let study = self.study;
-        let (mut dimensions, mut variables) = sweep_dimensions(study);
-        let swept: Vec<usize> = (0..study.axes.len()).collect();
-        let parameter = dimensions.len();
-        dimensions.push(counting("parameter", parameters, 1));
-        let over_parameters: Vec<usize> = swept.iter().copied().chain([parameter]).collect();
-        let (linear, square) = ("nA/V", "nA^2/V^2");
-        let first = variables.len();
-        let mut declare = |name: &str, units: &str, long_name: &str| {
-            variables.push(variable(name, over_parameters.clone(), Vec::new(), units, long_name));
-        };
-        declare("true_gradient", linear, "exact gradient of the device");
-        for (name, units, long_name) in [
-            ("bias", linear, "bias of the estimate"),
-            ("variance", square, "variance of the estimate"),
-            ("mse", square, "mean squared error of the estimate"),
-        ] {
-            declare(name, units, &format!("{long_name}, Monte Carlo"));
-            declare(&format!("{name}_standard_error"), units, &format!("standard error of the Monte Carlo {name}"));
-        }
-        declare("bias_exact", linear, "bias of the estimate, exact");
-        declare("variance_exact", square, "variance of the estimate, exact");
-        declare("mse_exact", square, "mean squared error of the estimate, exact");
-        declare("mse_published", square, "mean squared error as published, B25 Eqs. (8) and (10)");
-        declare("response_ratio", "1", "mean response of the other parameters over the own one, exact");
-        let curvature = curvature.then(|| {
-            let first = variables.len();
-            variables.extend(curvature_variables(&over_parameters));
-            first
-        });
-        let time = variables.len();
-        let long_name = "time that one estimate of the whole gradient takes";
-        variables.push(variable("measurement_time_s", swept.clone(), Vec::new(), "s", long_name));
-        let repetitions = variables.len();
-        let adaptive = study.section.target_relative_error.is_some();
-        if adaptive {
-            let long_name = "repetitions made";
-            variables.push(variable("repetitions", swept.clone(), Vec::new(), "1", long_name));
-            let long_name = "standard error of mse as a fraction of mse, of the derivative where it is largest";
-            variables.push(variable("relative_error", swept.clone(), Vec::new(), "1", long_name));
-        }
-        let estimate = variables.len();
-        if study.section.store_estimates {
-            let repetition = dimensions.len();
+    /// Columns of results that hold second derivatives or not.
+    fn columns_with(&self, curvature: bool) -> Vec<&'static Column> {
+        let section = &self.study.section;
+        let groups = [
+            (GRADIENT, true),
+            (CURVATURE, curvature),
+            (TIME, true),
+            (TARGET, section.target_relative_error.is_some()),
+            (ESTIMATES, section.store_estimates),
+            (CURVATURE_ESTIMATES, section.store_estimates && curvature),
+        ];
+        groups.into_iter().filter(|(_, present)| *present).flat_map(|(group, _)| group).collect()
+    }
+
+    fn outline(&self, parameters: usize, curvature: bool, stored_repetitions: usize) -> Outline {
+        let mut dimensions = vec![counting("parameter", parameters, 1)];
+        if self.study.section.store_estimates {
             dimensions.push(counting("repetition", stored_repetitions, 0));
-            let over: Vec<usize> = swept.iter().copied().chain([repetition, parameter]).collect();
-            let long_name = "estimate of the gradient, each repetition";
-            variables.push(variable("estimate", Vec::clone(&over), Vec::new(), linear, long_name));
-            let long_name = "mean response of the other parameters over the own one, of each estimate";
-            variables.push(variable("measured_response_ratio", over.clone(), Vec::new(), "1", long_name));
-            if curvature.is_some() {
-                let long_name = "estimate of the second derivatives, each repetition";
-                variables.push(variable("curvature_estimate", over, Vec::new(), "nA/V^2", long_name));
-            }
         }
-        (outline(dimensions, variables, Vec::new()), Places { first, curvature, time, repetitions, estimate })
+        Outline::new(self.study, dimensions, self.columns_with(curvature))
     }
 }
 
@@ -197,6 +144,8 @@ const TRIALS_PROBED: u64 = 20;
 
 impl<'s> StudyWork<'s> for Errors<'s> {
     type Checked = ErrorPoint;
+    const COLUMNS: KindColumns =
+        KindColumns { main: "mse", groups: &[GRADIENT, CURVATURE, TIME, TARGET, ESTIMATES, CURVATURE_ESTIMATES] };
     const SHARED: &'static [&'static str] = &[];
     const IS_REPEATED: bool = true;
     const STEPS: &'static str = "repetitions";
@@ -205,21 +154,20 @@ impl<'s> StudyWork<'s> for Errors<'s> {
         Self { study, first }
     }
 
-    fn foreseen(&self) -> Result<Results, SweepError> {
+    fn foreseen(&self) -> Outline {
         let extent = self.study.extent();
-        Ok(self.outline(extent.parameters, extent.curvature, 1).0)
+        self.outline(extent.parameters, extent.curvature, 1)
     }
 
-    fn stored_numbers(&self) -> u64 {
-        let estimates = if self.study.section.store_estimates { 2 * self.study.section.repetitions } else { 0 };
-        let parameters = self.first.operated.device.parameters().max(1) as u64;
-        let curvature = if self.first.reads_curvature() { NUMBERS_OF_CURVATURE.saturating_add(estimates / 2) } else { 0 };
-        let numbers = NUMBERS_OF_PARAMETER.saturating_add(estimates).saturating_add(curvature);
-        parameters.saturating_mul(numbers).saturating_add(3)
+    fn columns(&self) -> Vec<&'static Column> {
+        self.columns_with(self.study.extent().curvature)
     }
 
-    fn stored_repetitions(&self) -> u64 {
-        if self.study.section.store_estimates { self.study.section.repetitions } else { 0 }
+    fn length(&self, dimension: &str) -> usize {
+        match dimension {
+            "repetition" => self.study.section.repetitions as usize,
+            _ => self.first.operated.device.parameters(),
+        }
     }
 
     fn bytes_at_work(&self) -> u64 {
@@ -329,11 +277,11 @@ impl Work for Errors<'_> {
                 gaps.insert(head.text);
             }
         }
-        let (mut begun, places) = self.outline(parameters, curvature, study.section.repetitions as usize);
+        let mut outline = self.outline(parameters, curvature, study.section.repetitions as usize);
         if !gaps.is_empty() {
-            begun.attributes.push(("exact_gap".to_owned(), gaps.into_iter().collect::<Vec<_>>().join("; ")));
+            outline.results.attributes.push(("exact_gap".to_owned(), gaps.into_iter().collect::<Vec<_>>().join("; ")));
         }
-        sink.begin(begun)?;
+        let columns = outline.begin(sink)?;
         for point in 0..plan.points() {
             let head = source.head(point)?;
             let head = Head::of(&head);
@@ -342,42 +290,18 @@ impl Work for Errors<'_> {
                 let record = source.unit(unit)?;
                 let estimates = merge(&mut moments, &record);
                 if study.section.store_estimates {
-                    append_estimates(&head, estimates, parameters, &places, sink)?;
+                    append_estimates(&head, estimates, parameters, curvature, &columns, sink)?;
                 }
             }
-            append_errors(&head, &moments, parameters, &places, sink)?;
-            sink.append(places.time, &[head.measurement_time_s])?;
+            append_errors(&head, &moments, parameters, curvature, &columns, sink)?;
+            columns.append(sink, "measurement_time_s", &[head.measurement_time_s])?;
             if study.section.target_relative_error.is_some() {
-                sink.append(places.repetitions, &[plan.steps_at(point) as f64])?;
-                sink.append(places.repetitions + 1, &[relative_error(&moments, head.truth)])?;
+                columns.append(sink, "repetitions", &[plan.steps_at(point) as f64])?;
+                columns.append(sink, "relative_error", &[relative_error(&moments, head.truth)])?;
             }
         }
         Ok(())
     }
-}
-
-/// Variables of second derivatives, in the order of [`rows_of`].
-fn curvature_variables(over_parameters: &[usize]) -> Vec<Variable> {
-    let (linear, square) = ("nA/V^2", "nA^2/V^4");
-    let mut all = Vec::new();
-    let mut declare = |name: &str, units: &str, long_name: &str| {
-        all.push(variable(name, over_parameters.to_vec(), Vec::new(), units, long_name));
-    };
-    declare("true_curvature", linear, "exact second derivative of the device by each parameter");
-    let named = [
-        ("bias", linear, "bias of the second derivative"),
-        ("variance", square, "variance of the second derivative"),
-        ("mse", square, "mean squared error of the second derivative"),
-    ];
-    for (name, units, long_name) in named {
-        declare(&format!("curvature_{name}"), units, &format!("{long_name}, Monte Carlo"));
-        let of_error = format!("standard error of the Monte Carlo {long_name}");
-        declare(&format!("curvature_{name}_standard_error"), units, &of_error);
-    }
-    for (name, units, long_name) in named {
-        declare(&format!("curvature_{name}_exact"), units, &format!("{long_name}, exact"));
-    }
-    all
 }
 
 /// Truth, then bias, variance and mean squared error with their standard errors, then the exact ones, of the derivatives in
@@ -400,22 +324,21 @@ fn append_errors(
     head: &Head,
     moments: &[Moments],
     parameters: usize,
-    places: &Places,
+    curvature: bool,
+    columns: &Places,
     sink: &mut dyn Sink,
 ) -> Result<(), SweepError> {
     let gradient = 0..head.parameters;
     let mut rows = rows_of(head, moments, gradient.clone());
     rows.push(head.mse_published[gradient.clone()].to_vec());
     rows.push(head.response_ratios(&head.truth[gradient]));
-    let mut placed: Vec<(usize, Vec<f64>)> = (places.first..).zip(rows).collect();
-    if let Some(first) = places.curvature {
+    let mut named: Vec<(&Column, Vec<f64>)> = GRADIENT.iter().zip(rows).collect();
+    if curvature {
         // points that measure none of them are padded
-        let rows = rows_of(head, moments, head.parameters..head.truth.len());
-        placed.extend((first..).zip(rows));
+        named.extend(CURVATURE.iter().zip(rows_of(head, moments, head.parameters..head.truth.len())));
     }
-    for (variable, mut row) in placed {
-        row.resize(parameters, f64::NAN);
-        sink.append(variable, &row)?;
+    for (column, row) in named {
+        columns.append_padded(sink, column.name, &row, parameters)?;
     }
     Ok(())
 }
@@ -425,24 +348,25 @@ fn append_estimates(
     head: &Head,
     estimates: &[f64],
     parameters: usize,
-    places: &Places,
+    curvature: bool,
+    columns: &Places,
     sink: &mut dyn Sink,
 ) -> Result<(), SweepError> {
-    let (mut gradients, mut ratios, mut curvatures) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut gradients, mut ratios, mut second) = (Vec::new(), Vec::new(), Vec::new());
     for row in estimates.chunks_exact(head.truth.len().max(1)) {
-        let (gradient, curvature) = row.split_at(head.parameters);
+        let (gradient, of_second) = row.split_at(head.parameters);
         let end = ratios.len() + parameters;
         gradients.extend_from_slice(gradient);
         ratios.extend(head.response_ratios(gradient));
-        curvatures.extend_from_slice(curvature);
-        for list in [&mut gradients, &mut ratios, &mut curvatures] {
+        second.extend_from_slice(of_second);
+        for list in [&mut gradients, &mut ratios, &mut second] {
             list.resize(end, f64::NAN);
         }
     }
-    sink.append(places.estimate, &gradients)?;
-    sink.append(places.estimate + 1, &ratios)?;
-    if places.curvature.is_some() {
-        sink.append(places.estimate + 2, &curvatures)?;
+    columns.append(sink, "estimate", &gradients)?;
+    columns.append(sink, "measured_response_ratio", &ratios)?;
+    if curvature {
+        columns.append(sink, "curvature_estimate", &second)?;
     }
     Ok(())
 }

@@ -14,15 +14,15 @@ use settings::from_zero;
 
 use crate::PointError;
 use crate::Study;
-use crate::axis_columns::sweep_dimensions;
+use crate::columns::{Column, KindColumns, Outline};
 use crate::kind::StudyWork;
 use crate::language::document::KeyError;
 use crate::point::{Given, OperatedDevice, StudyPoint, needed};
-use results::{Coordinate, Dimension, Results, Sink, Variable};
+use results::{Coordinate, Dimension, Sink};
 use sweep::Source;
 use sweep::SweepError;
 use sweep::plan::{Plan, Stage, Unit};
-use sweep::work::{Record, Step, Work, outline, variable};
+use sweep::work::{Record, Step, Work};
 
 /// Inputs (left, right) in the order of the vectors.
 const CASES: [(&str, [bool; 2]); 4] =
@@ -117,12 +117,32 @@ fn default_offset_weight() -> f64 {
     0.01
 }
 
-/// Numbers in the results for a point: currents, fitnesses, components.
-const NUMBERS_OF_POINT: u64 = 14;
-
 /// Bytes that are in memory of each point while the results are put together: currents and weight, fitnesses, components, and
-/// once more what of them is stored.
-const BYTES_OF_POINT: u64 = 8 * (5 + 6 + 4 + 2 * NUMBERS_OF_POINT);
+/// these three lists once more as columns.
+const BYTES_OF_POINT: u64 = 8 * (5 + 6 + 4 + 2 * (4 + 6 + 4));
+
+const COLUMNS: &[Column] = &[
+    Column::new("current", &["case"], "nA", "output current for the inputs"),
+    Column::new("fitness", &["gate"], "1", "fitness of each gate"),
+    Column::new("response", &["component"], "nA", "mean, left, right and cross term of the output"),
+    Column::of_all_points(
+        "abundance",
+        &["gate", "least_fitness"],
+        "1",
+        "fraction of points with at least this fitness",
+    ),
+    Column::of_all_points(
+        "covariance",
+        &["case", "other_case"],
+        "nA^2",
+        "covariance of the output vectors over all points",
+    ),
+    Column::of_all_points("principal_variance", &["order"], "nA^2", "eigenvalues of the covariance"),
+    Column::of_all_points("nonlinearity", &["indicator"], "1", "nonlinearity indicators over all points"),
+];
+
+const COMPONENTS: [&str; 4] = ["mean", "left", "right", "cross"];
+const INDICATORS: [&str; 3] = ["Q_l", "Q_r", "Q_lr"];
 
 /// The logic study; a step is all four cases of a point.
 pub(crate) struct Logic<'s>(&'s Study);
@@ -154,6 +174,7 @@ impl StudyPoint for LogicPoint {
 
 impl<'s> StudyWork<'s> for Logic<'s> {
     type Checked = LogicPoint;
+    const COLUMNS: KindColumns = KindColumns { main: "fitness", groups: &[COLUMNS] };
     const SHARED: &'static [&'static str] = &[];
     const IS_REPEATED: bool = false;
     const BYTES_OF_COLLECTED_POINT: u64 = BYTES_OF_POINT;
@@ -162,14 +183,16 @@ impl<'s> StudyWork<'s> for Logic<'s> {
         Self(study)
     }
 
-    /// Their values are those of one point.
-    fn foreseen(&self) -> Result<Results, SweepError> {
-        let (dimensions, variables) = tables(self.0, &[([0.0; 4], 1.0)]);
-        Ok(outline(dimensions, variables, Vec::new()))
+    fn foreseen(&self) -> Outline {
+        Outline::new(self.0, dimensions(), COLUMNS)
     }
 
-    fn stored_numbers(&self) -> u64 {
-        NUMBERS_OF_POINT
+    fn length(&self, dimension: &str) -> usize {
+        match dimension {
+            "gate" => GATES.len(),
+            "component" => COMPONENTS.len(),
+            _ => CASES.len(),
+        }
     }
 }
 
@@ -228,64 +251,72 @@ impl Work for Logic<'_> {
             };
             rows.push(([i00, i10, i01, i11], offset_weight));
         }
-        let (dimensions, variables) = tables(self.0, &rows);
-        Ok(sink.begin(outline(dimensions, variables, Vec::new()))?)
+        let columns = self.foreseen().begin(sink)?;
+        for (column, values) in columns_of(&rows) {
+            columns.append(sink, column, &values)?;
+        }
+        Ok(())
     }
 }
 
-/// Everything that follows from the currents and offset weights of all points.
-fn tables(study: &Study, rows: &[([f64; 4], f64)]) -> (Vec<Dimension>, Vec<Variable>) {
+/// The dimensions of the columns.
+fn dimensions() -> Vec<Dimension> {
+    let names = |name: &str, list: &[&str]| Dimension {
+        name: name.to_owned(),
+        coordinate: Coordinate::Labels(list.iter().map(|n| (*n).to_owned()).collect()),
+        units: String::new(),
+    };
+    let numbers = |name: &str, list: Vec<f64>| Dimension {
+        name: name.to_owned(),
+        coordinate: Coordinate::Numbers(list),
+        units: "1".to_owned(),
+    };
+    let cases = CASES.map(|c| c.0);
+    vec![
+        names("case", &cases),
+        names("other_case", &cases),
+        names("gate", &GATES.map(|g| g.0)),
+        names("component", &COMPONENTS),
+        names("indicator", &INDICATORS),
+        numbers("order", vec![1.0, 2.0, 3.0, 4.0]),
+        numbers("least_fitness", thresholds()),
+    ]
+}
+
+fn thresholds() -> Vec<f64> {
+    (0..THRESHOLDS)
+        .map(|k| LOWEST_THRESHOLD * (HIGHEST_THRESHOLD / LOWEST_THRESHOLD).powf(k as f64 / (THRESHOLDS - 1) as f64))
+        .collect()
+}
+
+/// The values of all columns, from the currents and offset weights of all points.
+fn columns_of(rows: &[([f64; 4], f64)]) -> [(&'static str, Vec<f64>); 7] {
     let fitnesses: Vec<[f64; 6]> = rows.iter().map(|(i, k)| GATES.map(|(_, gate)| fitness(i, &gate, *k))).collect();
     let parts: Vec<[f64; 4]> = rows.iter().map(|(i, _)| components(i)).collect();
     let count = rows.len() as f64;
-
-    let (mut dimensions, mut variables) = sweep_dimensions(study);
-    let swept: Vec<usize> = (0..study.axes.len()).collect();
-    let mut dimension = |name: &str, coordinate: Coordinate, units: &str| {
-        dimensions.push(Dimension { name: name.to_owned(), coordinate, units: units.to_owned() });
-        dimensions.len() - 1
-    };
-    let names = |list: &[&str]| Coordinate::Labels(list.iter().map(|n| (*n).to_owned()).collect());
-    let cases = dimension("case", names(&CASES.map(|c| c.0)), "");
-    let other_cases = dimension("other_case", names(&CASES.map(|c| c.0)), "");
-    let gates = dimension("gate", names(&GATES.map(|g| g.0)), "");
-    let component = dimension("component", names(&["mean", "left", "right", "cross"]), "");
-    let indicator = dimension("indicator", names(&["Q_l", "Q_r", "Q_lr"]), "");
-    let order = dimension("order", Coordinate::Numbers(vec![1.0, 2.0, 3.0, 4.0]), "1");
-    let thresholds: Vec<f64> = (0..THRESHOLDS)
-        .map(|k| LOWEST_THRESHOLD * (HIGHEST_THRESHOLD / LOWEST_THRESHOLD).powf(k as f64 / (THRESHOLDS - 1) as f64))
-        .collect();
-    let threshold = dimension("least_fitness", Coordinate::Numbers(thresholds.clone()), "1");
-
-    let over = |last: usize| swept.iter().copied().chain([last]).collect::<Vec<usize>>();
-    let mut add = |name: &str, dimensions: Vec<usize>, values: Vec<f64>, units: &str, long_name: &str| {
-        variables.push(variable(name, dimensions, values, units, long_name));
-    };
-    add("current", over(cases), rows.iter().flat_map(|r| r.0).collect(), "nA", "output current for the inputs");
-    add("fitness", over(gates), fitnesses.iter().flatten().copied().collect(), "1", "fitness of each gate");
-    let all_parts = parts.iter().flatten().copied().collect();
-    add("response", over(component), all_parts, "nA", "mean, left, right and cross term of the output");
-    let abundance = GATES.iter().enumerate().flat_map(|(g, _)| {
+    let thresholds = thresholds();
+    let abundance = (0..GATES.len()).flat_map(|g| {
         let fitnesses = &fitnesses;
         thresholds.iter().map(move |t| fitnesses.iter().filter(|f| f[g] >= *t).count() as f64 / count)
     });
-    add("abundance", vec![gates, threshold], abundance.collect(), "1", "fraction of points with at least this fitness");
     let mean: [f64; 4] = std::array::from_fn(|a| rows.iter().map(|r| r.0[a]).sum::<f64>() / count);
     let covariance: [[f64; 4]; 4] = std::array::from_fn(|a| {
         std::array::from_fn(|b| {
             rows.iter().map(|r| (r.0[a] - mean[a]) * (r.0[b] - mean[b])).sum::<f64>() / (count - 1.0).max(1.0)
         })
     });
-    let flat = covariance.iter().flatten().copied().collect();
-    add("covariance", vec![cases, other_cases], flat, "nA^2", "covariance of the output vectors over all points");
-    let principal = eigenvalues(covariance).to_vec();
-    add("principal_variance", vec![order], principal, "nA^2", "eigenvalues of the covariance");
     let average = |of: &dyn Fn(&[f64; 4]) -> f64| parts.iter().map(of).sum::<f64>() / count;
     let size = |k: usize| average(&|p| p[k] * p[k]).sqrt();
     let side = |k: usize| 0.5 * (1.0 - average(&|p| p[k]) / size(k));
-    let indicators = vec![side(1), side(2), size(3) / (size(1) + size(2))];
-    add("nonlinearity", vec![indicator], indicators, "1", "nonlinearity indicators over all points");
-    (dimensions, variables)
+    [
+        ("current", rows.iter().flat_map(|r| r.0).collect()),
+        ("fitness", fitnesses.iter().flatten().copied().collect()),
+        ("response", parts.iter().flatten().copied().collect()),
+        ("abundance", abundance.collect()),
+        ("covariance", covariance.iter().flatten().copied().collect()),
+        ("principal_variance", eigenvalues(covariance).to_vec()),
+        ("nonlinearity", vec![side(1), side(2), size(3) / (size(1) + size(2))]),
+    ]
 }
 
 #[cfg(test)]

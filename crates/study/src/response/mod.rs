@@ -7,19 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::PointError;
 use crate::Study;
-use crate::axis_columns::sweep_dimensions;
+use crate::columns::{Column, KindColumns, Outline};
 use crate::kind::StudyWork;
 use crate::language::document::KeyError;
 use crate::limits::within;
 use crate::point::{Given, OperatedDevice, StudyPoint, needed};
-use results::{Coordinate, Dimension, Results, Sink};
+use results::{Coordinate, Dimension, Sink};
 use sweep::Source;
 use sweep::SweepError;
 use sweep::plan::{Plan, Stage, Unit};
-use sweep::work::{Record, Step, Work, outline, variable};
+use sweep::work::{Record, Step, Work};
 
 /// Voltages of a step: a dopant network solves them on common states, so that the curve is smooth between them.
 const VOLTAGES_OF_STEP: usize = 64;
+
+const OVER: &[&str] = &["parameter_volt"];
+
+const COLUMNS: &[Column] = &[
+    Column::new("current", OVER, "nA", "output current"),
+    Column::new("gradient", OVER, "nA/V", "exact derivative of the output current"),
+];
 
 /// `[response]`: the I-V curve of a response study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -69,22 +76,6 @@ impl Response<'_> {
         self.section.from_volt + k as f64 * step
     }
 
-    /// Dimensions and variables, and the position of the first variable that is appended to.
-    pub(crate) fn outline(&self) -> (Results, usize) {
-        let (mut dimensions, mut variables) = sweep_dimensions(self.study);
-        let over: Vec<usize> = (0..self.study.axes.len()).chain([dimensions.len()]).collect();
-        dimensions.push(Dimension {
-            name: "parameter_volt".to_owned(),
-            coordinate: Coordinate::Numbers((0..self.section.points).map(|k| self.volt(k)).collect()),
-            units: "V".to_owned(),
-        });
-        let first = variables.len();
-        variables.push(variable("current", over.clone(), Vec::new(), "nA", "output current"));
-        let long_name = "exact derivative of the output current";
-        variables.push(variable("gradient", over, Vec::new(), "nA/V", long_name));
-        (outline(dimensions, variables, Vec::new()), first)
-    }
-
     fn stretch(&self, number: u64) -> Range<usize> {
         let start = number as usize * VOLTAGES_OF_STEP;
         start..(start + VOLTAGES_OF_STEP).min(self.section.points)
@@ -93,6 +84,7 @@ impl Response<'_> {
 
 impl<'s> StudyWork<'s> for Response<'s> {
     type Checked = ResponsePoint;
+    const COLUMNS: KindColumns = KindColumns { main: "gradient", groups: &[COLUMNS] };
     const SHARED: &'static [&'static str] = &["response", "response.from_volt", "response.to_volt", "response.points"];
     const IS_REPEATED: bool = false;
 
@@ -100,13 +92,17 @@ impl<'s> StudyWork<'s> for Response<'s> {
         Self { study, section: &first.section }
     }
 
-    fn foreseen(&self) -> Result<Results, SweepError> {
-        Ok(self.outline().0)
+    fn foreseen(&self) -> Outline {
+        let voltages = Dimension {
+            name: "parameter_volt".to_owned(),
+            coordinate: Coordinate::Numbers((0..self.section.points).map(|k| self.volt(k)).collect()),
+            units: "V".to_owned(),
+        };
+        Outline::new(self.study, vec![voltages], COLUMNS)
     }
 
-    /// Currents and derivatives.
-    fn stored_numbers(&self) -> u64 {
-        2 * self.section.points as u64
+    fn length(&self, _parameter_volt: &str) -> usize {
+        self.section.points
     }
 }
 
@@ -161,14 +157,13 @@ impl Work for Response<'_> {
     }
 
     fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
-        let (begun, first) = self.outline();
-        sink.begin(begun)?;
+        let columns = self.foreseen().begin(sink)?;
         for point in 0..plan.points() {
             for block in 0..plan.blocks(point) {
                 let record = source.unit(Unit { stage: Stage::Main, point, block })?;
                 let (currents, gradients) = record.numbers.split_at(record.numbers.len() / 2);
-                sink.append(first, currents)?;
-                sink.append(first + 1, gradients)?;
+                columns.append(sink, "current", currents)?;
+                columns.append(sink, "gradient", gradients)?;
             }
         }
         Ok(())

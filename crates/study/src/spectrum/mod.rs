@@ -8,19 +8,28 @@ use noise::{CirculantScratch, NoiseModel, RecordGenerator};
 
 use crate::PointError;
 use crate::Study;
-use crate::axis_columns::sweep_dimensions;
+use crate::columns::{Column, KindColumns, Outline};
 use crate::kind::StudyWork;
 use crate::language::document::KeyError;
 use crate::needs::NOISE_BYTES_OF_SAMPLE;
 use crate::point::{Given, StudyPoint, needed};
-use results::{Coordinate, Dimension, Results, Sink};
+use results::{Coordinate, Dimension, Sink};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use settings::seed::{self, Purpose};
 use sweep::Source;
 use sweep::SweepError;
 use sweep::plan::Plan;
-use sweep::work::{Record, Step, Work, outline, variable};
+use sweep::work::{Record, Step, Work};
+
+const OVER: &[&str] = &["frequency_hz"];
+
+const COLUMNS: &[Column] = &[
+    Column::new("psd_welch", OVER, "nA^2/Hz", "Welch estimate of the one-sided density"),
+    Column::new("psd_low", OVER, "nA^2/Hz", "lower end of the confidence band"),
+    Column::new("psd_high", OVER, "nA^2/Hz", "upper end of the confidence band"),
+    Column::new("psd_stated", OVER, "nA^2/Hz", "density that the generator states"),
+];
 
 /// `[spectrum]`: records and segments of a spectrum study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,36 +101,9 @@ pub(crate) struct Periodograms {
     scratch: CirculantScratch,
 }
 
-impl NoiseSpectrum<'_> {
-    /// Dimensions and variables, and the position of the first variable that is appended to.
-    pub(crate) fn outline(&self) -> (Results, usize) {
-        let study = self.study;
-        let SpectrumPoint { rate_hz, segment, .. } = *self.first;
-        let (mut dimensions, mut variables) = sweep_dimensions(study);
-        let over: Vec<usize> = (0..study.axes.len()).chain([dimensions.len()]).collect();
-        dimensions.push(Dimension {
-            name: "frequency_hz".to_owned(),
-            coordinate: Coordinate::Numbers(Welch::new(rate_hz, segment).estimate().frequency_hz),
-            units: "Hz".to_owned(),
-        });
-        let first = variables.len();
-        for (name, long_name) in [
-            ("psd_welch", "Welch estimate of the one-sided density"),
-            ("psd_low", "lower end of the confidence band"),
-            ("psd_high", "upper end of the confidence band"),
-            ("psd_stated", "density that the generator states"),
-        ] {
-            variables.push(variable(name, over.clone(), Vec::new(), "nA^2/Hz", long_name));
-        }
-        (outline(dimensions, variables, Vec::new()), first)
-    }
-}
-
-/// Variables over frequency.
-const VARIABLES: u64 = 4;
-
 impl<'s> StudyWork<'s> for NoiseSpectrum<'s> {
     type Checked = SpectrumPoint;
+    const COLUMNS: KindColumns = KindColumns { main: "psd_welch", groups: &[COLUMNS] };
     const SHARED: &'static [&'static str] = &["spectrum", "spectrum.segment_s", "sampling", "sampling.rate_hz"];
     const IS_REPEATED: bool = true;
     const STEPS: &'static str = "records";
@@ -130,12 +112,18 @@ impl<'s> StudyWork<'s> for NoiseSpectrum<'s> {
         Self { study, first }
     }
 
-    fn foreseen(&self) -> Result<Results, SweepError> {
-        Ok(self.outline().0)
+    fn foreseen(&self) -> Outline {
+        let SpectrumPoint { rate_hz, segment, .. } = *self.first;
+        let frequencies = Dimension {
+            name: "frequency_hz".to_owned(),
+            coordinate: Coordinate::Numbers(Welch::new(rate_hz, segment).estimate().frequency_hz),
+            units: "Hz".to_owned(),
+        };
+        Outline::new(self.study, vec![frequencies], COLUMNS)
     }
 
-    fn stored_numbers(&self) -> u64 {
-        VARIABLES * (self.first.segment as u64 / 2 + 1)
+    fn length(&self, _frequency_hz: &str) -> usize {
+        self.first.segment / 2 + 1
     }
 
     /// A record and what makes it, a segment and its periodogram.
@@ -194,8 +182,7 @@ impl Work for NoiseSpectrum<'_> {
     fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
         let study = self.study;
         let SpectrumPoint { rate_hz, segment, .. } = *self.first;
-        let (begun, first) = self.outline();
-        sink.begin(begun)?;
+        let columns = self.foreseen().begin(sink)?;
         for point in 0..plan.points() {
             let setup: SpectrumPoint = study.point_of(point).map_err(SweepError::work)?;
             let mut welch = Welch::new(rate_hz, segment);
@@ -206,11 +193,11 @@ impl Work for NoiseSpectrum<'_> {
             let factors = estimate.confidence_factors(setup.confidence);
             let bounds = estimate.psd.iter().zip(&factors).map(|(s, (low, high))| (s * low, s * high));
             let (low, high): (Vec<f64>, Vec<f64>) = bounds.unzip();
-            sink.append(first, &estimate.psd)?;
-            sink.append(first + 1, &low)?;
-            sink.append(first + 2, &high)?;
+            columns.append(sink, "psd_welch", &estimate.psd)?;
+            columns.append(sink, "psd_low", &low)?;
+            columns.append(sink, "psd_high", &high)?;
             let stated: Vec<f64> = estimate.frequency_hz.iter().map(|&f| setup.noise.density(f)).collect();
-            sink.append(first + 3, &stated)?;
+            columns.append(sink, "psd_stated", &stated)?;
         }
         Ok(())
     }

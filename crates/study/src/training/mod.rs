@@ -6,17 +6,20 @@ use training::{Session, Targets, Threshold, TrainingError};
 
 use crate::PointError;
 use crate::Study;
-use crate::axis_columns::{counting, sweep_dimensions};
+use crate::axis_columns::counting;
+use crate::columns::{Column, KindColumns, Outline};
 use crate::kind::StudyWork;
 use crate::needs;
+use crate::training::columns::{LISTS, SCALARS, TASK};
 use crate::training::point::TrainingPoint;
 use ::settings::seed::{self, Purpose};
-use results::{Coordinate, Dimension, Results, Sink};
+use results::{Coordinate, Dimension, Sink};
 use sweep::Source;
 use sweep::SweepError;
 use sweep::plan::Plan;
-use sweep::work::{Record, Step, Work, outline, variable};
+use sweep::work::{Record, Step, Work};
 
+mod columns;
 pub(crate) mod point;
 pub mod settings;
 
@@ -26,32 +29,6 @@ const TIMES: usize = 200;
 const MOST_TRACED: usize = 16;
 /// Every this many samples of the trace are kept.
 const TRACE_STRIDE: usize = 10;
-
-/// Single numbers of a run: name, unit, what it is.
-const SCALARS: [(&str, &str, &str); 14] = [
-    (
-        "solved",
-        "1",
-        "1 where it succeeded, and without noise every training current lies beyond the margin on its side of one threshold, or, with a solved_accuracy below 1, that part of the test patterns does; of targets that are currents, where the loss without noise is below the limit too",
-    ),
-    ("succeeded", "1", "1 where the loss that judges came below the limit within the budget"),
-    ("final_loss", "1", "lowest loss that judges, measured or without noise: that of the controls that were kept"),
-    ("noiseless_loss", "1", "loss of the kept controls without noise"),
-    ("noiseless_accuracy", "1", "part of the training patterns on the right side of the best threshold, without noise"),
-    ("noiseless_test_accuracy", "1", "part of the test patterns on the right side of that threshold, without noise"),
-    (
-        "margin",
-        "nA",
-        "half the distance of the lowest training current of class 1 from the highest of class 0, without noise; of a single class its distance from the threshold",
-    ),
-    ("training_accuracy", "1", "part of the training patterns on the right side of the threshold, measured"),
-    ("test_accuracy", "1", "part of the test patterns on the right side of the threshold, measured"),
-    ("iterations", "1", "iterations or generations of all attempts"),
-    ("attempts", "1", "attempts, each from new random controls"),
-    ("measurement_time_s", "s", "measurement time of the training"),
-    ("samples", "1", "samples that were taken of the output while training"),
-    ("threshold", "nA", "current that divides the measured training patterns best"),
-];
 
 /// The training study; a step is a run.
 pub(crate) struct Training<'s> {
@@ -184,12 +161,19 @@ fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, T
     Ok(numbers)
 }
 
-/// Numbers in the results for a point.
-fn stored_numbers(point: &TrainingPoint, repetitions: u64) -> u64 {
-    let Lengths { inputs, controls, training, test, trace } = Lengths::of_point(point);
-    let run = SCALARS.len() + point.limits.max_iterations + TIMES + controls + training + test + trace;
-    let task = training * (inputs + 1) + test * (inputs + 2);
-    repetitions.saturating_mul(run as u64).saturating_add(task as u64)
+/// Length of a dimension of the columns at a point.
+fn length(point: &TrainingPoint, dimension: &str, repetitions: u64) -> usize {
+    let lengths = Lengths::of_point(point);
+    match dimension {
+        "repetition" => repetitions as usize,
+        "iteration" => point.limits.max_iterations,
+        "time_s" => TIMES,
+        "input" => lengths.inputs,
+        "control" => lengths.controls,
+        "pattern" => lengths.training,
+        "test_pattern" => lengths.test,
+        _ => lengths.trace,
+    }
 }
 
 /// Bytes that a run works with: records and weights of the gradient, the noise of a stretch of patterns, the currents and
@@ -199,7 +183,9 @@ fn bytes_at_work(point: &TrainingPoint) -> u64 {
     let patterns = training.max(test) as u64;
     let scheme = point.meter.scheme().map_or(0, needs::scheme_bytes);
     let noise = needs::NOISE_BYTES_OF_SAMPLE * point.meter.samples_of_stretch() as u64;
-    scheme + noise + 8 * patterns * (controls as u64 + 8) + 8 * stored_numbers(point, 1)
+    let of_column = |column: &Column| column.values_of_point(|dimension| length(point, dimension, 1) as u64);
+    let numbers: u64 = [TASK, SCALARS, LISTS].into_iter().flatten().map(of_column).sum();
+    scheme + noise + 8 * patterns * (controls as u64 + 8) + 8 * numbers
 }
 
 fn times_s(budget_s: f64) -> impl Iterator<Item = f64> {
@@ -207,59 +193,25 @@ fn times_s(budget_s: f64) -> impl Iterator<Item = f64> {
 }
 
 impl Training<'_> {
-    /// Dimensions and variables, and the position of the first variable that is appended to.
-    pub(crate) fn outline(&self, most: Lengths, repetitions: usize) -> (Results, usize) {
-        let study = self.study;
+    fn outline(&self, most: Lengths, repetitions: usize) -> Outline {
         let limits = self.first.limits;
-        let (mut dimensions, mut variables) = sweep_dimensions(study);
-        let swept: Vec<usize> = (0..study.axes.len()).collect();
-        let mut dimension = |dimension: Dimension| {
-            dimensions.push(dimension);
-            dimensions.len() - 1
-        };
-        let repetition = dimension(counting("repetition", repetitions, 0));
-        let iteration = dimension(counting("iteration", limits.max_iterations, 1));
-        let time = dimension(Dimension {
-            name: "time_s".to_owned(),
-            coordinate: Coordinate::Numbers(times_s(limits.budget_s).collect()),
+        let seconds = |name: &str, times_s: Vec<f64>| Dimension {
+            name: name.to_owned(),
+            coordinate: Coordinate::Numbers(times_s),
             units: "s".to_owned(),
-        });
-        let input = dimension(counting("input", most.inputs, 1));
-        let control = dimension(counting("control", most.controls, 1));
-        let pattern = dimension(counting("pattern", most.training, 1));
-        let test_pattern = dimension(counting("test_pattern", most.test, 1));
-        let instant = dimension(Dimension {
-            name: "trace_time_s".to_owned(),
-            coordinate: Coordinate::Numbers(
-                (0..most.trace).map(|k| (k * TRACE_STRIDE) as f64 / self.first.rate_hz).collect(),
-            ),
-            units: "s".to_owned(),
-        });
-        let over = |more: &[usize]| swept.iter().chain(more).copied().collect::<Vec<usize>>();
-        let first = variables.len();
-        let mut declare = |name: &str, dimensions: Vec<usize>, units: &str, long_name: &str| {
-            variables.push(variable(name, dimensions, Vec::new(), units, long_name));
         };
-        declare("input_voltage", over(&[pattern, input]), "V", "input voltages of the training patterns");
-        declare("target", over(&[pattern]), "1", "targets of the training patterns: a class, or a current [nA]");
-        declare("test_input_voltage", over(&[test_pattern, input]), "V", "input voltages of the test patterns");
-        declare("test_target", over(&[test_pattern]), "1", "targets of the test patterns: a class, or a current [nA]");
-        let long_name = "distance of the test patterns from the centre of the ball, whose surface lies at 1";
-        declare("test_radius", over(&[test_pattern]), "1", long_name);
-        for (name, units, long_name) in SCALARS {
-            declare(name, over(&[repetition]), units, long_name);
-        }
-        declare("loss", over(&[repetition, iteration]), "1", "measured loss over the iterations of the first attempt");
-        let long_name = "lowest measured loss up to a measurement time, over all attempts";
-        declare("lowest_loss", over(&[repetition, time]), "1", long_name);
-        declare("control_voltage", over(&[repetition, control]), "V", "kept controls");
-        let long_name = "measured currents of the training patterns at the kept controls";
-        declare("current", over(&[repetition, pattern]), "nA", long_name);
-        let long_name = "measured currents of the test patterns at the kept controls";
-        declare("test_current", over(&[repetition, test_pattern]), "nA", long_name);
-        let long_name = "current over time while the training patterns are applied one after the other";
-        declare("trace", over(&[repetition, instant]), "nA", long_name);
-        (outline(dimensions, variables, Vec::new()), first)
+        let trace_s = (0..most.trace).map(|k| (k * TRACE_STRIDE) as f64 / self.first.rate_hz).collect();
+        let dimensions = vec![
+            counting("repetition", repetitions, 0),
+            counting("iteration", limits.max_iterations, 1),
+            seconds("time_s", times_s(limits.budget_s).collect()),
+            counting("input", most.inputs, 1),
+            counting("control", most.controls, 1),
+            counting("pattern", most.training, 1),
+            counting("test_pattern", most.test, 1),
+            seconds("trace_time_s", trace_s),
+        ];
+        Outline::new(self.study, dimensions, self.columns())
     }
 }
 
@@ -268,6 +220,7 @@ const PASSES_PROBED: [f64; 2] = [10.0, 40.0];
 
 impl<'s> StudyWork<'s> for Training<'s> {
     type Checked = TrainingPoint;
+    const COLUMNS: KindColumns = KindColumns { main: "solved", groups: &[TASK, SCALARS, LISTS] };
     const SHARED: &'static [&'static str] = &["training", "training.budget_s", "training.max_iterations"];
     const IS_REPEATED: bool = true;
 
@@ -275,16 +228,12 @@ impl<'s> StudyWork<'s> for Training<'s> {
         Self { study, first }
     }
 
-    fn foreseen(&self) -> Result<Results, SweepError> {
-        Ok(self.outline(self.study.extent().training, 1).0)
+    fn foreseen(&self) -> Outline {
+        self.outline(self.study.extent().training, 1)
     }
 
-    fn stored_numbers(&self) -> u64 {
-        stored_numbers(self.first, self.study.section.repetitions)
-    }
-
-    fn stored_repetitions(&self) -> u64 {
-        self.study.section.repetitions
+    fn length(&self, dimension: &str) -> usize {
+        length(self.first, dimension, self.study.section.repetitions)
     }
 
     fn bytes_at_work(&self) -> u64 {
@@ -365,9 +314,7 @@ impl Work for Training<'_> {
             let own = Lengths::of(&source.head(point)?.numbers).ok_or_else(|| source.damaged(point))?;
             most = most.most(own);
         }
-        let (begun, first) = self.outline(most, study.section.repetitions as usize);
-        sink.begin(begun)?;
-
+        let columns = self.outline(most, study.section.repetitions as usize).begin(sink)?;
         for point in 0..plan.points() {
             let head = source.head(point)?;
             let own = Lengths::of(&head.numbers).ok_or_else(|| source.damaged(point))?;
@@ -380,19 +327,18 @@ impl Work for Training<'_> {
                 ((own.test, 1, 1), most.test),
                 ((own.test, 1, 1), most.test),
             ];
-            for (k, ((count, width, widest), longest)) in sizes.into_iter().enumerate() {
+            for (column, ((count, width, widest), longest)) in TASK.iter().zip(sizes) {
                 let (part, after) = rest.split_at_checked(count * width).ok_or_else(|| source.damaged(point))?;
                 rest = after;
                 for row in part.chunks_exact(width.max(1)) {
-                    append_padded(sink, first + k, row, widest)?;
+                    columns.append_padded(sink, column.name, row, widest)?;
                 }
-                append_padded(sink, first + k, &[], (longest - count) * widest)?;
+                columns.append_padded(sink, column.name, &[], (longest - count) * widest)?;
             }
             for unit in plan.units_at(point) {
                 let record = source.unit(unit)?;
                 let mut rest = &record.numbers[..];
-                let mut place = first + sizes.len();
-                let blocks = [
+                let lists = [
                     (limits.max_iterations, limits.max_iterations),
                     (TIMES, TIMES),
                     (own.controls, most.controls),
@@ -400,20 +346,14 @@ impl Work for Training<'_> {
                     (own.test, most.test),
                     (own.trace, most.trace),
                 ];
-                for (length, longest) in SCALARS.iter().map(|_| (1, 1)).chain(blocks) {
+                let scalars = SCALARS.iter().map(|column| (column, (1, 1)));
+                for (column, (length, longest)) in scalars.chain(LISTS.iter().zip(lists)) {
                     let (part, after) = rest.split_at_checked(length).ok_or_else(|| source.damaged(point))?;
-                    append_padded(sink, place, part, longest)?;
-                    (rest, place) = (after, place + 1);
+                    columns.append_padded(sink, column.name, part, longest)?;
+                    rest = after;
                 }
             }
         }
         Ok(())
     }
-}
-
-/// Appends `values` and, up to `length`, nothing.
-fn append_padded(sink: &mut dyn Sink, variable: usize, values: &[f64], length: usize) -> Result<(), SweepError> {
-    let mut row = values.to_vec();
-    row.resize(length, f64::NAN);
-    Ok(sink.append(variable, &row)?)
 }
