@@ -258,7 +258,8 @@ impl<W: Work> Runner<'_, '_, W> {
 
     /// Repetitions that each point gets in the main stage; none for points of other shards whose need is not known.
     fn repetitions(&self, pilot: &Plan, deal: &Deal, target: f64) -> Result<Vec<u64>, SweepError> {
-        let (order, Job { shard, folder, .. }) = (self.order, *self.job);
+        let order = self.order;
+        let Job { shard, folder, .. } = *self.job;
         let source = Source::new(pilot, deal, vec![self.checkpoint.reader()?], shard.index() - 1);
         let mut needed = vec![0; pilot.points()];
         let own: Vec<usize> = (0..pilot.points())
