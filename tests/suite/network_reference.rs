@@ -21,7 +21,7 @@ struct Reference {
 }
 
 fn references() -> Vec<Reference> {
-    let Some(folder) = tests::shared("kmc_dn_reference") else { return Vec::new() };
+    let folder = tests::shared("kmc_dn_reference");
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     paths.retain(|p| p.extension().is_some_and(|e| e == "json"));
     paths.sort();
@@ -47,111 +47,121 @@ fn median(values: Vec<f64>) -> f64 {
     Data::new(values).median()
 }
 
-/// The median of |t₄| is 0.741; over 200 currents its standard deviation is 0.06, the band is ±4 of those plus what the
-/// reference's own drift adds. A 5 % error of ours would shift the typical current by three of its standard errors.
-#[test]
-fn currents_agree_with_the_reference() {
-    let (mut steady_t, mut event_t, mut between, mut off) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    for reference in references() {
-        let network = &reference.device.network;
-        let voltages = reference.device.voltages_kt(&reference.device.voltages_volt);
-        // a looser tolerance where ten thousands of states matter
-        let tolerance = if reference.name.starts_with("XOR") { 1e-4 } else { 1e-2 };
-        let options = SteadyOptions { tolerance, ..SteadyOptions::default() };
-        let steady = SteadySolver::new(network, options).solve(&voltages).unwrap();
-        let largest = steady.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
-        assert!(
-            steady.currents.iter().sum::<f64>().abs() < 1e-10 * largest,
-            "{}: currents do not sum to zero",
-            reference.name
-        );
-        assert!(steady.left_out <= tolerance * largest);
-        let options = EventOptions { hops: 10_000_000, seed: 1, ..EventOptions::default() };
-        let events = currents(&network.landscape(&voltages), reference.device.initial, &options);
-        for k in 0..network.electrodes() {
-            let (mean, error) = (reference.means[k], reference.deviations[k] / 5.0_f64.sqrt());
-            if mean.abs() > LEAST_CURRENT {
-                steady_t.push(((steady.currents[k] - mean) / error).abs());
-                event_t.push(((events.currents[k] - mean) / error.hypot(events.standard_errors[k])).abs());
-            }
-            // what leaves the states is followed by few hops: it moves currents by less than a tenth of itself
-            let error = events.standard_errors[k].hypot(0.1 * steady.left_out);
-            let deviation = ((events.currents[k] - steady.currents[k]) / error).abs();
-            // a current of a handful of rare hops has no Gaussian error
-            if events.currents[k].abs() > LEAST_CURRENT {
-                between.push(deviation);
-                off += usize::from(deviation > 4.0);
+tests::needs!(
+    kmc_dn_reference,
+    /// The median of |t₄| is 0.741; over 200 currents its standard deviation is 0.06, the band is ±4 of those plus what the
+    /// reference's own drift adds. A 5 % error of ours would shift the typical current by three of its standard errors.
+    #[test]
+    fn currents_agree_with_the_reference() {
+        let (mut steady_t, mut event_t, mut between, mut off) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        for reference in references() {
+            let network = &reference.device.network;
+            let voltages = reference.device.voltages_kt(&reference.device.voltages_volt);
+            // a looser tolerance where ten thousands of states matter
+            let tolerance = if reference.name.starts_with("XOR") { 1e-4 } else { 1e-2 };
+            let options = SteadyOptions { tolerance, ..SteadyOptions::default() };
+            let steady = SteadySolver::new(network, options).solve(&voltages).unwrap();
+            let largest = steady.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
+            assert!(
+                steady.currents.iter().sum::<f64>().abs() < 1e-10 * largest,
+                "{}: currents do not sum to zero",
+                reference.name
+            );
+            assert!(steady.left_out <= tolerance * largest);
+            let options = EventOptions { hops: 10_000_000, seed: 1, ..EventOptions::default() };
+            let events = currents(&network.landscape(&voltages), reference.device.initial, &options);
+            for k in 0..network.electrodes() {
+                let (mean, error) = (reference.means[k], reference.deviations[k] / 5.0_f64.sqrt());
+                if mean.abs() > LEAST_CURRENT {
+                    steady_t.push(((steady.currents[k] - mean) / error).abs());
+                    event_t.push(((events.currents[k] - mean) / error.hypot(events.standard_errors[k])).abs());
+                }
+                // what leaves the states is followed by few hops: it moves currents by less than a tenth of itself
+                let error = events.standard_errors[k].hypot(0.1 * steady.left_out);
+                let deviation = ((events.currents[k] - steady.currents[k]) / error).abs();
+                // a current of a handful of rare hops has no Gaussian error
+                if events.currents[k].abs() > LEAST_CURRENT {
+                    between.push(deviation);
+                    off += usize::from(deviation > 4.0);
+                }
             }
         }
+        if steady_t.is_empty() {
+            return;
+        }
+        let far = |list: &[f64], beyond: f64| list.iter().filter(|t| **t > beyond).count();
+        println!("{} currents above {LEAST_CURRENT:e}", steady_t.len());
+        for (name, list) in [("steady state", &steady_t), ("events", &event_t), ("events − steady state", &between)] {
+            println!(
+                "{name}: median |t| {:.3}, beyond 4.6: {}, beyond 8.6: {}",
+                median(list.clone()),
+                far(list, 4.604),
+                far(list, 8.61)
+            );
+        }
+        assert!((0.5..1.2).contains(&median(steady_t.clone())), "steady state: {}", median(steady_t));
+        assert!((0.4..1.2).contains(&median(event_t.clone())), "events: {}", median(event_t));
+        // t with 31 degrees of freedom: median 0.683, beyond 4.0 once in 2800
+        assert!((0.5..0.9).contains(&median(between.clone())), "between: {}", median(between));
+        assert!(off <= 2, "{off} currents differ by more than 4 standard errors");
     }
-    if steady_t.is_empty() {
-        return;
-    }
-    let far = |list: &[f64], beyond: f64| list.iter().filter(|t| **t > beyond).count();
-    println!("{} currents above {LEAST_CURRENT:e}", steady_t.len());
-    for (name, list) in [("steady state", &steady_t), ("events", &event_t), ("events − steady state", &between)] {
-        println!(
-            "{name}: median |t| {:.3}, beyond 4.6: {}, beyond 8.6: {}",
-            median(list.clone()),
-            far(list, 4.604),
-            far(list, 8.61)
-        );
-    }
-    assert!((0.5..1.2).contains(&median(steady_t.clone())), "steady state: {}", median(steady_t));
-    assert!((0.4..1.2).contains(&median(event_t.clone())), "events: {}", median(event_t));
-    // t with 31 degrees of freedom: median 0.683, beyond 4.0 once in 2800
-    assert!((0.5..0.9).contains(&median(between.clone())), "between: {}", median(between));
-    assert!(off <= 2, "{off} currents differ by more than 4 standard errors");
-}
+);
 
-#[test]
-fn potentials_agree_with_the_reference() {
-    let mut worst = 0.0_f64;
-    for reference in references() {
-        let device = &reference.device;
-        let largest = device.voltages_volt.iter().fold(0.0_f64, |a, v| a.max(v.abs()));
-        for (i, (site, stored)) in device.acceptors.iter().zip(&reference.potentials).enumerate() {
-            // away from electrode ends: there the boundary value jumps, and kmc_dn's own mesh covers them unevenly
-            let near_an_end = device.electrodes.iter().any(|(position, width)| {
-                let ends = device.domain.covered(*position, *width);
-                [ends.first(), ends.last()]
-                    .into_iter()
-                    .flatten()
-                    .any(|end| (end[0] - site[0]).hypot(end[1] - site[1]) < 0.1)
-            });
-            let ours: f64 = (0..8).map(|k| device.network.potential(k, i) * device.voltages_volt[k]).sum();
-            if !near_an_end {
-                worst = worst.max((ours - stored).abs() / largest);
-                assert!((ours - stored).abs() < 0.01 * largest, "{} acceptor {i}: {ours} {stored}", reference.name);
+tests::needs!(
+    kmc_dn_reference,
+    #[test]
+    fn potentials_agree_with_the_reference() {
+        let mut worst = 0.0_f64;
+        for reference in references() {
+            let device = &reference.device;
+            let largest = device.voltages_volt.iter().fold(0.0_f64, |a, v| a.max(v.abs()));
+            for (i, (site, stored)) in device.acceptors.iter().zip(&reference.potentials).enumerate() {
+                // away from electrode ends: there the boundary value jumps, and kmc_dn's own mesh covers them unevenly
+                let near_an_end = device.electrodes.iter().any(|(position, width)| {
+                    let ends = device.domain.covered(*position, *width);
+                    [ends.first(), ends.last()]
+                        .into_iter()
+                        .flatten()
+                        .any(|end| (end[0] - site[0]).hypot(end[1] - site[1]) < 0.1)
+                });
+                let ours: f64 = (0..8).map(|k| device.network.potential(k, i) * device.voltages_volt[k]).sum();
+                if !near_an_end {
+                    worst = worst.max((ours - stored).abs() / largest);
+                    assert!((ours - stored).abs() < 0.01 * largest, "{} acceptor {i}: {ours} {stored}", reference.name);
+                }
             }
         }
+        println!("largest difference {worst:.4} of the largest voltage");
     }
-    println!("largest difference {worst:.4} of the largest voltage");
-}
+);
 
-/// How good the mean field is; the documentation of `mean_field` quotes these numbers.
-#[test]
-fn mean_field_is_an_approximation() {
-    let (mut ratios, mut settled, mut count) = (Vec::new(), 0, 0);
-    for reference in references() {
-        let network = &reference.device.network;
-        let voltages = reference.device.voltages_kt(&reference.device.voltages_volt);
-        count += 1;
-        if let Ok(found) = mean_field(network, &voltages, None) {
-            settled += 1;
-            let largest = found.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
-            assert!(found.currents.iter().sum::<f64>().abs() < 1e-6 * largest);
-            for (current, mean) in found.currents.iter().zip(&reference.means).filter(|(_, m)| m.abs() > LEAST_CURRENT)
-            {
-                ratios.push((current / mean - 1.0).abs());
+tests::needs!(
+    kmc_dn_reference,
+    /// How good the mean field is; the documentation of `mean_field` quotes these numbers.
+    #[test]
+    fn mean_field_is_an_approximation() {
+        let (mut ratios, mut settled, mut count) = (Vec::new(), 0, 0);
+        for reference in references() {
+            let network = &reference.device.network;
+            let voltages = reference.device.voltages_kt(&reference.device.voltages_volt);
+            count += 1;
+            if let Ok(found) = mean_field(network, &voltages, None) {
+                settled += 1;
+                let largest = found.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
+                assert!(found.currents.iter().sum::<f64>().abs() < 1e-6 * largest);
+                for (current, mean) in
+                    found.currents.iter().zip(&reference.means).filter(|(_, m)| m.abs() > LEAST_CURRENT)
+                {
+                    ratios.push((current / mean - 1.0).abs());
+                }
             }
         }
+        if count > 0 {
+            println!(
+                "mean field: {settled} of {count} devices settle, median relative error {:.2}",
+                median(ratios.clone())
+            );
+            assert!(8 * settled >= 7 * count);
+        }
     }
-    if count > 0 {
-        println!(
-            "mean field: {settled} of {count} devices settle, median relative error {:.2}",
-            median(ratios.clone())
-        );
-        assert!(8 * settled >= 7 * count);
-    }
-}
+);
