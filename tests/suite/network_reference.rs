@@ -3,6 +3,8 @@
 //! A stored current is the mean of five runs, with their standard deviation s; (ours − mean)/(s/√5) is Student's t with
 //! four degrees of freedom if the reference is right. Its single-precision energies drift and its runs begin in a
 //! transient, so a few currents are off by more than their spread; we ask for the body of the distribution.
+//!
+//! Devices are in volts and nm, the stored numbers in kT and eν₀: voltages are compared in kT, currents in eν₀.
 
 use dopant_network::events::{EventOptions, currents};
 use dopant_network::steady::{SteadyOptions, SteadySolver};
@@ -14,6 +16,8 @@ const LEAST_CURRENT: f64 = 1e-6;
 
 struct Reference {
     name: String,
+    /// The file as it is.
+    file: serde_json::Value,
     device: DopantNetwork,
     means: Vec<f64>,
     deviations: Vec<f64>,
@@ -38,6 +42,7 @@ fn references() -> Vec<Reference> {
                 means: list(&value["reference"]["mean_currents"]),
                 deviations: list(&value["reference"]["stddev_currents"]),
                 potentials: list(&value["electrostatic_potential_at_acceptors"]),
+                file: value,
             }
         })
         .collect()
@@ -114,7 +119,9 @@ tests::needs!(
         let mut worst = 0.0_f64;
         for reference in references() {
             let device = &reference.device;
-            let largest = device.voltages_volt.iter().fold(0.0_f64, |a, v| a.max(v.abs()));
+            let voltages_kt = device.voltages_kt(&device.voltages_volt);
+            let largest = voltages_kt.iter().fold(0.0_f64, |a, v| a.max(v.abs()));
+            let near_nm = 0.1 * device.domain.size_nm();
             for (i, (site, stored)) in device.acceptors.iter().zip(&reference.potentials).enumerate() {
                 // away from electrode ends: there the boundary value jumps, and kmc_dn's own mesh covers them unevenly
                 let near_an_end = device.electrodes.iter().any(|(position, width)| {
@@ -122,9 +129,9 @@ tests::needs!(
                     [ends.first(), ends.last()]
                         .into_iter()
                         .flatten()
-                        .any(|end| (end[0] - site[0]).hypot(end[1] - site[1]) < 0.1)
+                        .any(|end| (end[0] - site[0]).hypot(end[1] - site[1]) < near_nm)
                 });
-                let ours: f64 = (0..8).map(|k| device.network.potential(k, i) * device.voltages_volt[k]).sum();
+                let ours: f64 = (0..8).map(|k| device.network.potential(k, i) * voltages_kt[k]).sum();
                 if !near_an_end {
                     worst = worst.max((ours - stored).abs() / largest);
                     assert!((ours - stored).abs() < 0.01 * largest, "{} acceptor {i}: {ours} {stored}", reference.name);
@@ -162,6 +169,44 @@ tests::needs!(
                 median(ratios.clone())
             );
             assert!(8 * settled >= 7 * count);
+        }
+    }
+);
+
+/// e²/4πε₀ \[eV nm\], k/e \[V/K\] and e \[nA s\] (CODATA 2018), apart from the program's own.
+const COULOMB_EV_NM: f64 = 1.439_964_548;
+const BOLTZMANN_VOLT_PER_KELVIN: f64 = 8.617_333_262e-5;
+const CHARGE_NA_S: f64 = 1.602_176_634e-10;
+
+tests::needs!(
+    kmc_dn_reference,
+    /// Volts, nm and nA of a file at 77 K, ε = 11.7 and ν₀ = 10¹² Hz give its own numbers back.
+    #[test]
+    fn reference_devices_are_converted_to_volts_and_nm() {
+        let close = |found: f64, expected: f64| {
+            assert!((found - expected).abs() <= 1e-12 * expected.abs().max(1e-3), "{found} instead of {expected}");
+        };
+        let kt_volt = BOLTZMANN_VOLT_PER_KELVIN * 77.0;
+        for Reference { file, device, .. } in references() {
+            let coulomb_kt = file["coulomb_energy_times_distance"].as_f64().unwrap();
+            let side_nm = COULOMB_EV_NM / (11.7 * kt_volt * coulomb_kt);
+            close(device.domain.bounds_nm()[0][1], side_nm);
+            close(device.domain.bounds_nm()[1][1], side_nm);
+            close(device.scales.na_per_charge_rate, 1e12 * CHARGE_NA_S);
+            close(device.scales.attempt_frequency_hz, 1e12);
+            for (k, electrode) in file["electrodes"].as_array().unwrap().iter().enumerate() {
+                let volt = electrode["voltage"].as_f64().unwrap() * kt_volt;
+                close(device.voltages_volt[k], volt);
+                close(device.voltages_kt(&[volt])[0], electrode["voltage"].as_f64().unwrap());
+                for axis in 0..2 {
+                    close(device.electrodes[k].0[axis], electrode["position"][axis].as_f64().unwrap() * side_nm);
+                }
+            }
+            for (i, site) in device.acceptors.iter().enumerate() {
+                for (axis, x_nm) in site.iter().enumerate() {
+                    close(*x_nm, file["acceptors"][i][axis].as_f64().unwrap() * side_nm);
+                }
+            }
         }
     }
 );

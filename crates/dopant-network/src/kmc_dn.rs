@@ -157,3 +157,83 @@ impl File {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn file() -> Value {
+        json!({
+            "units": "dimensionless: lengths in box sides",
+            "box": [1, 0.5, 0],
+            "attempt_rate": 1.0,
+            "kT": 1.0,
+            "coulomb_energy_times_distance": 18.0,
+            "localization_radius": 0.05,
+            "acceptors": [[0.2, 0.1, 0.0], [0.7, 0.3, 0.0]],
+            "donors": [[0.5, 0.4, 0.0]],
+            "electrodes": [
+                {"position": [0.0, 0.25, 0.0], "voltage": 75.0},
+                {"position": [0.5, 0.5, 0.0], "voltage": -20.0},
+                {"position": [1.0, 0.25, 0.0], "voltage": 0.0},
+            ],
+            "electrostatic_potential_at_acceptors": [20.0, 3.0],
+            "donor_potential_at_acceptors": [43.0, 80.0],
+        })
+    }
+
+    fn read(file: &Value) -> Result<DopantNetwork, NetworkError> {
+        DopantNetwork::from_json(&file.to_string())
+    }
+
+    #[test]
+    fn volts_and_nm_give_the_numbers_of_the_file_back() {
+        let device = read(&file()).unwrap();
+        // kT/e at 77 K is 6.6353 mV, two holes in silicon repel each other by kT at 18.548 nm
+        let [[_, width_nm], [_, height_nm]] = device.domain.bounds_nm();
+        assert!((width_nm - 18.548_3 / 18.0).abs() < 1e-5 && (height_nm / width_nm - 0.5).abs() < 1e-12, "{width_nm}");
+        assert!((device.voltages_volt[0] - 75.0 * 6.635_35e-3).abs() < 1e-5, "{:?}", device.voltages_volt);
+        for (found, expected) in device.voltages_kt(&device.voltages_volt).iter().zip([75.0, -20.0, 0.0]) {
+            assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+        }
+        // the same physics from the lengths in nm
+        let [first, second] = device.acceptors[..] else { panic!("two acceptors") };
+        let distance_nm = (first[0] - second[0]).hypot(first[1] - second[1]);
+        let repulsion_kt = device.scales.coulomb_kt_nm() / distance_nm;
+        assert!((repulsion_kt / device.network.coulomb_kt(0, 1) - 1.0).abs() < 1e-12, "{repulsion_kt}");
+        assert!((device.scales.na_per_charge_rate - 160.217_663_4).abs() < 1e-9);
+    }
+
+    #[test]
+    fn twice_the_kt_is_twice_the_temperature_in_the_same_box() {
+        let device = read(&file()).unwrap();
+        let mut warmer = file();
+        warmer["kT"] = json!(2.0);
+        warmer["attempt_rate"] = json!(3.0);
+        let warmer = read(&warmer).unwrap();
+        assert_eq!(warmer.scales.temperature_kelvin, 2.0 * device.scales.temperature_kelvin);
+        assert_eq!(warmer.scales.attempt_frequency_hz, 3.0 * device.scales.attempt_frequency_hz);
+        assert_eq!(warmer.voltages_volt, device.voltages_volt);
+        assert!((warmer.domain.size_nm() / device.domain.size_nm() - 1.0).abs() < 1e-12);
+        assert_eq!(warmer.network.coulomb_kt(0, 1), 0.5 * device.network.coulomb_kt(0, 1));
+    }
+
+    #[test]
+    fn bad_files_name_the_entry() {
+        let refused = |pointer: &str, value: Value, says: &[&str]| {
+            let mut bad = file();
+            *bad.pointer_mut(pointer).unwrap() = value;
+            let message = read(&bad).unwrap_err().to_string();
+            assert!(says.iter().all(|part| message.contains(part)), "\"{message}\" does not say {says:?}");
+        };
+        refused("/units", json!("furlongs"), &["units", "dimensionless"]);
+        refused("/kT", json!(0.0), &["kT", "positive"]);
+        // no length in nm could follow
+        refused("/coulomb_energy_times_distance", json!(0.0), &["coulomb_energy_times_distance", "positive"]);
+        refused("/electrodes/1/position/1", json!(0.3), &["electrodes[1].position", "(0.5, 0.3)", "inside"]);
+        refused("/donor_potential_at_acceptors", json!([1.0]), &["donor_potential_at_acceptors", "1 values for 2"]);
+        refused("/acceptors/1", json!([0.2, 0.1, 0.0]), &["acceptors[1]", "acceptors[0]"]);
+    }
+}
