@@ -1,8 +1,15 @@
 //! What the tests across crates share: where things are, and how to run a scenario in memory.
 
+pub mod needs;
+mod scenario;
+
+// the macro `needs!` and the list `MISSING`, which the build script wrote
+include!(concat!(env!("OUT_DIR"), "/needs_macro.rs"));
+
 use std::path::{Path, PathBuf};
 
 use results::{Results, Variable};
+pub use scenario::{Scenario, line_of};
 use study::{Document, Study};
 use sweep::run::Silent;
 
@@ -12,16 +19,15 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A folder of data that is not part of the project; `None`, with a notice, where it is missing.
+/// A folder of data that is not part of the project; for tests within `needs!`.
+///
+/// # Panics
+/// If it is missing.
 #[must_use]
-pub fn shared(name: &str) -> Option<PathBuf> {
-    let path = root().join("../shared").join(name);
-    if path.exists() {
-        Some(path)
-    } else {
-        eprintln!("skipped: {} is not here", path.display());
-        None
-    }
+pub fn shared(name: &str) -> PathBuf {
+    let path = needs::shared_path(name);
+    assert!(path.exists(), "{} is not here", path.display());
+    path
 }
 
 /// Results of a scenario given as text, with changes.
@@ -30,7 +36,12 @@ pub fn shared(name: &str) -> Option<PathBuf> {
 /// If the scenario is not sound or does not run.
 #[must_use]
 pub fn run_text(text: &str, changes: &[&str]) -> Results {
-    run(Document::parse(&root().join("scenarios/test.toml"), text.to_owned()).expect("TOML"), changes, 0)
+    run(document(text.to_owned()), changes, 0)
+}
+
+/// A text as if it were a scenario that ships.
+fn document(text: String) -> Document {
+    Document::parse(&root().join("scenarios/test.toml"), text).expect("TOML")
 }
 
 /// Results of a scenario that ships, with changes.

@@ -2,112 +2,150 @@
 
 use std::fs;
 
+use tests::{Scenario, line_of};
+
 use crate::{Bench, SCENARIO, TRAINING, text};
 
-fn refused(from: &str, to: &str, line: Option<usize>, words: &[&str]) {
+/// The line that a message must name.
+#[derive(Clone, Copy)]
+pub(crate) enum Line<'a> {
+    /// Where the text was changed.
+    Changed,
+    /// The first one of these words.
+    Of(&'a str),
+}
+
+use Line::{Changed, Of};
+
+fn refused(from: &str, to: &str, line: Line<'_>, words: &[&str]) {
     refused_in(SCENARIO, from, to, line, words);
 }
 
-/// Replaces `from` by `to` in a sound scenario and expects a refusal that names the line and says `words`.
-pub(crate) fn refused_in(sound: &str, from: &str, to: &str, line: Option<usize>, words: &[&str]) {
-    assert!(sound.contains(from), "{from}");
+/// Replaces `from` by `to` in the text of a sound scenario and expects a refusal that names the line and says `words`.
+pub(crate) fn refused_in(sound: &str, from: &str, to: &str, line: Line<'_>, words: &[&str]) {
+    let changed = line_of(sound, from);
+    let bad = sound.replacen(from, to, 1);
+    let line = match line {
+        Changed => changed,
+        Of(words) => line_of(&bad, words),
+    };
+    refused_text(&bad, Some(line), words);
+}
+
+/// Expects a refusal of a scenario that names the line of `at` and says `words`.
+fn refused_scenario(bad: &Scenario, at: &str, words: &[&str]) {
+    let bad = bad.to_string();
+    refused_text(&bad, Some(line_of(&bad, at)), words);
+}
+
+fn refused_text(bad: &str, line: Option<usize>, words: &[&str]) {
     let bench = Bench::new();
-    let scenario = bench.write("bad.toml", &sound.replacen(from, to, 1));
+    let scenario = bench.write("bad.toml", bad);
     let output = bench.run(&scenario, &[]);
     let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{to}: {message}");
+    assert_eq!(output.status.code(), Some(2), "{bad}: {message}");
     let place = line.map_or("bad.toml".to_owned(), |line| format!("bad.toml:{line}: "));
     for word in words.iter().copied().chain([place.as_str()]) {
-        assert!(message.contains(word), "{to}: wanted {word:?} in {message}");
+        assert!(message.contains(word), "{bad}: wanted {word:?} in {message}");
     }
     assert!(!message.contains("panicked"), "{message}");
-    assert_eq!(bench.files("out"), Vec::<String>::new(), "{to}: something was written");
+    assert_eq!(bench.files("out"), Vec::<String>::new(), "{bad}: something was written");
 }
 
 #[test]
-fn misspelt_keys() {
+fn misspelt_keys_are_named_with_the_right_ones() {
     let words = ["estimator.amplitud_volt", "amplitude_volt"];
-    refused("amplitude_volt", "amplitud_volt", Some(20), &words);
-    refused("[noise]", "[noize]", Some(10), &["noize", "`noise`"]);
-    refused("kind = \"hge\"", "kind = \"hgw\"", Some(18), &["hgw", "\"fd\"", "\"spsa\""]);
-    refused("top = 1000.0", "topp = 1000.0", Some(21), &["topp", "top"]);
+    refused("amplitude_volt", "amplitud_volt", Changed, &words);
+    refused("[noise]", "[noize]", Changed, &["noize", "`noise`"]);
+    refused("kind = \"hge\"", "kind = \"hgw\"", Changed, &["hgw", "\"fd\"", "\"spsa\""]);
+    refused("top = 1000.0", "topp = 1000.0", Changed, &["topp", "top"]);
 }
 
 #[test]
-fn wrong_types() {
+fn wrong_types_are_named_with_the_right_ones() {
     refused(
         "duration_s = 0.05",
         "duration_s = \"long\"",
-        Some(19),
+        Changed,
         &["estimator.duration_s", "text \"long\"", "a number"],
     );
-    refused("[123, 60]", "123", Some(8), &["device.gradient_na_per_volt"]);
-    refused("repetitions = 200", "repetitions = 1.5", Some(4), &["study.repetitions"]);
-    refused("seed = 1", "seed = -1", Some(3), &["study.seed", "found -1", "from 0 to 9223372036854775807"]);
+    refused("[123, 60]", "123", Changed, &["device.gradient_na_per_volt"]);
+    refused("repetitions = 200", "repetitions = 1.5", Changed, &["study.repetitions"]);
+    refused("seed = 1", "seed = -1", Changed, &["study.seed", "found -1", "from 0 to 9223372036854775807"]);
     refused(
         "seed = 1",
         "seed = 9223372036854775808",
-        Some(3),
+        Changed,
         &["`seed = 9223372036854775808`", "to 9223372036854775807"],
     );
-    refused("repetitions = 200", "repetitions = 2.0e1", Some(4), &["study.repetitions", "found 20.0", "written 20"]);
-    refused("name = \"small\"", "name = ", Some(2), &["not valid TOML"]);
+    refused("repetitions = 200", "repetitions = 2.0e1", Changed, &["study.repetitions", "found 20.0", "written 20"]);
+    refused("name = \"small\"", "name = ", Changed, &["not valid TOML"]);
 }
 
 #[test]
-fn values_out_of_range() {
-    refused("duration_s = 0.05", "duration_s = -0.1", Some(19), &["estimator.duration_s", "-0.1", "positive"]);
-    refused("amplitude_volt = 8e-3", "amplitude_volt = 0.0", Some(20), &["amplitude_volt", "found 0", "positive"]);
-    refused("top = 1000.0", "top = 6000.0", Some(21), &["frequencies_hz", "6000 Hz", "5000 Hz"]);
-    refused("exponent = 1.5", "exponent = 2.5", Some(14), &["noise.exponent", "2.5", "0 and 2"]);
-    refused("[123, 60]", "[123, nan]", Some(8), &["device.gradient_na_per_volt", "NaN", "finite"]);
-    refused("psd_na2_per_hz = 1e-5", "psd_na2_per_hz = -1e-5", Some(12), &["psd_na2_per_hz", "zero or more"]);
-    refused("repetitions = 200", "repetitions = 0", Some(4), &["study.repetitions", "1 to 10000000000"]);
-    refused("name = \"small\"", "name = \"../small\"", Some(2), &["study.name"]);
+fn values_out_of_range_are_named_with_the_range() {
+    refused("duration_s = 0.05", "duration_s = -0.1", Changed, &["estimator.duration_s", "-0.1", "positive"]);
+    refused("amplitude_volt = 8e-3", "amplitude_volt = 0.0", Changed, &["amplitude_volt", "found 0", "positive"]);
+    refused("top = 1000.0", "top = 6000.0", Changed, &["frequencies_hz", "6000 Hz", "5000 Hz"]);
+    refused("exponent = 1.5", "exponent = 2.5", Changed, &["noise.exponent", "2.5", "0 and 2"]);
+    refused("[123, 60]", "[123, nan]", Changed, &["device.gradient_na_per_volt", "NaN", "finite"]);
+    refused("psd_na2_per_hz = 1e-5", "psd_na2_per_hz = -1e-5", Changed, &["psd_na2_per_hz", "zero or more"]);
+    refused("repetitions = 200", "repetitions = 0", Changed, &["study.repetitions", "1 to 10000000000"]);
+    refused("name = \"small\"", "name = \"../small\"", Changed, &["study.name"]);
 }
 
 /// Second harmonics have to lie below half the sampling rate, and two parameters on one frequency share theirs.
 #[test]
-fn curvatures_that_cannot_be_read() {
-    let reads = SCENARIO.replacen("kind = \"hge\"", "kind = \"hge\"\nreadout = \"curvature\"", 1);
+fn curvatures_that_cannot_be_read_are_refused() {
+    let reads = Scenario::new(SCENARIO).set("estimator.readout", "curvature");
     let words = ["estimator.frequencies_hz", "2600 Hz", "2500 Hz", "\"curvature\""];
-    refused_in(&reads, "top = 1000.0", "top = 2600.0", Some(22), &words);
+    refused_scenario(&reads.clone().set("estimator.frequencies_hz.top", 2600.0), "[estimator.frequencies_hz]", &words);
     let words = ["estimator.readout", "share 1000 Hz", "\"x\""];
-    refused_in(&reads, "duration_s = 0.05", "duration_s = 0.05\nquadrature = true", Some(19), &words);
+    refused_scenario(&reads.set("estimator.quadrature", true), "readout", &words);
 }
 
 #[test]
-fn tasks_and_training_that_cannot_be() {
-    let refused = |from, to, line, words: &[&str]| refused_in(TRAINING, from, to, Some(line), words);
-    refused("[\"AND\", \"0011\"]", "[\"ANDY\", \"0011\"]", 41, &["task.gate", "ANDY", "four digits", "XNOR"]);
-    refused("inputs = [1, 2]", "inputs = [1, 5]", 27, &["task.inputs", "[1, 5]", "1 to 4"]);
-    refused("inputs = [1, 2]", "inputs = [1, 1]", 27, &["task.inputs", "different"]);
-    refused("inputs = [1, 2]", "inputs = [0, 2]", 27, &["task.inputs", "[0, 2]", "1 to 4"]);
-    refused("inputs = [1, 2]", "inputs = [4, 3, 2, 1]", 27, &["task.inputs", "[4, 3, 2, 1]", "none of 4"]);
-    refused("inputs = [1, 2]", "inputs = [1, 2, 3]", 27, &["task.inputs", "two inputs"]);
-    refused("low_volt = -0.3", "low_volt = 0.35", 29, &["task.high_volt", "above low_volt"]);
-    refused("high_volt = [0.3, 0.4]", "high_volt = [0.3, 0.4, 0.5]", 29, &["task.high_volt", "3 voltages", "2 inputs"]);
-    refused("hold_s = 0.05", "hold_s = -1.0", 30, &["task.hold_s", "-1", "samples"]);
-    refused("stop_below = 0.05", "stop_belo = 0.05", 33, &["stop_belo", "stop_below"]);
-    refused("confirmations = 2", "confirmations = 2000", 34, &["confirmations", "2000", "0 to 1000"]);
-    refused("budget_s = 5.0", "budget_s = -5.0", 35, &["training.budget_s", "-5", "positive"]);
-    refused("budget_s = 5.0", "budget_s = 1e300", 35, &["training.budget_s", "at most 10000000"]);
-    refused("max_iterations = 10", "max_iterations = 0", 36, &["max_iterations", "found 0", "1 to"]);
-    refused("[-0.5, 0.5]", "[0.5, -0.5]", 37, &["training.range_volt", "lower one first"]);
-    refused("[-0.5, 0.5]", "[[-0.5, 0.5]]", 37, &["training.range_volt", "1 ranges", "2 controls"]);
-    refused("kind = \"descent\"", "kind = \"ascent\"", 38, &["ascent", "\"descent\"", "\"genetic\""]);
-    refused("learning_rate = 0.02", "learning_rate = 0.0", 38, &["learning_rate", "found 0", "positive"]);
-    refused("[\"AND\", \"0011\"]", "[\"AND\", \"0021\"]", 41, &["task.gate", "0021"]);
+fn tasks_and_training_that_cannot_be_are_refused() {
+    let refused = |from, to, line, words: &[&str]| refused_in(TRAINING, from, to, line, words);
+    refused("[\"AND\", \"0011\"]", "[\"ANDY\", \"0011\"]", Changed, &["task.gate", "ANDY", "four digits", "XNOR"]);
+    refused("inputs = [1, 2]", "inputs = [1, 5]", Changed, &["task.inputs", "[1, 5]", "1 to 4"]);
+    refused("inputs = [1, 2]", "inputs = [1, 1]", Changed, &["task.inputs", "different"]);
+    refused("inputs = [1, 2]", "inputs = [0, 2]", Changed, &["task.inputs", "[0, 2]", "1 to 4"]);
+    refused("inputs = [1, 2]", "inputs = [4, 3, 2, 1]", Changed, &["task.inputs", "[4, 3, 2, 1]", "none of 4"]);
+    refused("inputs = [1, 2]", "inputs = [1, 2, 3]", Changed, &["task.inputs", "two inputs"]);
+    refused("low_volt = -0.3", "low_volt = 0.35", Of("high_volt"), &["task.high_volt", "above low_volt"]);
+    refused(
+        "high_volt = [0.3, 0.4]",
+        "high_volt = [0.3, 0.4, 0.5]",
+        Changed,
+        &["task.high_volt", "3 voltages", "2 inputs"],
+    );
+    refused("hold_s = 0.05", "hold_s = -1.0", Changed, &["task.hold_s", "-1", "samples"]);
+    refused("stop_below = 0.05", "stop_belo = 0.05", Changed, &["stop_belo", "stop_below"]);
+    refused("confirmations = 2", "confirmations = 2000", Changed, &["confirmations", "2000", "0 to 1000"]);
+    refused("budget_s = 5.0", "budget_s = -5.0", Changed, &["training.budget_s", "-5", "positive"]);
+    refused("budget_s = 5.0", "budget_s = 1e300", Changed, &["training.budget_s", "at most 10000000"]);
+    refused("max_iterations = 10", "max_iterations = 0", Changed, &["max_iterations", "found 0", "1 to"]);
+    refused("[-0.5, 0.5]", "[0.5, -0.5]", Changed, &["training.range_volt", "lower one first"]);
+    refused("[-0.5, 0.5]", "[[-0.5, 0.5]]", Changed, &["training.range_volt", "1 ranges", "2 controls"]);
+    refused("kind = \"descent\"", "kind = \"ascent\"", Changed, &["ascent", "\"descent\"", "\"genetic\""]);
+    refused("learning_rate = 0.02", "learning_rate = 0.0", Changed, &["learning_rate", "found 0", "positive"]);
+    refused("[\"AND\", \"0011\"]", "[\"AND\", \"0021\"]", Changed, &["task.gate", "0021"]);
 }
 
 #[test]
-fn sweeps_that_cannot_be() {
-    refused("[20.0, 40.0, 80.0]", "[]", Some(24), &["frequencies_hz.spacing", "no values"]);
-    refused("\"estimator.mode\"", "\"estimator.moode\"", Some(25), &["estimator.moode", "unknown field", "mode"]);
-    refused("\"estimator.mode\"", "\"nowhere.mode\"", Some(25), &["nowhere"]);
-    refused("[20.0, 40.0, 80.0]", "[20.0, 40.0, 8000.0]", Some(21), &["-7000 Hz", "5000 Hz", "spacing = 8000"]);
-    refused("[\"parallel\", \"sequential\"]", "[\"parallel\", \"both\"]", Some(25), &["both", "sequential"]);
-    refused("[20.0, 40.0, 80.0]", "{ random = 3 }", Some(24), &["from", "to"]);
+fn sweeps_that_cannot_be_are_refused() {
+    refused("[20.0, 40.0, 80.0]", "[]", Changed, &["frequencies_hz.spacing", "no values"]);
+    refused("\"estimator.mode\"", "\"estimator.moode\"", Changed, &["estimator.moode", "unknown field", "mode"]);
+    refused("\"estimator.mode\"", "\"nowhere.mode\"", Changed, &["nowhere"]);
+    refused(
+        "[20.0, 40.0, 80.0]",
+        "[20.0, 40.0, 8000.0]",
+        Of("frequencies_hz = "),
+        &["-7000 Hz", "5000 Hz", "spacing = 8000"],
+    );
+    refused("[\"parallel\", \"sequential\"]", "[\"parallel\", \"both\"]", Changed, &["both", "sequential"]);
+    refused("[20.0, 40.0, 80.0]", "{ random = 3 }", Changed, &["from", "to"]);
 }
 
 #[test]
@@ -123,9 +161,9 @@ fn changes_from_the_command_line_are_named_as_such() {
 
 /// A `[figure]` that could not be drawn is refused before anything is computed, in dry runs and submissions too.
 #[test]
-fn figures_that_cannot_be_drawn() {
+fn figures_that_cannot_be_drawn_are_refused_before_anything_is_computed() {
     let figure = |setting: &str| format!("[figure]\n{setting}\n\n[sweep]");
-    let refused = |setting: &str, words: &[&str]| refused("[sweep]", &figure(setting), Some(24), words);
+    let refused = |setting: &str, words: &[&str]| refused("[sweep]", &figure(setting), Of(setting), words);
     refused("x = \"estimator.mode\"", &["figure.x", "estimator.mode", "numbers"]);
     refused("x = \"nowhere\"", &["figure.x", "nowhere", "\"estimator.mode\"", "\"estimator.frequencies_hz.spacing\""]);
     refused("band = \"nowhere\"", &["figure.band", "nowhere", "\"estimator.mode\""]);
@@ -139,20 +177,31 @@ fn figures_that_cannot_be_drawn() {
     refused("kind = \"curvature\"", &["figure.kind", "estimator.readout = \"curvature\""]);
     refused("variable = \"curvature-bias\"", &["figure.variable", "estimator.readout = \"curvature\""]);
     let unheeded = figure("kind = \"advantage\"\nmarkers_every = 4");
-    refused_in(SCENARIO, "[sweep]", &unheeded, Some(25), &["figure.markers_every", "\"advantage\"", "`x_label`"]);
+    refused_in(
+        SCENARIO,
+        "[sweep]",
+        &unheeded,
+        Of("markers_every"),
+        &["figure.markers_every", "\"advantage\"", "`x_label`"],
+    );
     let both = "parameter = 1\nmean_over_parameters = true";
-    refused_in(SCENARIO, "[sweep]", &figure(both), Some(25), &["figure.mean_over_parameters", "parameter"]);
-    let only = figure("title = \"T\"").replace("[sweep]", "[sweep]\n\"estimator.readout\" = [\"x\", \"r\"]\n#");
-    let sound = SCENARIO.split("[sweep]").next().expect("text before it").to_owned() + "[sweep]";
-    refused_in(&sound, "[sweep]", &only, Some(23), &["figure.x", "no swept number"]);
+    refused_in(
+        SCENARIO,
+        "[sweep]",
+        &figure(both),
+        Of("mean_over_parameters"),
+        &["figure.mean_over_parameters", "parameter"],
+    );
+    let only = Scenario::new(SCENARIO).set_toml("sweep", "{ \"estimator.readout\" = [\"x\", \"r\"] }");
+    refused_scenario(&only.set("figure.title", "T"), "[figure]", &["figure.x", "no swept number"]);
 
     let training = |setting: &str, line, words: &[&str]| refused_in(TRAINING, "[sweep]", &figure(setting), line, words);
-    training("kind = \"success\"", Some(41), &["figure.kind", "two axes", "here are 1"]);
-    training("kind = \"error\"", Some(41), &["figure.kind", "\"learning\""]);
-    training("kind = \"learning\"\nparameter = 1", Some(42), &["figure.parameter", "\"learning\""]);
+    training("kind = \"success\"", Of("kind = \"success\""), &["figure.kind", "two axes", "here are 1"]);
+    training("kind = \"error\"", Of("kind = \"error\""), &["figure.kind", "\"learning\""]);
+    training("kind = \"learning\"\nparameter = 1", Of("parameter = 1"), &["figure.parameter", "\"learning\""]);
 
     let bench = Bench::new();
-    let scenario = bench.write("bad.toml", &SCENARIO.replacen("[sweep]", &figure("parameter = 9"), 1));
+    let scenario = bench.write("bad.toml", &Scenario::new(SCENARIO).set("figure.parameter", 9).to_string());
     let path = scenario.display().to_string();
     for arguments in [vec!["run", &path, "--dry-run"], vec!["submit", &path, "--tasks", "2", "--dry-run"]] {
         let output = bench.homodyne(&arguments);
@@ -163,10 +212,9 @@ fn figures_that_cannot_be_drawn() {
 
 /// A scenario without `[figure]` may sweep nothing that could be drawn: the dry run says so, and the run ends well.
 #[test]
-fn a_study_without_a_figure() {
+fn a_study_without_a_figure_ends_well() {
     let bench = Bench::new();
-    let sound = SCENARIO.split("[sweep]").next().expect("text before it");
-    let scenario = bench.write("plain.toml", sound);
+    let scenario = bench.write("plain.toml", &Scenario::new(SCENARIO).without("sweep").to_string());
     let output = bench.run(&scenario, &["--dry-run"]);
     assert!(text(&output.stdout).contains("figure          none"), "{}", text(&output.stdout));
     let output = bench.run(&scenario, &[]);
@@ -176,14 +224,16 @@ fn a_study_without_a_figure() {
 
 /// A fit to an I-V curve needs a curve that holds the operating point; training moves that.
 #[test]
-fn curves_that_cannot_be_fitted() {
-    let from =
-        "kind = \"hge\"\nduration_s = 0.05\namplitude_volt = 8e-3\nfrequencies_hz = { top = 1000.0, spacing = 40.0 }";
-    let fit = |range: &str| format!("kind = \"curve-fit\"\npoints = 11\nduration_s = 0.05\n{range}");
-    let plain = SCENARIO.split("[sweep]").next().expect("text before it");
-    refused_in(plain, from, &fit(""), Some(17), &["estimator.range_volt", "no ranges of its own"]);
-    refused_in(plain, from, &fit("range_volt = [0.5, 1.0]"), Some(21), &["estimator.range_volt", "parameter 1", "0 V"]);
-    refused_in(TRAINING, from, &fit("range_volt = [-0.5, 0.5]"), Some(19), &["estimator.kind", "training moves it"]);
+fn curves_that_cannot_be_fitted_are_refused() {
+    let fit = |of: Scenario, range: &str| {
+        of.set_toml("estimator", &format!("{{ kind = \"curve-fit\", points = 11, duration_s = 0.05{range} }}"))
+    };
+    let plain = || Scenario::new(SCENARIO).without("sweep");
+    refused_scenario(&fit(plain(), ""), "[estimator]", &["estimator.range_volt", "no ranges of its own"]);
+    let besides = fit(plain(), ", range_volt = [0.5, 1.0]");
+    refused_scenario(&besides, "range_volt", &["estimator.range_volt", "parameter 1", "0 V"]);
+    let moved = fit(Scenario::new(TRAINING), ", range_volt = [-0.5, 0.5]");
+    refused_scenario(&moved, "kind = \"curve-fit\"", &["estimator.kind", "training moves it"]);
 }
 
 /// What is left over of the table that was replaced is not held against the user, and a sweep that no longer fits is named.
@@ -195,7 +245,8 @@ fn a_table_given_whole_replaces_the_table() {
     let output = bench.run(&scenario, &["--set", walsh]);
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{message}");
-    assert!(message.contains("good.toml:25: `estimator.mode`"), "{message}");
+    let place = format!("good.toml:{}: `estimator.mode`", line_of(SCENARIO, "\"estimator.mode\""));
+    assert!(message.contains(&place), "{message}");
     let sweep = r#"sweep={"estimator.amplitude_volt"=[4e-3,8e-3]}"#;
     let output = bench.run(&scenario, &["--set", walsh, "--set", sweep]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -206,42 +257,43 @@ fn a_table_given_whole_replaces_the_table() {
 
 /// Random operating points want to know the device, not the estimator; where there are no ranges, the message says why.
 #[test]
-fn random_operating_points_that_cannot_be_drawn() {
-    let refused = |to: &str, words: &[&str]| refused("\"estimator.mode\"", to, Some(25), words);
+fn random_operating_points_that_cannot_be_drawn_are_refused() {
+    let refused = |to: &str, words: &[&str]| refused("\"estimator.mode\"", to, Changed, words);
     let point = "\"device.operating_point_volt\"";
     refused(&format!("{point} = {{ random = 3 }}\n\"estimator.mode\""), &["no ranges of its own", "`from` and `to`"]);
     let vectors = "\"device.gradient_na_per_volt\" = [[1.0], [1.0, 2.0]]";
     let random = format!("{point} = {{ random = 3, from = 0.0, to = 1.0 }}\n{vectors}\n\"estimator.mode\"");
     refused(&random, &["1 and 2 parameters"]);
-    let missing = "kind = \"neural-surrogate\"\nfile = \"missing.npz\"";
-    let sweep = format!("[sweep]\n{point} = {{ random = 3 }}");
-    let sound = SCENARIO.replacen("[sweep]", &sweep, 1);
-    refused_in(&sound, "kind = \"linear\"\ngradient_na_per_volt = [123, 60]", missing, Some(8), &["missing.npz"]);
+    let missing = Scenario::new(SCENARIO)
+        .set_toml("device", "{ kind = \"neural-surrogate\", file = \"missing.npz\" }")
+        .set_toml(&format!("sweep.{point}"), "{ random = 3 }");
+    refused_scenario(&missing, "file = ", &["missing.npz"]);
 }
 
 #[test]
-fn device_files() {
+fn device_files_that_cannot_be_read_are_named() {
     let surrogate = |file: &str| {
-        SCENARIO.replacen("kind = \"linear\"", "kind = \"neural-surrogate\"", 1).replacen(
-            "gradient_na_per_volt = [123, 60]",
-            &format!("file = \"{file}\""),
-            1,
-        )
+        let device = format!("{{ kind = \"neural-surrogate\", file = \"{file}\" }}");
+        Scenario::new(SCENARIO).set_toml("device", &device).to_string()
     };
     let bench = Bench::new();
     bench.write("broken.npz", "this is not a zip archive");
     for (file, words) in [("missing.npz", "missing.npz"), ("broken.npz", "not an .npz")] {
-        let scenario = bench.write("bad.toml", &surrogate(file));
+        let bad = surrogate(file);
+        let scenario = bench.write("bad.toml", &bad);
         let output = bench.run(&scenario, &[]);
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{message}");
-        assert!(message.contains(words) && message.contains("bad.toml:8"), "{message}");
+        assert!(
+            message.contains(words) && message.contains(&format!("bad.toml:{}", line_of(&bad, "file = "))),
+            "{message}"
+        );
     }
     assert_eq!(bench.files("out"), Vec::<String>::new());
 }
 
 #[test]
-fn a_missing_scenario() {
+fn a_missing_scenario_is_named() {
     let bench = Bench::new();
     let output = bench.run(&bench.path("nowhere.toml"), &[]);
     assert_eq!(output.status.code(), Some(2));
@@ -263,7 +315,7 @@ fn existing_results_are_kept_unless_told() {
 }
 
 #[test]
-fn an_output_that_cannot_be_written() {
+fn an_output_that_cannot_be_written_is_refused() {
     let bench = Bench::new();
     let scenario = bench.write("good.toml", SCENARIO);
     // a file where the folder should be: refused for every user, root too
@@ -274,7 +326,7 @@ fn an_output_that_cannot_be_written() {
 }
 
 #[test]
-fn results_files_that_are_not() {
+fn results_files_that_are_none_are_refused() {
     let bench = Bench::new();
     let scenario = bench.write("good.toml", SCENARIO);
     assert_eq!(bench.run(&scenario, &[]).status.code(), Some(0));
@@ -303,7 +355,7 @@ fn results_files_that_are_not() {
 }
 
 #[test]
-fn plans_that_cannot_work() {
+fn plans_that_cannot_work_are_refused() {
     let bench = Bench::new();
     let code = |arguments: &[&str]| bench.homodyne(arguments).status.code();
     assert_eq!(code(&["plan", "--parameters", "40", "--band", "100,1000"]), Some(2));
@@ -398,7 +450,7 @@ fn survives(sound: &str, keys: &[&str]) {
 }
 
 #[test]
-fn numbers_from_the_command_line_that_are_too_large() {
+fn numbers_from_the_command_line_that_are_too_large_are_refused() {
     let bench = Bench::new();
     let scenario = bench.write("good.toml", SCENARIO);
     let output = bench.run(&scenario, &["--set", "study.seed=18446744073709551615"]);
@@ -411,7 +463,7 @@ fn numbers_from_the_command_line_that_are_too_large() {
 
 /// Some editors put a mark before UTF-8, and others save UTF-16.
 #[test]
-fn encodings_of_text() {
+fn text_is_read_in_utf_8_with_a_mark_and_without_and_no_other_encoding() {
     let bench = Bench::new();
     let scenario = bench.write("marked.toml", &format!("\u{feff}{SCENARIO}"));
     let output = bench.run(&scenario, &["--dry-run"]);
@@ -435,66 +487,78 @@ fn encodings_of_text() {
 
 /// The task `teacher`, random polynomials, descent by curvature.
 #[test]
-fn teachers_random_devices_and_curvature() {
-    let (head, rest) = TRAINING.split_once("kind = \"truth-table\"").expect("a task");
-    let (_, tail) = rest.split_once("\n[training]").expect("training");
-    let task = "kind = \"teacher\"\ninputs = 2\npatterns = 4\nlow_volt = -0.3\nhigh_volt = 0.3\n\n[training]\nloss = { kind = \"mean-square\" }";
-    let (tail, _) = tail.split_once("[sweep]").expect("a sweep");
-    let teacher = format!("{head}{task}{tail}").replace("confirmations = 2\n", "");
-    let refused = |from: &str, to: &str, line, words: &[&str]| refused_in(&teacher, from, to, line, words);
-    refused("inputs = 2", "inputs = 4", Some(26), &["task.inputs", "leaves none of 4 parameters"]);
-    refused("inputs = 2", "inputs = 5", Some(26), &["task.inputs", "found 5", "1 to 4"]);
-    refused("inputs = 2", "inputs = \"two\"", Some(26), &["task.inputs"]);
-    refused("patterns = 4", "patterns = 0", Some(27), &["task.patterns", "found 0"]);
-    refused("\"mean-square\"", "\"correlation\"", Some(25), &["targets are currents", "mean-square"]);
-    let update = "learning_rate = 0.02";
-    let by_curvature = format!("{update}, update = \"curvature\"");
-    refused(update, &by_curvature, Some(37), &["training.optimiser.update", "readout = \"curvature\""]);
-    let coefficients = "coefficients = [[20.0, 15.0], [10.0, -25.0], [30.0, 5.0], [-20.0, 12.0]]";
-    let random = |more: &str| format!("random = {{ parameters = 4, linear_na_per_volt = 30.0{more} }}");
-    refused(coefficients, &format!("{coefficients}\n{}", random("")), None, &["device.random", "`coefficients`"]);
-    refused(coefficients, "", None, &["`coefficients`", "`random`"]);
-    let negative = random(", mixing_na_per_volt2 = -1.0");
-    refused(coefficients, &negative, Some(9), &["device.random.mixing_na_per_volt2", "found -1e0"]);
-    refused(coefficients, &random(", quare = 1.0"), Some(9), &["quare", "square_na_per_volt2"]);
-    let products = format!("{}\nmixing_na_per_volt2 = [[0.0]]", random(""));
-    refused(coefficients, &products, Some(10), &["device.mixing_na_per_volt2", "stands beside `random`"]);
+fn teachers_random_devices_and_curvature_that_cannot_be_are_refused() {
+    let teacher = Scenario::new(TRAINING)
+        .without("sweep")
+        .without("training.confirmations")
+        .set_toml(
+            "task",
+            "{ kind = \"teacher\", inputs = 2, patterns = 4, low_volt = -0.3, high_volt = 0.3, hold_s = 0.05 }",
+        )
+        .set("training.loss.kind", "mean-square");
+    let refused = |key: &str, value: &str, at: &str, words: &[&str]| {
+        refused_scenario(&teacher.clone().set_toml(key, value), at, words);
+    };
+    refused("task.inputs", "4", "inputs = ", &["task.inputs", "leaves none of 4 parameters"]);
+    refused("task.inputs", "5", "inputs = ", &["task.inputs", "found 5", "1 to 4"]);
+    refused("task.inputs", "\"two\"", "inputs = ", &["task.inputs"]);
+    refused("task.patterns", "0", "patterns = ", &["task.patterns", "found 0"]);
+    let words = ["targets are currents", "mean-square"];
+    refused("training.loss.kind", "\"correlation\"", "kind = \"teacher\"", &words);
+    let update = "training.optimiser.update";
+    let second = "readout = \"curvature\"";
+    refused(update, "\"curvature\"", "update = ", &[update, second]);
+    let random = "{ parameters = 4, linear_na_per_volt = 30.0 }";
+    refused("device.random", random, "[device.random]", &["device.random", "`coefficients`"]);
 
-    let curvature = teacher.replace(update, &by_curvature).replace("duration_s", "readout = \"curvature\"\nduration_s");
-    let linear = "budget_s = 5.0\nanswer = \"linear-response\"";
-    refused_in(&curvature, "budget_s = 5.0", linear, Some(39), &["training.optimiser.update", "no second harmonic"]);
+    let bare = teacher.clone().without("device.coefficients");
+    refused_scenario(&bare, "[device]", &["`coefficients`", "`random`"]);
+    let drawn = bare.set_toml("device.random", random);
+    let refused = |key: &str, value: &str, at: &str, words: &[&str]| {
+        refused_scenario(&drawn.clone().set_toml(key, value), at, words);
+    };
+    let mixing = "device.random.mixing_na_per_volt2";
+    refused(mixing, "-1.0", "mixing_na_per_volt2", &[mixing, "found -1e0"]);
+    refused("device.random.quare", "1.0", "quare = ", &["quare", "square_na_per_volt2"]);
+    let words = ["device.mixing_na_per_volt2", "stands beside `random`"];
+    refused("device.mixing_na_per_volt2", "[[0.0]]", "mixing_na_per_volt2", &words);
+
+    let curvature = teacher.clone().set(update, "curvature").set("estimator.readout", "curvature");
+    let linear = curvature.clone().set("training.answer", "linear-response");
+    refused_scenario(&linear, "update = ", &[update, "no second harmonic"]);
     for sound in [&teacher, &curvature] {
         let bench = Bench::new();
-        let output = bench.run(&bench.write("sound.toml", sound), &[]);
+        let output = bench.run(&bench.write("sound.toml", &sound.to_string()), &[]);
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
 }
 
 /// Amplitudes that cannot be balanced, and those that are.
 #[test]
-fn balanced_amplitudes() {
+fn amplitudes_that_cannot_be_balanced_are_refused_and_others_run() {
     let bench = Bench::new();
-    let nonlinear = TRAINING.replace("kind = \"training\"\n", "");
-    let (device, rest) = nonlinear.split_once("[task]").expect("a task");
-    assert!(rest.contains("[training]"));
-    let sound = device.replace("amplitude_volt = 8e-3", "amplitude_volt = \"balanced\"");
-    let refused = |from: &str, to: &str, words: &[&str]| refused_in(&sound, from, to, None, words);
     let key = "estimator.amplitude_volt";
-    refused("\"balanced\"", "\"equal\"", &[key, "a number, a list of numbers, or \"balanced\""]);
-    refused("duration_s", "readout = \"r\"\nduration_s", &[key, "readout \"x\""]);
-    refused("psd_na2_per_hz = 1e-6", "psd_na2_per_hz = 0.0", &[key, "needs noise"]);
-    let adc = "instrument = { adc = { bits = 8, low = -100, high = 100 } }\nduration_s";
-    refused("duration_s", adc, &[key, "behind an ADC"]);
-    refused("kind = \"hge\"", "kind = \"fd\"", &[key]);
-    let coefficients = "coefficients = [[20.0, 15.0], [10.0, -25.0], [30.0, 5.0], [-20.0, 12.0]]";
-    let many = "random = { parameters = 65, linear_na_per_volt = 1.0 }";
-    refused(coefficients, many, &[key, "at most 64 parameters: here are 65"]);
+    let sound = ["study.kind", "task", "training", "sweep"]
+        .into_iter()
+        .fold(Scenario::new(TRAINING), Scenario::without)
+        .set(key, "balanced");
+    let refused = |changed: &str, value: &str, words: &[&str]| {
+        refused_text(&sound.clone().set_toml(changed, value).to_string(), None, words);
+    };
+    refused(key, "\"equal\"", &[key, "a number, a list of numbers, or \"balanced\""]);
+    refused("estimator.readout", "\"r\"", &[key, "readout \"x\""]);
+    refused("noise.psd_na2_per_hz", "0.0", &[key, "needs noise"]);
+    refused("estimator.instrument", "{ adc = { bits = 8, low = -100, high = 100 } }", &[key, "behind an ADC"]);
+    refused("estimator.kind", "\"fd\"", &[key]);
+    let many = "{ kind = \"polynomial\", random = { parameters = 65, linear_na_per_volt = 1.0 } }";
+    refused("device", many, &[key, "at most 64 parameters: here are 65"]);
 
-    let output = bench.homodyne(&["run", &bench.write("sound.toml", &sound).display().to_string(), "--dry-run"]);
+    let output =
+        bench.homodyne(&["run", &bench.write("sound.toml", &sound.to_string()).display().to_string(), "--dry-run"]);
     assert!(text(&output.stdout).contains("balanced        amplitude_volt = ["), "{}", text(&output.stdout));
-    let training = TRAINING.replace("amplitude_volt = 8e-3", "amplitude_volt = \"balanced\"");
-    let linear = "budget_s = 5.0\nanswer = \"linear-response\"";
-    refused_in(&training, "budget_s = 5.0", linear, None, &[key, "leaves them out"]);
-    let output = bench.run(&bench.write("training.toml", &training), &[]);
+    let training = Scenario::new(TRAINING).set(key, "balanced");
+    let linear = training.clone().set("training.answer", "linear-response");
+    refused_text(&linear.to_string(), None, &[key, "leaves them out"]);
+    let output = bench.run(&bench.write("training.toml", &training.to_string()), &[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
 }

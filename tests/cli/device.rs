@@ -148,6 +148,40 @@ fn pictures_tables_and_trajectories_are_written() {
     }
 }
 
+/// A file of kmc_dn: one acceptor between two electrodes.
+const KMC_DN: &str = r#"{
+    "name": "one.kmc", "units": "dimensionless", "box": [1, 1, 0], "attempt_rate": 1.0, "kT": 1.0,
+    "coulomb_energy_times_distance": 18.257418583505537, "localization_radius": 0.1, "acceptors": [[0.4, 0.5, 0.0]],
+    "electrodes": [{"position": [0.0, 0.5, 0.0], "voltage": 10.0}, {"position": [1.0, 0.5, 0.0], "voltage": -10.0}],
+    "electrostatic_potential_at_acceptors": [1.5], "donor_potential_at_acceptors": [0.0]
+}"#;
+
+#[test]
+fn a_file_of_kmc_dn_is_read_in_volts_nm_and_na() {
+    let bench = bench();
+    bench.write("kmc.json", KMC_DN);
+    let shown = json(&bench, &["device", "show", "kmc.json", "--json"]);
+    let volt = 10.0 * 8.617_333_262e-5 * 77.0;
+    assert!((shown["voltages"][0].as_f64().unwrap() - volt).abs() < 1e-12, "{shown}");
+    let width_nm = 1.439_964_548 / (11.7 * 0.1 * volt * 18.257_418_583_505_537);
+    assert!((shown["outline"]["width_nm"].as_f64().unwrap() - width_nm).abs() < 1e-12, "{shown}");
+    assert!((shown["acceptors"][0][0].as_f64().unwrap() - 0.4 * width_nm).abs() < 1e-12, "{shown}");
+    // the acceptor at 1.5 kT lies 8.5 kT below the one electrode and 11.5 kT above the other
+    let charge_na = 1e12 * 1.602_176_634e-10;
+    let (inward, outward) = ((-8.0_f64).exp(), (-12.0_f64).exp());
+    let back = [(-8.0 - 8.5_f64).exp(), (-12.0 - 11.5_f64).exp()];
+    let filled = (inward + back[1]) / (inward + back[1] + outward + back[0]);
+    let current_na = charge_na * (outward * filled - back[1] * (1.0 - filled));
+    let found = json(&bench, &["device", "currents", "kmc.json", "--json"]);
+    assert_eq!(found["units"], "nA");
+    let current = found["currents"][1].as_f64().unwrap();
+    assert!((current - current_na).abs() < 1e-6 * current_na, "{current} {current_na}");
+    let text_shown = text(&bench.homodyne(&["device", "show", "kmc.json"]).stdout);
+    for part in ["1.01593 nm", "77 K", "11.7", "1e12 Hz", "6.635347 mV", "160.217663 nA", "0.06635", "position [nm]"] {
+        assert!(text_shown.contains(part), "{part} is missing in {text_shown}");
+    }
+}
+
 #[test]
 fn wrong_input_is_refused_by_name() {
     let bench = bench();

@@ -1,34 +1,40 @@
 //! The same study with any number of threads and shards, in any order: the same file, to the last byte.
 
+use tests::Scenario;
+
 use crate::{Bench, SCENARIO, TRAINING, bytes_without_time, text};
 
 /// Of each kind of study one that has several units at some points.
-fn studies() -> Vec<(&'static str, String, bool)> {
-    let (head, _) = SCENARIO.split_once("[sweep]").expect("a sweep");
-    let head = head.replace("repetitions = 200", "repetitions = 1300\nstore_estimates = true");
-    let errors = format!("{head}[sweep]\n\"estimator.frequencies_hz.spacing\" = [20.0, 40.0, 80.0]\n");
-    let to_target = |more: &str| {
-        SCENARIO.replace("repetitions = 200", &format!("repetitions = 100\ntarget_relative_error = 0.06\n{more}"))
-    };
-    let spectrum = format!(
-        "[study]\nname = \"small\"\nkind = \"spectrum\"\nrepetitions = 40\n{}\n\
-         [sampling]\nrate_hz = 20000.0\n[spectrum]\nduration_s = 0.5\nsegment_s = 0.1\n[sweep]\n\"noise.exponent\" = [0.5, 1.0, 1.5]\n",
-        SCENARIO.split_once("\n\n").and_then(|(_, t)| t.split_once("[estimator]")).expect("a device and noise").0
-    );
+fn studies() -> Vec<(&'static str, Scenario, bool)> {
+    let small = || Scenario::new(SCENARIO);
+    let errors = small()
+        .set("study.repetitions", 1300)
+        .set("study.store_estimates", true)
+        .set_toml("sweep", "{ \"estimator.frequencies_hz.spacing\" = [20.0, 40.0, 80.0] }");
+    let to_target = || small().set("study.repetitions", 100).set("study.target_relative_error", 0.06);
+    let spectrum = small()
+        .without("estimator")
+        .set("study.kind", "spectrum")
+        .set("study.repetitions", 40)
+        .without("study.seed")
+        .set("sampling.rate_hz", 20_000.0)
+        .set_toml("spectrum", "{ duration_s = 0.5, segment_s = 0.1 }")
+        .set_toml("sweep", "{ \"noise.exponent\" = [0.5, 1.0, 1.5] }");
     let folder = format!("{}/../../scenarios", env!("CARGO_MANIFEST_DIR"));
     let shipped = |name: &str| {
         let text = std::fs::read_to_string(format!("{folder}/network_{name}.toml")).expect("a scenario");
-        let text = text.replace(&format!("\"network-{name}\""), "\"small\"").replace("random = 2000", "random = 60");
-        text.replace("\"devices/", &format!("\"{folder}/devices/"))
+        let device = format!("{folder}/devices/rnpu_8.json");
+        Scenario::new(&text).set("study.name", "small").set("device.file", device)
     };
+    let gates = shipped("gates").set("sweep.\"device.operating_point_volt\".random", 60);
     vec![
         ("errors", errors, false),
-        ("to a target", to_target(""), false),
-        ("to a target within a budget", to_target("budget_repetitions = 2500\n"), true),
+        ("to a target", to_target(), false),
+        ("to a target within a budget", to_target().set("study.budget_repetitions", 2500), true),
         ("spectrum", spectrum, false),
         ("response", shipped("iv"), false),
-        ("logic", shipped("gates"), false),
-        ("training", TRAINING.to_owned(), false),
+        ("logic", gates, false),
+        ("training", Scenario::new(TRAINING), false),
     ]
 }
 
@@ -36,7 +42,7 @@ fn studies() -> Vec<(&'static str, String, bool)> {
 fn threads_and_shards_do_not_show_in_the_file() {
     for (name, scenario, has_budget) in studies() {
         let bench = Bench::new();
-        let path = bench.write("study.toml", &scenario);
+        let path = bench.write("study.toml", &scenario.to_string());
         let path = path.display().to_string();
         let must = |arguments: &[&str]| {
             let output = bench.homodyne(arguments);
@@ -78,7 +84,7 @@ fn threads_and_shards_do_not_show_in_the_file() {
 #[test]
 fn a_shard_with_a_budget_asks_for_the_pilots() {
     let bench = Bench::new();
-    let path = bench.write("study.toml", &studies()[2].1).display().to_string();
+    let path = bench.write("study.toml", &studies()[2].1.to_string()).display().to_string();
     let output = bench.homodyne(&["run", &path, "--output", "out", "--shard", "2/3", "--quiet"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
+use tests::Scenario;
 
 use crate::{AtWork, Bench, LONG_SCENARIO, SCENARIO, bytes_without_time, longer_scenario, text, until_met};
 
@@ -33,15 +34,12 @@ struct Mount {
 }
 
 impl Mount {
-    /// `None`, with a notice, where mounting is not allowed.
-    fn new(folder: PathBuf, options: &str) -> Option<Self> {
+    fn new(folder: PathBuf, options: &str) -> Self {
         std::fs::create_dir_all(&folder).expect("a folder");
         let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(&folder).output();
-        if mount.is_ok_and(|o| o.status.success()) {
-            return Some(Self { folder });
-        }
-        eprintln!("skipped: mounting a small file system needs root");
-        None
+        let output = mount.expect("mount starts");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        Self { folder }
     }
 
     fn change(&self, options: &str) {
@@ -57,48 +55,54 @@ impl Drop for Mount {
     }
 }
 
-/// A disk that fills up while units are saved, and one that fills up while the results are written.
-#[test]
-fn full_disk() {
-    let bench = Bench::new();
-    let Some(mount) = Mount::new(bench.path("out"), "size=6m") else { return };
-    let scenario = bench.write("long.toml", LONG_SCENARIO);
-    let sizes = [("6m", "long.checkpoint"), ("32m", "long.h5")];
-    for (size, file) in sizes {
-        mount.change(&format!("size={size}"));
+tests::needs!(
+    small_file_system,
+    /// A disk that fills up while units are saved, and one that fills up while the results are written.
+    #[test]
+    fn a_disk_that_is_full_is_named_and_leaves_the_work_whole() {
+        let bench = Bench::new();
+        let mount = Mount::new(bench.path("out"), "size=6m");
+        let scenario = bench.write("long.toml", LONG_SCENARIO);
+        let sizes = [("6m", "long.checkpoint"), ("32m", "long.h5")];
+        for (size, file) in sizes {
+            mount.change(&format!("size={size}"));
+            let output = bench.run(&scenario, &["--no-figure"]);
+            refused(&output, &["cannot write", file, "No space left on device"]);
+            assert_eq!(bench.files("out").iter().filter(|f| f.ends_with(".h5") || f.ends_with(".part")).count(), 0);
+        }
+        mount.change("size=200m");
         let output = bench.run(&scenario, &["--no-figure"]);
-        refused(&output, &["cannot write", file, "No space left on device"]);
-        assert_eq!(bench.files("out").iter().filter(|f| f.ends_with(".h5") || f.ends_with(".part")).count(), 0);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains(".h5"));
+        assert!(bytes_without_time(&bench.path("out/long.h5")) == expected(LONG_SCENARIO));
     }
-    mount.change("size=200m");
-    let output = bench.run(&scenario, &["--no-figure"]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains(".h5"));
-    assert!(bytes_without_time(&bench.path("out/long.h5")) == expected(LONG_SCENARIO));
-}
+);
 
-#[test]
-fn read_only_folder() {
-    let bench = Bench::new();
-    let Some(mount) = Mount::new(bench.path("out"), "size=50m") else { return };
-    let scenario = bench.write("good.toml", SCENARIO);
-    assert!(bench.run(&scenario, &["--shard", "1/2"]).status.success());
-    let before = std::fs::read(bench.path("out/small.shard-1-of-2.checkpoint")).expect("a checkpoint");
-    mount.change("ro");
-    refused(&bench.run(&scenario, &["--shard", "2/2"]), &["cannot write", "Read-only file system"]);
-    refused(&bench.run(&scenario, &["--shard", "1/2"]), &["cannot write", "Read-only file system"]);
-    refused(&bench.run(&scenario, &[]), &["cannot write", "Read-only file system"]);
-    assert!(std::fs::read(bench.path("out/small.shard-1-of-2.checkpoint")).expect("a checkpoint") == before);
-    mount.change("rw");
-    assert!(bench.run(&scenario, &["--shard", "2/2"]).status.success());
-    let merged = bench.homodyne(&["merge", "good.toml", "--output", "out", "--no-figure"]);
-    assert!(merged.status.success(), "{}", text(&merged.stderr));
-}
+tests::needs!(
+    small_file_system,
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named_and_kept() {
+        let bench = Bench::new();
+        let mount = Mount::new(bench.path("out"), "size=50m");
+        let scenario = bench.write("good.toml", SCENARIO);
+        assert!(bench.run(&scenario, &["--shard", "1/2"]).status.success());
+        let before = std::fs::read(bench.path("out/small.shard-1-of-2.checkpoint")).expect("a checkpoint");
+        mount.change("ro");
+        refused(&bench.run(&scenario, &["--shard", "2/2"]), &["cannot write", "Read-only file system"]);
+        refused(&bench.run(&scenario, &["--shard", "1/2"]), &["cannot write", "Read-only file system"]);
+        refused(&bench.run(&scenario, &[]), &["cannot write", "Read-only file system"]);
+        assert!(std::fs::read(bench.path("out/small.shard-1-of-2.checkpoint")).expect("a checkpoint") == before);
+        mount.change("rw");
+        assert!(bench.run(&scenario, &["--shard", "2/2"]).status.success());
+        let merged = bench.homodyne(&["merge", "good.toml", "--output", "out", "--no-figure"]);
+        assert!(merged.status.success(), "{}", text(&merged.stderr));
+    }
+);
 
 /// 150 checkpoints, cut short or with a changed byte: either all of it can still be trusted and the merged file is the
 /// right one, or it is said to be damaged.
 #[test]
-fn damaged_checkpoint() {
+fn a_damaged_checkpoint_is_noticed_or_harmless() {
     let bench = Bench::new();
     let scenario = bench.write("good.toml", SCENARIO);
     assert!(bench.run(&scenario, &["--no-figure"]).status.success());
@@ -145,7 +149,7 @@ fn damaged_checkpoint() {
 /// A page of a kind that does not exist makes redb panic before it has checked anything; so does one that another stands in
 /// the place of. Either is damage like any other.
 #[test]
-fn damage_that_makes_the_store_panic() {
+fn damage_that_makes_the_store_panic_is_damage_like_any_other() {
     let bench = Bench::new();
     let scenario = bench.write("good.toml", SCENARIO);
     assert!(bench.run(&scenario, &["--shard", "1/2"]).status.success());
@@ -172,7 +176,7 @@ fn damage_that_makes_the_store_panic() {
 
 /// Files that are not ours under our names.
 #[test]
-fn foreign_files() {
+fn files_of_others_under_our_names_are_refused() {
     let bench = Bench::new();
     let scenario = bench.write("good.toml", SCENARIO);
     std::fs::create_dir(bench.path("out")).expect("a folder");
@@ -187,7 +191,7 @@ fn foreign_files() {
 }
 
 #[test]
-fn missing_and_foreign_shards() {
+fn shards_that_are_missing_or_of_another_study_are_named() {
     let bench = Bench::new();
     let scenario = bench.write("good.toml", SCENARIO);
     let merge = |more: &[&str]| {
@@ -201,7 +205,7 @@ fn missing_and_foreign_shards() {
         assert!(bench.run(&scenario, &["--shard", shard]).status.success());
     }
     refused(&merge(&[]), &["not complete", "shard 2/3", "--shard i/n"]);
-    let other = bench.write("other.toml", &SCENARIO.replace("seed = 1", "seed = 2"));
+    let other = bench.write("other.toml", &Scenario::new(SCENARIO).set("study.seed", 2).to_string());
     assert!(bench.run(&other, &["--shard", "2/3"]).status.success());
     refused(&merge(&[]), &["small.shard-2-of-3.checkpoint", "study.seed: there 2, now 1"]);
     // a shard under another's name
@@ -232,7 +236,7 @@ fn stopped_run() -> (Bench, AtWork) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn second_process() {
+fn a_second_process_is_refused() {
     let (bench, first) = stopped_run();
     for more in [&[][..], &["--fresh"]] {
         refused(&bench.run(&bench.path("long.toml"), more), &["another process is working on", "long.checkpoint"]);
@@ -242,9 +246,8 @@ fn second_process() {
     assert!(bytes_without_time(&bench.path("out/long.h5")) == expected(LONG_SCENARIO));
 }
 
-/// A clock that was set back two years after a part: only the state that people read knows times at all.
-#[test]
-fn clock_going_backwards() {
+/// A study that was killed after a part, and whose files are of the future: only the state that people read knows times at all.
+fn study_from_the_future() -> Bench {
     let bench = until_met("a run at work", || {
         let bench = Bench::new();
         bench.write("long.toml", &longer_scenario());
@@ -252,7 +255,6 @@ fn clock_going_backwards() {
         AtWork::with_units(child, &bench.path("out/long.status.json"), 1)?.kill();
         (!bench.path("out/long.h5").exists()).then_some(bench)
     });
-    let scenario = bench.path("long.toml");
     let status = std::fs::read_to_string(bench.path("out/long.status.json")).expect("a status");
     let (head, _) = status.split_once("\"updated\"").expect("a time");
     let future = format!("{head}\"updated\": \"2099-01-01T00:00:00Z\"\n}}");
@@ -265,24 +267,38 @@ fn clock_going_backwards() {
     bench.write("out/long.status.json", &future);
     let shown = bench.homodyne(&["status", "--output", "out"]);
     assert!(shown.status.success() && text(&shown.stdout).contains("killed"), "{}", text(&shown.stdout));
-    let back = Command::new("faketime")
-        .args(["-f", "-2y", env!("CARGO_BIN_EXE_homodyne"), "run", "long.toml", "--output", "out", "--no-figure"])
-        .current_dir(bench.folder.path())
-        .output();
-    let output = back.unwrap_or_else(|_| {
-        eprintln!(
-            "skipped: there is no faketime here to set the program's clock back; files from the future are tested"
-        );
-        bench.run(&scenario, &["--no-figure"])
-    });
+    bench
+}
+
+fn goes_on_where_it_was(bench: &Bench, output: &Output) {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("resuming"), "{}", text(&output.stdout));
     assert!(bytes_without_time(&bench.path("out/long.h5")) == expected(&longer_scenario()));
 }
 
+#[test]
+fn files_from_the_future_are_resumed() {
+    let bench = study_from_the_future();
+    goes_on_where_it_was(&bench, &bench.run(&bench.path("long.toml"), &["--no-figure"]));
+}
+
+tests::needs!(
+    faketime,
+    /// The clock of the program was set back two years.
+    #[test]
+    fn a_clock_that_goes_backwards_does_not_matter() {
+        let bench = study_from_the_future();
+        let output = Command::new("faketime")
+            .args(["-f", "-2y", env!("CARGO_BIN_EXE_homodyne"), "run", "long.toml", "--output", "out", "--no-figure"])
+            .current_dir(bench.folder.path())
+            .output();
+        goes_on_where_it_was(&bench, &output.expect("faketime starts"));
+    }
+);
+
 #[cfg(target_os = "linux")]
 #[test]
-fn output_folder_removed() {
+fn an_output_folder_that_is_removed_ends_the_run() {
     let (bench, child) = stopped_run();
     std::fs::remove_dir_all(bench.path("out")).expect("removed");
     let output = child.end();

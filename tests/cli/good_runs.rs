@@ -3,7 +3,7 @@
 use crate::{Bench, SCENARIO, text};
 
 #[test]
-fn run_show_plot_export() {
+fn what_run_writes_is_shown_plotted_and_exported() {
     let bench = Bench::new();
     let scenario = bench.write("good.toml", SCENARIO);
     let output = bench.run(&scenario, &[]);
@@ -60,7 +60,7 @@ fn the_schema_knows_every_kind() {
 }
 
 #[test]
-fn plan_list_completions_help() {
+fn commands_beside_run_say_what_they_are_asked() {
     let bench = Bench::new();
     let plan = text(&bench.homodyne(&["plan", "--json"]).stdout);
     let plan: serde_json::Value = serde_json::from_str(&plan).expect("JSON");

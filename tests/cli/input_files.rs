@@ -3,22 +3,25 @@
 
 use std::fs;
 
+use tests::{Scenario, line_of};
+
+use crate::bad_input::{Line, refused_in};
 use crate::{Bench, TRAINING, text};
 
 /// The small training study with its patterns from files.
-fn from_files(more: &str) -> String {
-    let (head, rest) = TRAINING.split_once("kind = \"truth-table\"").expect("a task");
-    let (_, tail) = rest.split_once("hold_s").expect("a task");
-    let (tail, _) = tail.split_once("[sweep]").expect("a sweep");
-    format!("{head}kind = \"csv\"\nfile = \"training.csv\"\n{more}inputs = [1, 2]\nhold_s{tail}")
+fn from_files() -> Scenario {
+    let task = "{ kind = \"csv\", file = \"training.csv\", inputs = [1, 2], hold_s = 0.05 }";
+    Scenario::new(TRAINING).without("sweep").set_toml("task", task)
 }
 
 const SOUND: &str = "V1,V2,class\n-0.3,-0.3,0\n-0.3,0.3,0\n0.3,-0.3,0\n0.3,0.3,1\n";
 
 #[test]
-fn tables_of_patterns_that_cannot_be_understood() {
+fn tables_of_patterns_that_cannot_be_understood_are_refused() {
     let bench = Bench::new();
-    let scenario = bench.write("task.toml", &from_files("test_file = \"test.csv\"\n"));
+    let written = from_files().set("task.test_file", "test.csv").to_string();
+    let scenario = bench.write("task.toml", &written);
+    let place = |words: &str| format!("task.toml:{}: ", line_of(&written, words));
     let refused = |training: &str, test: &str, words: &[&str]| {
         bench.write("training.csv", training);
         bench.write("test.csv", test);
@@ -30,12 +33,21 @@ fn tables_of_patterns_that_cannot_be_understood() {
     };
     // 1 and 2 were one class, of which any device has all right
     let labels = SOUND.replace(",1\n", ",2\n").replace(",0\n", ",1\n");
+    let of_target = format!("line {}", line_of(&labels, ",2\n"));
     refused(
         &labels,
         SOUND,
-        &["task.toml:26: ", "task.file", "training.csv", "line 5", "target 2", "0 and 1", "mean-square"],
+        &[
+            &place("file = \"training.csv\""),
+            "task.file",
+            "training.csv",
+            &of_target,
+            "target 2",
+            "0 and 1",
+            "mean-square",
+        ],
     );
-    refused(SOUND, &labels, &["task.toml:27: ", "task.test_file", "test.csv", "line 5", "target 2"]);
+    refused(SOUND, &labels, &[&place("test_file = "), "task.test_file", "test.csv", &of_target, "target 2"]);
     refused("0,0,0\n0,1,1\n1,0,2\n1,1,3\n", SOUND, &["training.csv", "line 3", "target 2"]);
     refused("0.1,0.1,2e-9\n0.2,0.1,8e-9\n", SOUND, &["training.csv", "line 1", "target 2e-9"]);
     refused("0.1,0.x1,1\n0.2,0.1,0\n", SOUND, &["training.csv", "line 1", "\"0.x1\""]);
@@ -49,9 +61,9 @@ fn tables_of_patterns_that_cannot_be_understood() {
 /// A file without heading is read whole, and labels of −1 and 1 are classes; so are targets in nA for a loss that takes currents,
 /// which no threshold divides.
 #[test]
-fn tables_of_patterns_that_can_be_understood() {
+fn tables_of_patterns_that_can_be_understood_are_read_alike() {
     let bench = Bench::new();
-    let scenario = bench.write("task.toml", &from_files(""));
+    let scenario = bench.write("task.toml", &from_files().to_string());
     let shown = |training: &str, changes: &[&str]| {
         bench.write("training.csv", training);
         let output = bench.run(&scenario, &[&["--fresh"], changes].concat());
@@ -74,7 +86,7 @@ fn tables_of_patterns_that_can_be_understood() {
 #[test]
 fn a_changed_test_file_makes_another_study() {
     let bench = Bench::new();
-    let scenario = bench.write("task.toml", &from_files("test_file = \"test.csv\"\n"));
+    let scenario = bench.write("task.toml", &from_files().set("task.test_file", "test.csv").to_string());
     bench.write("training.csv", SOUND);
     bench.write("test.csv", SOUND);
     let first = bench.run(&scenario, &["--shard", "1/2"]);
@@ -134,46 +146,36 @@ terms = [
     fs::remove_dir_all(bench.path("out")).unwrap();
     let linear = "{ kind = \"linear\", gradient_na_per_volt = [3, 4] }";
     let cubic = "{ kind = \"polynomial\", coefficients = [[1.0], [2.0, 1.0]] }";
-    for (from, to, line, key) in [
-        (linear, "{ kind = \"neural-surrogate\", file = \"none.npz\" }", 12, "device.layers.0.devices.1.file"),
-        (linear, "{ kind = \"dopant-network\", file = \"none.json\" }", 12, "device.layers.0.devices.1.file"),
-        (linear, "{ kind = \"dopant-network\" }", 12, "device.layers.0.devices.1`"),
-        (linear, "{ kind = \"liner\" }", 12, "device.layers.0.devices.1.kind"),
+    for (from, to, key) in [
+        (linear, "{ kind = \"neural-surrogate\", file = \"none.npz\" }", "device.layers.0.devices.1.file"),
+        (linear, "{ kind = \"dopant-network\", file = \"none.json\" }", "device.layers.0.devices.1.file"),
+        (linear, "{ kind = \"dopant-network\" }", "device.layers.0.devices.1`"),
+        (linear, "{ kind = \"liner\" }", "device.layers.0.devices.1.kind"),
         (
             linear,
             "{ kind = \"linear\", random = { parameters = 0, deviation_na_per_volt = 1.0 } }",
-            12,
             "device.layers.0.devices.1.random.parameters",
         ),
         (
             linear,
             "{ kind = \"linear\", gradient_na_per_volt = [3, 4], operating_point_volt = [0, 0] }",
-            12,
             "device.layers.0.devices.1.operating_point_volt",
         ),
         (
             cubic,
             "{ kind = \"polynomial\", coefficients = [[1.0], [2.0]], mixing_na_per_volt2 = [[0.0]] }",
-            19,
             "device.layers.1.devices.0.mixing_na_per_volt2",
         ),
         (
             "{ kind = \"white\", psd_na2_per_hz = 1e-6 }",
             "{ kind = \"white\", psd_na2_per_hz = -1.0 }",
-            31,
             "noise.terms.0.psd_na2_per_hz",
         ),
-        ("exponent = 1.0", "exponent = 7.0", 32, "noise.terms.1.exponent"),
-        ("exponent = 1.0", "exponnt = 1.0", 32, "noise.terms.1.exponnt"),
-        ("{ kind = \"none\" }", "{ kind = \"tabulated\", file = \"none.csv\" }", 33, "noise.terms.2.terms.0.file"),
-        ("{ kind = \"none\" }", "{ kind = \"nonne\" }", 33, "noise.terms.2.terms.0.kind"),
+        ("exponent = 1.0", "exponent = 7.0", "noise.terms.1.exponent"),
+        ("exponent = 1.0", "exponnt = 1.0", "noise.terms.1.exponnt"),
+        ("{ kind = \"none\" }", "{ kind = \"tabulated\", file = \"none.csv\" }", "noise.terms.2.terms.0.file"),
+        ("{ kind = \"none\" }", "{ kind = \"nonne\" }", "noise.terms.2.terms.0.kind"),
     ] {
-        assert!(LAYERED.contains(from), "{from}");
-        let scenario = bench.write("bad.toml", &LAYERED.replacen(from, to, 1));
-        let output = bench.run(&scenario, &[]);
-        let message = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{to}: {message}");
-        assert!(message.contains(&format!("bad.toml:{line}: ")) && message.contains(key), "{to}: {message}");
-        assert_eq!(bench.files("out"), Vec::<String>::new(), "{to}");
+        refused_in(LAYERED, from, to, Line::Changed, &[key]);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
+use tests::Scenario;
 
 use crate::{
     AtWork, Bench, LONG_SCENARIO, SCENARIO, bytes_without_time, longer_scenario, signal, text, units_done, until_met,
@@ -164,21 +165,20 @@ fn changed_studies_are_refused_with_the_difference() {
     bench.write("device.npz", "");
     let scenario = bench.write("good.toml", SCENARIO);
     assert!(bench.run(&scenario, &[]).status.success());
+    let (small, long) = (|| Scenario::new(SCENARIO), || Scenario::new(LONG_SCENARIO));
     let cases = [
-        (SCENARIO, "small.h5", "seed = 1", "seed = 5", "study.seed: there 1, now 5"),
-        (SCENARIO, "small.h5", "123", "124", "device.gradient_na_per_volt: there [123.0, 60.0], now [124.0, 60.0]"),
-        (LONG_SCENARIO, "long.checkpoint", "seed = 3", "seed = 4", "study.seed: there 3, now 4"),
+        (small().set("study.seed", 5), "small.h5", "study.seed: there 1, now 5"),
         (
-            LONG_SCENARIO,
-            "long.checkpoint",
-            "store_estimates = true",
-            "",
-            "study.store_estimates: there true, now false",
+            small().set_toml("device.gradient_na_per_volt", "[124, 60]"),
+            "small.h5",
+            "device.gradient_na_per_volt: there [123.0, 60.0], now [124.0, 60.0]",
         ),
+        (long().set("study.seed", 4), "long.checkpoint", "study.seed: there 3, now 4"),
+        (long().without("study.store_estimates"), "long.checkpoint", "study.store_estimates: there true, now false"),
     ];
-    for (original, file, from, to, difference) in cases {
+    for (changed, file, difference) in cases {
         let results_before = std::fs::read(bench.path("out/small.h5")).expect("a file");
-        let output = bench.run(&bench.write("changed.toml", &original.replacen(from, to, 1)), &[]);
+        let output = bench.run(&bench.write("changed.toml", &changed.to_string()), &[]);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{said}");
         for word in [difference, file, "--fresh", "another --output or study.name"] {
@@ -204,10 +204,10 @@ fn failing_points_are_reported_and_the_others_kept() {
     // so large a sweep is not checked at every point before it starts
     let mut amplitudes = vec!["8e-3"; 12_000];
     amplitudes[5003] = "-8e-3";
-    let (head, _) = SCENARIO.split_once("[sweep]").expect("a sweep");
-    let head = head.replace("repetitions = 200", "repetitions = 1");
-    let scenario = bench
-        .write("bad.toml", &format!("{head}[sweep]\n\"estimator.amplitude_volt\" = [{}]\n", amplitudes.join(", ")));
+    let bad = Scenario::new(SCENARIO)
+        .set("study.repetitions", 1)
+        .set_toml("sweep", &format!("{{ \"estimator.amplitude_volt\" = [{}] }}", amplitudes.join(", ")));
+    let scenario = bench.write("bad.toml", &bad.to_string());
     for attempt in 0..2 {
         let output = bench.run(&scenario, &[]);
         let said = text(&output.stderr);

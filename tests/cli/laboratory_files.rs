@@ -1,17 +1,15 @@
 //! Spectra, traces and surrogates as laboratories write them: read to the same numbers, or refused with file, place and what
 //! was found.
 
+use tests::{Scenario, line_of};
+
 use crate::{Bench, text};
 
-/// A spectrum study; line numbers in tests refer to it.
+/// A spectrum study without a source of noise.
 const SPECTRUM: &str = r#"[study]
 name = "small"
 kind = "spectrum"
 repetitions = 2
-
-[noise]
-kind = "KIND"
-file = "FILE"
 
 [spectrum]
 duration_s = 0.1
@@ -19,7 +17,7 @@ segment_s = 0.05
 "#;
 
 fn scenario(kind: &str, file: &str) -> String {
-    SPECTRUM.replace("KIND", kind).replace("FILE", file)
+    Scenario::new(SPECTRUM).set("noise.kind", kind).set("noise.file", file).to_string()
 }
 
 /// `.npy` of version 1.
@@ -33,7 +31,8 @@ fn npy(descriptor: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
 fn run(kind: &str, file: &str, bytes: &[u8]) -> Result<(String, Vec<f64>), String> {
     let bench = Bench::new();
     std::fs::write(bench.path(file), bytes).expect("written");
-    let scenario = bench.write("noise.toml", &scenario(kind, file));
+    let written = scenario(kind, file);
+    let scenario = bench.write("noise.toml", &written);
     let output = bench.run(&scenario, &["--no-figure"]);
     let said = text(&output.stderr);
     assert!(!said.contains("panicked"), "{file}: {said}");
@@ -42,7 +41,8 @@ fn run(kind: &str, file: &str, bytes: &[u8]) -> Result<(String, Vec<f64>), Strin
         return Ok((text(&output.stdout), results.variable("psd_stated").expect("a density").values.clone()));
     }
     assert_eq!(output.status.code(), Some(2), "{file}: {said}");
-    assert!(said.contains("noise.toml:8") && said.contains("noise.file") && said.contains(file), "{said}");
+    let place = format!("noise.toml:{}", line_of(&written, "file = "));
+    assert!(said.contains(&place) && said.contains("noise.file") && said.contains(file), "{said}");
     assert_eq!(bench.files("out"), Vec::<String>::new(), "something was written");
     Err(said)
 }
@@ -98,7 +98,7 @@ fn spectra_that_cannot_be_read_name_line_and_text() {
 }
 
 #[test]
-fn traces() {
+fn traces_of_every_kind_of_file_are_the_same_or_refused() {
     let samples: Vec<i16> = (0..64).map(|n| (n * n * 37 % 101) as i16).collect();
     let table: String = samples.iter().map(|x| format!("{x}\n")).collect();
     let (_, expected) = run("trace", "t.csv", table.as_bytes()).expect("a trace");
@@ -123,7 +123,7 @@ fn traces() {
 
 /// Headers of surrogates that claim more than they hold, which asked the system for that much and ended the program.
 #[test]
-fn surrogates_that_claim_more_than_they_hold() {
+fn surrogates_that_claim_more_than_they_hold_are_refused() {
     use std::io::Write;
     let numbers = [0.5_f32; 4];
     let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();

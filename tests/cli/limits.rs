@@ -3,6 +3,8 @@
 
 use std::io::{BufRead, BufReader};
 
+use tests::{Scenario, line_of};
+
 use crate::{Bench, SCENARIO, TRAINING, text};
 
 const HUGE: &str = "9223372036854775807";
@@ -14,10 +16,18 @@ const RESPONSE: &str = "[study]\nname = \"small\"\nkind = \"response\"\n\
     [device]\nkind = \"linear\"\ngradient_na_per_volt = [5.0]\n\
     [response]\nparameter = 1\nfrom_volt = 0.0\nto_volt = 1.0\npoints = 10\n";
 
+fn small() -> Scenario {
+    Scenario::new(SCENARIO)
+}
+
+fn sweepless() -> Scenario {
+    small().without("sweep")
+}
+
 /// Runs a sound scenario with one change, which is refused with the words.
-fn refused(sound: &str, change: &str, words: &[&str]) {
+fn refused(sound: &Scenario, change: &str, words: &[&str]) {
     let bench = Bench::new();
-    let scenario = bench.write("large.toml", sound);
+    let scenario = bench.write("large.toml", &sound.to_string());
     for more in [&[][..], &["--dry-run"]] {
         let output = bench.run(&scenario, &[&["--set", change], more].concat());
         let message = text(&output.stderr);
@@ -31,7 +41,7 @@ fn refused(sound: &str, change: &str, words: &[&str]) {
 }
 
 #[test]
-fn numbers_of_an_error_study() {
+fn numbers_of_an_error_study_have_maxima() {
     for (key, value, most) in [
         ("study.repetitions", HUGE, "1 to 10000000000"),
         ("sampling.rate_hz", "1e300", "1e-6 to 1e12"),
@@ -44,15 +54,15 @@ fn numbers_of_an_error_study() {
         ("estimator.instrument.ramp_s", "0.06", "0 to 0.05, the duration of a record"),
     ] {
         let found = if value.contains('e') { "found 1" } else { &format!("found {value}") };
-        refused(SCENARIO, &format!("{key}={value}"), &[key, found, most]);
+        refused(&small(), &format!("{key}={value}"), &[key, found, most]);
     }
-    let budget = SCENARIO.replace("repetitions = 200", "repetitions = 200\ntarget_relative_error = 0.1");
+    let budget = small().set("study.target_relative_error", 0.1);
     let words = ["study.budget_repetitions", HUGE, "1 to 1000000000000"];
     refused(&budget, &format!("study.budget_repetitions={HUGE}"), &words);
 }
 
 #[test]
-fn numbers_of_estimators() {
+fn numbers_of_estimators_have_maxima() {
     let timing = "duration_s = 0.05, amplitude_volt = 1e-3";
     for (kind, setting, most) in [
         ("spsa", format!("directions = {HUGE}"), "1 to 31"),
@@ -63,18 +73,16 @@ fn numbers_of_estimators() {
     ] {
         let (key, value) = setting.rsplit(", ").next().expect("a setting").split_once(" = ").expect("a key");
         let (key, value) = if setting.starts_with("chips = 46") { ("chips", "46") } else { (key, value) };
-        let sweepless = SCENARIO.split_once("[sweep]").expect("a sweep").0;
         let change = format!("estimator={{ kind = \"{kind}\", {timing}, {setting} }}");
-        refused(sweepless, &change, &[&format!("estimator.{key}"), value, most]);
+        refused(&sweepless(), &change, &[&format!("estimator.{key}"), value, most]);
     }
-    let sweepless = SCENARIO.split_once("[sweep]").expect("a sweep").0;
     for (kind, more) in [("random-code", "chips = 9000000"), ("spsa", "directions = 600000")] {
         let change = format!("estimator={{ kind = \"{kind}\", duration_s = 1000.0, amplitude_volt = 1e-3, {more} }}");
         let (key, value) = more.split_once(" = ").expect("a key");
-        refused(sweepless, &change, &[&format!("estimator.{key}"), value, "at most 100000000"]);
+        refused(&sweepless(), &change, &[&format!("estimator.{key}"), value, "at most 100000000"]);
     }
-    let many = sweepless
-        .replace("gradient_na_per_volt = [123, 60]", "random = { parameters = 90000, deviation_na_per_volt = 1.0 }");
+    let random = "{ kind = \"linear\", random = { parameters = 90000, deviation_na_per_volt = 1.0 } }";
+    let many = sweepless().set_toml("device", random);
     let walsh = "estimator={ kind = \"walsh\", duration_s = 100.0, amplitude_volt = 1e-3 }";
     refused(&many, walsh, &["estimator.duration_s", "90000 parameters", "at most 100000000"]);
     let words = ["device.random.parameters", HUGE, "1 to 100000"];
@@ -82,23 +90,23 @@ fn numbers_of_estimators() {
 }
 
 #[test]
-fn numbers_of_other_studies() {
-    refused(SPECTRUM, "spectrum.duration_s=1e12", &["spectrum.duration_s", "1000000000000", "10⁸ samples"]);
-    refused(SPECTRUM, "spectrum.segment_s=1e12", &["spectrum.segment_s", "1000000000000", "10⁸ samples"]);
-    refused(SPECTRUM, "study.repetitions=10000000000", &["study.repetitions", "625000000 units", "at most 100000000"]);
-    refused(RESPONSE, &format!("response.points={HUGE}"), &["response.points", HUGE, "2 to 1000000"]);
-    refused(RESPONSE, &format!("response.parameter={HUGE}"), &["response.parameter", HUGE, "1"]);
-    let relaxation = SPECTRUM.replace(
-        "kind = \"white\"\npsd_na2_per_hz = 1e-5",
-        "kind = \"relaxation\"\npsd_na2_per_hz = 1e-5\nat_hz = 1000.0\nexponent = 1.0\ncorner_hz = 1.0",
-    );
+fn numbers_of_other_studies_have_maxima() {
+    let (spectrum, response) = (Scenario::new(SPECTRUM), Scenario::new(RESPONSE));
+    refused(&spectrum, "spectrum.duration_s=1e12", &["spectrum.duration_s", "1000000000000", "10⁸ samples"]);
+    refused(&spectrum, "spectrum.segment_s=1e12", &["spectrum.segment_s", "1000000000000", "10⁸ samples"]);
+    refused(&spectrum, "study.repetitions=10000000000", &["study.repetitions", "625000000 units", "at most 100000000"]);
+    refused(&response, &format!("response.points={HUGE}"), &["response.points", HUGE, "2 to 1000000"]);
+    refused(&response, &format!("response.parameter={HUGE}"), &["response.parameter", HUGE, "1"]);
+    let noise = "{ kind = \"relaxation\", psd_na2_per_hz = 1e-5, at_hz = 1000.0, exponent = 1.0, corner_hz = 1.0 }";
+    let relaxation = spectrum.set_toml("noise", noise);
     refused(&relaxation, &format!("noise.per_decade={HUGE}"), &["noise.per_decade", HUGE, "1 to 100"]);
-    let slow = relaxation.replace("corner_hz = 1.0", "corner_hz = 1e-20\nper_decade = 100");
+    let slow = relaxation.set("noise.corner_hz", 1e-20).set("noise.per_decade", 100);
     refused(&slow, "study.seed=1", &["noise.corner_hz", "processes", "at most 1000"]);
 }
 
 #[test]
-fn numbers_of_training() {
+fn numbers_of_training_have_maxima() {
+    let training = Scenario::new(TRAINING);
     for (key, value, most) in [
         ("study.repetitions", "1000000000", "at most 100000000"),
         ("training.max_iterations", HUGE, "1 to 1000000"),
@@ -108,7 +116,7 @@ fn numbers_of_training() {
         ("task.hold_s", "1e300", "1 to 10000000 are allowed"),
     ] {
         let found = if value.contains('e') { "found 1" } else { &format!("found {value}") };
-        refused(TRAINING, &format!("{key}={value}"), &[key, found, most]);
+        refused(&training, &format!("{key}={value}"), &[key, found, most]);
     }
     let optimiser = |setting: &str| format!("training.optimiser={{ {setting} }}");
     for (kind, key, most) in [
@@ -120,12 +128,10 @@ fn numbers_of_training() {
         ("surrogate", "candidates", "1 to 10000"),
     ] {
         let change = optimiser(&format!("kind = \"{kind}\", {key} = {HUGE}"));
-        refused(TRAINING, &change, &[&format!("training.optimiser.{key}"), HUGE, most]);
+        refused(&training, &change, &[&format!("training.optimiser.{key}"), HUGE, most]);
     }
-    let many = TRAINING.replace("kind = \"polynomial\"\n", "kind = \"linear\"\n").replace(
-        "coefficients = [[20.0, 15.0], [10.0, -25.0], [30.0, 5.0], [-20.0, 12.0]]",
-        "random = { parameters = 50000, deviation_na_per_volt = 1.0 }",
-    );
+    let random = "{ kind = \"linear\", random = { parameters = 50000, deviation_na_per_volt = 1.0 } }";
+    let many = training.clone().set_toml("device", random);
     for (setting, key, most) in [
         ("kind = \"cma-es\"", "training.optimiser.kind", "1000 are allowed"),
         ("kind = \"genetic\", genomes = 90000", "training.optimiser.genomes", "at most 2000"),
@@ -133,38 +139,36 @@ fn numbers_of_training() {
     ] {
         refused(&many, &optimiser(setting), &[key, most]);
     }
-    let (head, tail) = TRAINING.split_once("[task]").expect("a task");
-    let (_, tail) = tail.split_once("[training]").expect("training");
-    let task = "[task]\nkind = \"ball\"\ninputs = [1, 2]\ninner_radius = 0.5\nlow_volt = -0.3\nhigh_volt = 0.3\n";
-    let ball = format!("{head}{task}[training]{}", tail.split_once("[sweep]").expect("a sweep").0);
+    let task = "{ kind = \"ball\", inputs = [1, 2], inner_radius = 0.5, low_volt = -0.3, high_volt = 0.3 }";
+    let ball = training.without("sweep").set_toml("task", task);
     for key in ["task.training_points", "task.test_points"] {
         refused(&ball, &format!("{key}={HUGE}"), &[key, HUGE, "2 to 100000"]);
     }
 }
 
 #[test]
-fn numbers_of_sweeps() {
-    let (sweepless, key) = (SCENARIO.split_once("[sweep]").expect("a sweep").0, "estimator.amplitude_volt");
+fn numbers_of_sweeps_have_maxima() {
+    let (sweepless, key) = (sweepless(), "estimator.amplitude_volt");
     let axis = |value: &str| format!("sweep.\"{key}\"={value}");
     refused(
-        sweepless,
+        &sweepless,
         &axis(&format!("{{ from = 1.0, to = 2.0, points = {HUGE} }}")),
         &[key, HUGE, "at most 10000000"],
     );
     refused(
-        sweepless,
+        &sweepless,
         &axis(&format!("{{ from = 1.0, to = 2.0, random = {HUGE} }}")),
         &[key, HUGE, "at most 10000000"],
     );
     let points = "sweep.\"device.operating_point_volt\"={ random = 9000000, from = 0.0, to = 1.0 }";
-    refused(sweepless, points, &["device.operating_point_volt", "9000000", "at most 5000000 values of 2 numbers"]);
-    let stored = sweepless.replace("repetitions = 200", "repetitions = 8500000000\nstore_estimates = true");
+    refused(&sweepless, points, &["device.operating_point_volt", "9000000", "at most 5000000 values of 2 numbers"]);
+    let stored = sweepless.clone().set("study.repetitions", 8_500_000_000_i64).set("study.store_estimates", true);
     refused(
         &stored,
         &axis("[1e-3, 2e-3, 3e-3, 4e-3, 5e-3, 6e-3]"),
         &["study.repetitions", "numbers", "at most 100000000000"],
     );
-    let many = sweepless.replace("repetitions = 200", "repetitions = 10000000000");
+    let many = sweepless.set("study.repetitions", 10_000_000_000_i64);
     refused(
         &many,
         &axis("{ from = 1e-3, to = 2e-3, points = 100 }"),
@@ -174,19 +178,21 @@ fn numbers_of_sweeps() {
 
 /// A target that no machine reaches is told before the main stage begins, and what the pilot found is kept.
 #[test]
-fn a_target_out_of_reach() {
+fn a_target_out_of_reach_is_told_before_the_main_stage() {
     let bench = Bench::new();
-    let scenario = SCENARIO.replace("repetitions = 200", "repetitions = 100\ntarget_relative_error = 1e-5");
-    let output = bench.run(&bench.write("far.toml", &scenario), &[]);
+    let far = small().set("study.repetitions", 100).set("study.target_relative_error", 1e-5).to_string();
+    let output = bench.run(&bench.write("far.toml", &far), &[]);
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{message}");
-    for word in ["far.toml:5", "study.target_relative_error", "0.00001", "at most 51200000000", "budget_repetitions"] {
+    let place = format!("far.toml:{}", line_of(&far, "target_relative_error"));
+    for word in [place.as_str(), "study.target_relative_error", "0.00001", "at most 51200000000", "budget_repetitions"]
+    {
         assert!(message.contains(word), "wanted {word:?} in {message}");
     }
 }
 
 #[test]
-fn numbers_of_the_command_line() {
+fn numbers_of_the_command_line_have_maxima() {
     let bench = Bench::new();
     let scenario = bench.write("good.toml", SCENARIO).display().to_string();
     let most = 16 * std::thread::available_parallelism().map_or(1, usize::from);
@@ -220,7 +226,7 @@ fn numbers_of_the_command_line() {
 #[test]
 fn nothing_of_a_refused_run_blocks_the_mended_one() {
     let bench = Bench::new();
-    let bad = bench.write("study.toml", &SCENARIO.replace("repetitions = 200", &format!("repetitions = {HUGE}")));
+    let bad = bench.write("study.toml", &small().set_toml("study.repetitions", HUGE).to_string());
     assert_eq!(bench.run(&bad, &[]).status.code(), Some(2));
     let mended = bench.write("study.toml", SCENARIO);
     let output = bench.run(&mended, &["--no-figure"]);
@@ -231,7 +237,7 @@ fn nothing_of_a_refused_run_blocks_the_mended_one() {
 #[test]
 fn what_does_not_fit_is_refused_with_its_size() {
     let bench = Bench::new();
-    let scenario = bench.write("large.toml", &SPECTRUM.replace("repetitions = 2", "repetitions = 100000"));
+    let scenario = bench.write("large.toml", &Scenario::new(SPECTRUM).set("study.repetitions", 100_000).to_string());
     let threads = (16 * std::thread::available_parallelism().map_or(1, usize::from)).to_string();
     let output = bench.run(&scenario, &["--threads", &threads, "--set", "spectrum.duration_s=10000.0"]);
     let message = text(&output.stderr);
@@ -247,13 +253,13 @@ fn what_does_not_fit_is_refused_with_its_size() {
 fn a_large_study_says_what_it_takes_before_it_begins() {
     let bench = Bench::new();
     let gradient = ["60"; 40].join(", ");
-    let (head, _) = SCENARIO.split_once("[sweep]").expect("a sweep");
     let axis = "{ from = 1e-3, to = 9e-3, points = 1000, scale = \"log\" }";
-    let scenario = format!(
-        "{}[sweep]\n\"estimator.amplitude_volt\" = {axis}\n\"noise.psd_na2_per_hz\" = {axis}\n",
-        head.replace("[123, 60]", &format!("[{gradient}]")).replace("spacing = 40.0", "spacing = 20.0")
-    );
-    bench.write("large.toml", &scenario);
+    let scenario = sweepless()
+        .set_toml("device.gradient_na_per_volt", &format!("[{gradient}]"))
+        .set("estimator.frequencies_hz.spacing", 20.0)
+        .set_toml("sweep.\"estimator.amplitude_volt\"", axis)
+        .set_toml("sweep.\"noise.psd_na2_per_hz\"", axis);
+    bench.write("large.toml", &scenario.to_string());
     let mut child = bench.start(&["run", "large.toml", "--output", "out", "--quiet"]);
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let mut line = || lines.next().expect("a line").expect("text");

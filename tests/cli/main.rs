@@ -21,7 +21,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// A small sound scenario; line numbers in tests refer to it.
+use tests::Scenario;
+
+/// A small sound scenario.
 const SCENARIO: &str = r#"[study]
 name = "small"
 seed = 1
@@ -81,12 +83,10 @@ frequencies_hz = { top = 1000.0, spacing = 40.0 }
 
 /// The long scenario with five times the work and few results, for tests that must meet a process in the middle of it.
 fn longer_scenario() -> String {
-    LONG_SCENARIO
-        .replace("repetitions = 5000", "repetitions = 25000")
-        .replace("store_estimates = true", "store_estimates = false")
+    Scenario::new(LONG_SCENARIO).set("study.repetitions", 25_000).set("study.store_estimates", false).to_string()
 }
 
-/// A small sound training study; line numbers in tests refer to it.
+/// A small sound training study.
 const TRAINING: &str = r#"[study]
 name = "small"
 seed = 1

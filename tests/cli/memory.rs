@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tests::Scenario;
+
 use crate::{AtWork, Bench, SCENARIO, units_done, without_checksum};
 
 /// Starts a scenario and returns its peak of memory in MB at its end, or when it has done `units` of work.
@@ -34,7 +36,7 @@ fn peak_of_kb(process: u32) -> u64 {
 
 /// Ten million repetitions of one point (short records, so that it takes seconds) in under 200 MB.
 #[test]
-fn ten_million_repetitions() {
+fn ten_million_repetitions_take_little_memory() {
     let text = "[study]\nname = \"long\"\nrepetitions = 10000000\n[device]\nkind = \"linear\"\n\
                 gradient_na_per_volt = [60]\n[noise]\nkind = \"white\"\npsd_na2_per_hz = 1e-5\n\
                 [estimator]\nkind = \"hge\"\nduration_s = 0.004\namplitude_volt = 8e-3\nfrequencies_hz = [1000]\n";
@@ -45,16 +47,16 @@ fn ten_million_repetitions() {
 /// A million points, and a million units at one point: under 500 MB. (All of it takes minutes, in which memory does not grow;
 /// here it is ended after a thousandth. How soon it begins is a benchmark: `cargo bench -p benches --bench sweep`.)
 #[test]
-fn a_million_units() {
+fn a_million_units_take_little_memory() {
     let axis = "{ from = 1e-3, to = 9e-3, points = 1000, scale = \"log\" }";
-    let (head, _) = SCENARIO.split_once("[sweep]").expect("a sweep");
-    let points = format!(
-        "{}[sweep]\n\"estimator.amplitude_volt\" = {axis}\n\"noise.psd_na2_per_hz\" = {axis}\n",
-        head.replace("repetitions = 200", "repetitions = 2")
-    );
-    let units = head.replace("repetitions = 200", "repetitions = 512000000");
-    for text in [points, units] {
-        let peak_mb = peak(&Bench::new(), "small", &text, Some(1000));
+    let one_point = || Scenario::new(SCENARIO).without("sweep");
+    let points = one_point()
+        .set("study.repetitions", 2)
+        .set_toml("sweep.\"estimator.amplitude_volt\"", axis)
+        .set_toml("sweep.\"noise.psd_na2_per_hz\"", axis);
+    let units = one_point().set("study.repetitions", 512_000_000);
+    for scenario in [points, units] {
+        let peak_mb = peak(&Bench::new(), "small", &scenario.to_string(), Some(1000));
         assert!(peak_mb < 500.0, "{peak_mb} MB");
     }
 }

@@ -4,18 +4,8 @@ use std::process::{Command, Output};
 
 use crate::{Bench, SCENARIO, text};
 
-/// The Python to use: `HOMODYNE_PYTHON`, or `python3`.
 fn run_python(bench: &Bench, script: &str) -> std::io::Result<Output> {
-    let python = std::env::var("HOMODYNE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    Command::new(python).arg("-c").arg(script).current_dir(bench.folder.path()).output()
-}
-
-fn has(bench: &Bench, modules: &str) -> bool {
-    let found = run_python(bench, &format!("import {modules}")).is_ok_and(|o| o.status.success());
-    if !found {
-        eprintln!("skipped: no Python with {modules} (set HOMODYNE_PYTHON to one that has them)");
-    }
-    found
+    Command::new(tests::needs::python()).arg("-c").arg(script).current_dir(bench.folder.path()).output()
 }
 
 fn results() -> Bench {
@@ -31,15 +21,14 @@ fn passes(bench: &Bench, script: &str) {
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
-#[test]
-fn h5py_reads_dimensions_units_and_attributes() {
-    let bench = results();
-    if !has(&bench, "h5py") {
-        return;
-    }
-    passes(
-        &bench,
-        "import h5py
+tests::needs!(
+    h5py,
+    #[test]
+    fn h5py_reads_dimensions_units_and_attributes() {
+        let bench = results();
+        passes(
+            &bench,
+            "import h5py
 f = h5py.File('out/small.h5')
 v = f['mse_exact']
 assert v.shape == (3, 2, 2), v.shape
@@ -52,19 +41,19 @@ assert f['estimate'].shape == (3, 2, 200, 2)
 for name in ('scenario', 'seed', 'program_version', 'git_revision', 'created', 'host'): assert f.attrs[name]
 assert 'gradient_na_per_volt = [123, 60]' in f.attrs['scenario']
 ",
-    );
-}
-
-/// The checksum behind the file goes when something else changes it, and what was changed is still read.
-#[test]
-fn what_h5py_has_changed_is_read() {
-    let bench = results();
-    if !has(&bench, "h5py") {
-        return;
+        );
     }
-    passes(
-        &bench,
-        "import h5py
+);
+
+tests::needs!(
+    h5py,
+    /// The checksum behind the file goes when something else changes it, and what was changed is still read.
+    #[test]
+    fn what_h5py_has_changed_is_read() {
+        let bench = results();
+        passes(
+            &bench,
+            "import h5py
 assert open('out/small.h5', 'rb').read()[:4] == b'\\x89HDF'
 assert b'homodyne checksum' in open('out/small.h5', 'rb').read()[-200:]
 with h5py.File('out/small.h5', 'r+') as f:
@@ -72,20 +61,20 @@ with h5py.File('out/small.h5', 'r+') as f:
     f.attrs['remark'] = 'mine'
 assert b'homodyne checksum' not in open('out/small.h5', 'rb').read()[-200:]
 ",
-    );
-    let shown = bench.homodyne(&["show", "out/small.h5"]);
-    assert!(text(&shown.stdout).contains("77.0000"), "{}{}", text(&shown.stdout), text(&shown.stderr));
-}
-
-#[test]
-fn xarray_reads_named_dimensions_with_both_engines() {
-    let bench = results();
-    if !has(&bench, "xarray, h5netcdf, netCDF4") {
-        return;
+        );
+        let shown = bench.homodyne(&["show", "out/small.h5"]);
+        assert!(text(&shown.stdout).contains("77.0000"), "{}{}", text(&shown.stdout), text(&shown.stderr));
     }
-    passes(
-        &bench,
-        "import xarray as xr
+);
+
+tests::needs!(
+    xarray,
+    #[test]
+    fn xarray_reads_named_dimensions_with_both_engines() {
+        let bench = results();
+        passes(
+            &bench,
+            "import xarray as xr
 for engine in (None, 'h5netcdf', 'netcdf4'):
     d = xr.open_dataset('out/small.h5', engine=engine)
     one = d.mse_exact.sel({'estimator.mode': 'parallel', 'parameter': 2, 'estimator.frequencies_hz.spacing': 40})
@@ -94,21 +83,21 @@ for engine in (None, 'h5netcdf', 'netcdf4'):
     assert d.estimate.sizes['repetition'] == 200
     assert abs(float(d.estimate.mean('repetition')[0, 0, 0] - d.true_gradient[0, 0, 0] - d.bias[0, 0, 0])) < 1e-9
 ",
-    );
-}
-
-#[test]
-fn every_shipped_scenario_obeys_the_json_schema_and_a_misspelt_key_does_not() {
-    let bench = Bench::new();
-    if !has(&bench, "jsonschema, tomllib") {
-        return;
+        );
     }
-    std::fs::write(bench.path("schema.json"), bench.homodyne(&["schema"]).stdout).expect("written");
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
-    passes(
-        &bench,
-        &format!(
-            "import glob, json, jsonschema, tomllib
+);
+
+tests::needs!(
+    jsonschema,
+    #[test]
+    fn every_shipped_scenario_obeys_the_json_schema_and_a_misspelt_key_does_not() {
+        let bench = Bench::new();
+        std::fs::write(bench.path("schema.json"), bench.homodyne(&["schema"]).stdout).expect("written");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
+        passes(
+            &bench,
+            &format!(
+                "import glob, json, jsonschema, tomllib
 schema = json.load(open('schema.json'))
 files = glob.glob('{folder}/*.toml')
 assert len(files) >= 14
@@ -120,20 +109,20 @@ try: jsonschema.validate(bad, schema)
 except jsonschema.ValidationError: pass
 else: raise SystemExit('a misspelt key passed')
 "
-        ),
-    );
-}
-
-#[test]
-fn numpy_reads_the_export() {
-    let bench = results();
-    assert!(bench.homodyne(&["export", "out/small.h5", "--output", "small.npz"]).status.success());
-    if !has(&bench, "numpy, h5py") {
-        return;
+            ),
+        );
     }
-    passes(
-        &bench,
-        "import numpy as np
+);
+
+tests::needs!(
+    numpy,
+    #[test]
+    fn numpy_reads_the_export() {
+        let bench = results();
+        assert!(bench.homodyne(&["export", "out/small.h5", "--output", "small.npz"]).status.success());
+        passes(
+            &bench,
+            "import numpy as np
 import h5py
 z = np.load('small.npz', allow_pickle=False)
 assert z['mse'].shape == (3, 2, 2) and z['estimator.frequencies_hz.spacing'].tolist() == [20, 40, 80]
@@ -146,8 +135,9 @@ f = h5py.File('out/small.h5')
 for name in f:
     if f[name].dtype.kind == 'f': assert np.array_equal(z[name], f[name][:], equal_nan=True), name
 ",
-    );
-}
+        );
+    }
+);
 
 /// The same without Python: the arrays of the archive, which is not compressed, byte by byte.
 #[test]
@@ -191,16 +181,15 @@ fn the_export_says_which_half_is_parallel() {
     }
 }
 
-#[test]
-fn h5dump_reads_the_results() {
-    let bench = results();
-    let output =
-        Command::new("h5dump").args(["-d", "/mse_exact", "out/small.h5"]).current_dir(bench.folder.path()).output();
-    match output {
-        Err(_) => eprintln!("skipped: h5dump is not here (Debian: hdf5-tools)"),
-        Ok(output) => {
-            assert!(output.status.success(), "{}", text(&output.stderr));
-            assert!(text(&output.stdout).contains("DIMENSION_LIST"), "{}", text(&output.stdout));
-        }
+tests::needs!(
+    h5dump,
+    #[test]
+    fn h5dump_reads_the_results() {
+        let bench = results();
+        let mut h5dump = Command::new("h5dump");
+        h5dump.args(["-d", "/mse_exact", "out/small.h5"]).current_dir(bench.folder.path());
+        let output = h5dump.output().expect("h5dump starts");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("DIMENSION_LIST"), "{}", text(&output.stdout));
     }
-}
+);

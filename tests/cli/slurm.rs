@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use sweep::status::{State, Status};
+use tests::Scenario;
 
 use crate::{Bench, SCENARIO, bytes_without_time, longer_scenario, signal, text, until_met};
 
@@ -23,21 +24,11 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// `None`, with a notice, where no Slurm can be started.
-    fn new() -> Option<Self> {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/slurm-local");
-        if !script.exists() {
-            eprintln!("skipped: {} is not here to start a Slurm", script.display());
-            return None;
-        }
-        let cluster = Self { bench: Bench::new(), script };
+    fn new() -> Self {
+        let cluster = Self { bench: Bench::new(), script: tests::shared("slurm-local") };
         let output = cluster.call(&cluster.script.display().to_string(), &["up"]);
-        if output.status.code() == Some(3) {
-            eprintln!("skipped: {}", text(&output.stderr).trim());
-            return None;
-        }
         assert!(output.status.success(), "{}", text(&output.stderr));
-        Some(cluster)
+        cluster
     }
 
     fn call(&self, program: &str, arguments: &[&str]) -> Output {
@@ -148,16 +139,19 @@ fn is_pending(process: u32, signal: u32) -> Option<bool> {
     field("State:")?.starts_with('T').then_some(pending & (1 << (signal - 1)) != 0)
 }
 
-#[test]
-fn job_arrays() {
-    let Some(cluster) = Cluster::new() else { return };
-    // on a busy machine a shard may be done before it can be stopped: then all of it is tried again
-    until_met("shards at their beginning", || eight_tasks_of_which_three_come_to_grief(&cluster));
-    arrays_are_split_and_cancelled(&cluster);
-    waiting_tasks_are_counted_one_by_one(&cluster);
-    names_stay_names_and_tasks_use_what_they_are_granted(&cluster);
-    throttled_arrays_wait_for_each_other(&cluster);
-}
+tests::needs!(
+    slurm,
+    #[test]
+    fn job_arrays_end_as_a_run_here_does() {
+        let cluster = Cluster::new();
+        // on a busy machine a shard may be done before it can be stopped: then all of it is tried again
+        until_met("shards at their beginning", || eight_tasks_of_which_three_come_to_grief(&cluster));
+        arrays_are_split_and_cancelled(&cluster);
+        waiting_tasks_are_counted_one_by_one(&cluster);
+        names_stay_names_and_tasks_use_what_they_are_granted(&cluster);
+        throttled_arrays_wait_for_each_other(&cluster);
+    }
+);
 
 fn eight_tasks_of_which_three_come_to_grief(cluster: &Cluster) -> Option<()> {
     let bench = &cluster.bench;
@@ -259,13 +253,18 @@ fn arrays_are_split_and_cancelled(cluster: &Cluster) {
     assert!(cluster.homodyne(&["cancel", "small", "--output", "out"]).contains("none of its jobs"));
 }
 
+/// The small scenario under another name.
+fn named(name: &str) -> String {
+    Scenario::new(SCENARIO).set("study.name", name).to_string()
+}
+
 /// Options with which tasks stay in the queue.
 const LATER: [&str; 2] = ["--slurm", "--begin=now+1hour"];
 
 /// Slurm says of waiting tasks `2-40:2`, or a list that it cuts off after 64 characters: none of them is queued twice, or left
 /// in the queue.
 fn waiting_tasks_are_counted_one_by_one(cluster: &Cluster) {
-    cluster.bench.write("gaps.toml", &SCENARIO.replace("\"small\"", "\"gaps\""));
+    cluster.bench.write("gaps.toml", &named("gaps"));
     let submit = ["submit", "gaps.toml", "--output", "out", "--tasks", "40"];
     let every_second = |shard: usize| shard % 2 == 1;
     let irregular = |shard: usize| [3, 5, 8, 13, 16, 21, 22, 29, 34, 37].contains(&shard);
@@ -298,7 +297,7 @@ fn waiting_tasks_are_counted_one_by_one(cluster: &Cluster) {
 fn names_stay_names_and_tasks_use_what_they_are_granted(cluster: &Cluster) {
     let bench = &cluster.bench;
     let name = "it's $(touch pwned) `touch pwned` 50%j #";
-    bench.write("named.toml", &SCENARIO.replace("\"small\"", &format!("{name:?}")));
+    bench.write("named.toml", &named(name));
     let folder = "out 50%j \"x\"";
     let submit = ["submit", "named.toml", "--output", folder, "--tasks", "2"];
     for (options, threads) in [("--ntasks=4", 4), ("--exclusive", 8), ("--cpus-per-task=3", 3)] {
@@ -319,7 +318,7 @@ fn names_stay_names_and_tasks_use_what_they_are_granted(cluster: &Cluster) {
 }
 
 fn throttled_arrays_wait_for_each_other(cluster: &Cluster) {
-    cluster.bench.write("few.toml", &SCENARIO.replace("\"small\"", "\"few\""));
+    cluster.bench.write("few.toml", &named("few"));
     let submit = ["submit", "few.toml", "--output", "out", "--tasks", "44", "--at-most", "3"];
     let said = cluster.homodyne(&[&submit[..], &LATER].concat());
     let arrays: Vec<&str> = said.lines().filter_map(|l| l.strip_prefix("shards")).map(str::trim).collect();

@@ -1,11 +1,13 @@
 //! What `submit` takes and refuses before Slurm is asked for anything; the scripts that it would submit.
 
+use tests::{Scenario, line_of};
+
 use crate::{Bench, SCENARIO, text};
 
 /// What `submit --dry-run` of a scenario with this name says: exit code, scripts, message.
 fn submit(name: &str, output: &str, more: &[&str]) -> (Option<i32>, String, String) {
     let bench = Bench::new();
-    bench.write("my.toml", &SCENARIO.replace("\"small\"", &format!("{name:?}")));
+    bench.write("my.toml", &Scenario::new(SCENARIO).set("study.name", name).to_string());
     let arguments = [&["submit", "my.toml", "--output", output, "--tasks", "4", "--dry-run"], more].concat();
     let done = bench.homodyne(&arguments);
     assert_eq!(bench.files("."), ["my.toml"], "a dry run writes nothing");
@@ -14,12 +16,13 @@ fn submit(name: &str, output: &str, more: &[&str]) -> (Option<i32>, String, Stri
 
 #[test]
 fn what_would_break_a_line_of_a_script_is_refused() {
+    let place = format!("my.toml:{}", line_of(SCENARIO, "name = "));
     for (name, output, more, words) in [
-        ("a\ntouch pwned", "out", &[][..], ["my.toml:2", "study.name", "line break"]),
-        ("a\rb", "out", &[], ["my.toml:2", "study.name", "control character"]),
-        (".", "out", &[], ["my.toml:2", "study.name", "hidden"]),
-        ("..", "out", &[], ["my.toml:2", "study.name", "hidden"]),
-        ("-rf", "out", &[], ["my.toml:2", "study.name", "option"]),
+        ("a\ntouch pwned", "out", &[][..], [&place, "study.name", "line break"]),
+        ("a\rb", "out", &[], [&place, "study.name", "control character"]),
+        (".", "out", &[], [&place, "study.name", "hidden"]),
+        ("..", "out", &[], [&place, "study.name", "hidden"]),
+        ("-rf", "out", &[], [&place, "study.name", "option"]),
         ("a", "out\ntouch pwned", &[], ["--output", "cannot go into a script", "line break"]),
         ("a", "out\\b", &[], ["--output", "cannot go into a script", "backslash"]),
         ("a", "out", &["--slurm", "--comment=a\n--wrap=ls"], ["--slurm", "line break", "\\n"]),

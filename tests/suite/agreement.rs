@@ -1,6 +1,6 @@
 //! Over every shipped scenario the Monte Carlo agrees with the exact errors, to its own standard error.
 
-use tests::{deviations, root, run_shipped, run_text};
+use tests::{Scenario, deviations, root, run_shipped};
 
 /// Error studies that ship with enough repetitions at each point for standard errors: from 100 of them the standard error of a
 /// variance is itself uncertain by so much that deviations in units of it are no longer normal.
@@ -60,9 +60,18 @@ exponent = 1.0
 corner_hz = 1.0
 "#;
 
-/// Largest deviation and their mean square over what exists of bias and variance.
-fn check(name: &str, text: &str, bound: f64) {
-    let points = deviations(&run_text(text, &[]));
+const HOMODYNE: &str = "kind = \"hge\", frequencies_hz = [1000, 800, 600]";
+
+/// The linear device measured in records of 20 ms by an estimator whose other settings are written as in TOML.
+fn measured_by(estimator: &str, amplitude_volt: f64) -> Scenario {
+    Scenario::new(LINEAR)
+        .set_toml("estimator", &format!("{{ {estimator}, duration_s = 0.02 }}"))
+        .set("estimator.amplitude_volt", amplitude_volt)
+}
+
+/// No deviation of what exists of bias and variance exceeds the bound.
+fn check(name: &str, scenario: &Scenario, bound: f64) {
+    let points = deviations(&scenario.run(&[]));
     let all: Vec<f64> = points.into_iter().flatten().collect();
     assert!(!all.is_empty(), "{name}: no exact errors");
     let largest = all.iter().fold(0.0_f64, |a, d| a.max(d.abs()));
@@ -73,46 +82,35 @@ fn check(name: &str, text: &str, bound: f64) {
 /// repetitions make the standard error of a variance 1 to 2 %, so 5 % would be 2.5 to 5 of them in each of 6 numbers; the
 /// bound of 4.5 is exceeded for one in 25 000 choices of the seed.
 #[test]
-fn random_directions_through_a_slow_instrument() {
+fn random_directions_through_a_slow_instrument_have_the_exact_errors() {
     for (name, estimator) in [
-        ("spsa", "kind = \"spsa\"\ndirections = 4\nsides = \"one\"\ndistribution = \"segmented-uniform\"\n"),
-        ("code", "kind = \"random-code\"\nchips = 20\n"),
+        ("spsa", "kind = \"spsa\", directions = 4, sides = \"one\", distribution = \"segmented-uniform\""),
+        ("code", "kind = \"random-code\", chips = 20"),
     ] {
-        let text = format!(
-            "{LINEAR}[estimator]\n{estimator}duration_s = 0.02\namplitude_volt = 0.01\n\
-             instrument = {{ delay_samples = 3, hold_samples = 2, ramp_s = 0.0006 }}\n"
-        );
-        check(name, &text, 4.5);
+        let slow = measured_by(estimator, 0.01)
+            .set_toml("estimator.instrument", "{ delay_samples = 3, hold_samples = 2, ramp_s = 0.0006 }");
+        check(name, &slow, 4.5);
     }
 }
 
 /// On a curved device Rademacher directions are enumerated.
 #[test]
-fn random_directions_on_a_curved_device() {
-    let device = "kind = \"polynomial\"\ncoefficients = [[50, 300], [-30, 0, 4000], [80]]\n\
-                  mixing_na_per_volt2 = [[0, 900, 0], [0, 0, -700], [0, 0, 0]]\n";
-    let linear = "kind = \"linear\"\ngradient_na_per_volt = [50, -30, 80]\n";
-    for estimator in [
-        "kind = \"spsa\"\ndirections = 2\n",
-        "kind = \"spsa\"\nsides = \"one\"\n",
-        "kind = \"random-code\"\nchips = 10\n",
-    ] {
-        let text = format!(
-            "{}[estimator]\n{estimator}duration_s = 0.02\namplitude_volt = 0.05\n",
-            LINEAR.replace(linear, device)
-        );
-        check(estimator, &text, 4.5);
+fn random_directions_on_a_curved_device_have_the_exact_errors() {
+    let device = "{ kind = \"polynomial\", coefficients = [[50, 300], [-30, 0, 4000], [80]], \
+                  mixing_na_per_volt2 = [[0, 900, 0], [0, 0, -700], [0, 0, 0]], offset_na = 1.0 }";
+    for estimator in
+        ["kind = \"spsa\", directions = 2", "kind = \"spsa\", sides = \"one\"", "kind = \"random-code\", chips = 10"]
+    {
+        check(estimator, &measured_by(estimator, 0.05).set_toml("device", device), 4.5);
     }
 }
 
 /// Behind an ADC the mean is exact (each sample through its own Gaussian); the variance has no exact expression and is NaN.
 #[test]
-fn the_mean_behind_a_coarse_adc() {
-    let text = format!(
-        "{LINEAR}[estimator]\nkind = \"hge\"\nduration_s = 0.02\namplitude_volt = 0.01\nfrequencies_hz = [1000, 800, 600]\n\
-         instrument = {{ adc = {{ bits = 8, low = -4.0, high = 4.0 }} }}\n"
-    );
-    let results = run_text(&text, &[]);
+fn the_mean_behind_a_coarse_adc_is_exact() {
+    let coarse =
+        measured_by(HOMODYNE, 0.01).set_toml("estimator.instrument", "{ adc = { bits = 8, low = -4.0, high = 4.0 } }");
+    let results = coarse.run(&[]);
     assert!(tests::variable(&results, "variance_exact").values.iter().all(|v| v.is_nan()));
     assert!(results.attribute("exact_gap").is_some());
     let worst = deviations(&results).into_iter().flatten().fold(0.0_f64, |a, d| a.max(d.abs()));
@@ -121,19 +119,15 @@ fn the_mean_behind_a_coarse_adc() {
 
 /// A replayed trace: exact over all starting points, although the trace is anything but Gaussian.
 #[test]
-fn a_replayed_trace() {
+fn a_replayed_trace_has_the_exact_errors() {
     let folder = std::env::temp_dir().join(format!("homodyne-trace-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let path = folder.join("trace.csv");
     let samples: String = (0..5000_i64).map(|n| format!("{}\n", ((n * n * 7919) % 1009) as f64 * 1e-3)).collect();
     std::fs::write(&path, samples).expect("a trace");
-    let start = LINEAR.find("[noise]").expect("a table");
-    let text = format!(
-        "{}[noise]\nkind = \"trace\"\nfile = {:?}\n[estimator]\nkind = \"hge\"\nduration_s = 0.02\namplitude_volt = 0.01\n\
-         frequencies_hz = [1000, 800, 600]\n",
-        &LINEAR[..start],
-        path.display().to_string()
-    );
-    check("trace", &text, 4.5);
+    let replayed = measured_by(HOMODYNE, 0.01)
+        .set_toml("noise", "{ kind = \"trace\" }")
+        .set("noise.file", path.display().to_string());
+    check("trace", &replayed, 4.5);
     std::fs::remove_dir_all(&folder).expect("cleaned up");
 }

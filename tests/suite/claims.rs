@@ -47,7 +47,7 @@ fn fig_1c_variance_falls_with_frequency_and_lies_far_below_finite_differences() 
 /// Claim 2. Under 1/f^1.5 noise finite differences do not gain from measuring longer (their exact variance even grows, as
 /// T^0.5), HGE falls as 1/T, is on the formula, and lies two orders or more below from 0.1 s on.
 #[test]
-fn fig_2d_variance_against_measurement_time() {
+fn fig_2d_variance_of_hge_falls_with_measurement_time_and_that_of_finite_differences_does_not() {
     let r = run_shipped("fig2d.toml", &[], 0);
     let times = coordinate(&r, "estimator.duration_s");
     let series = |e: usize| -> Vec<(f64, f64)> {
@@ -97,7 +97,7 @@ fn fig_2d_is_flat_under_noise_of_exponent_1() {
 
 /// Claim 3. Both variances fall as 1/α², HGE far lower; at large amplitude the bias of the curve remains: 3/4 c₃ α² and c₃ α².
 #[test]
-fn fig_2e_and_supplement_1_variance_and_bias_against_amplitude() {
+fn fig_2e_and_supplement_1_variance_and_bias_follow_the_amplitude_as_published() {
     let r = run_shipped("fig2e.toml", &[], 0);
     let amplitudes = coordinate(&r, "estimator.amplitude_volt");
     for e in 0..2 {
@@ -193,7 +193,7 @@ fn scatter(scenario: &str, changes: &[&str]) -> Scatter {
 /// scatter at every amplitude, and more of it than HGE at 8 mV. A standard deviation of 50 is off by 10 %, and beyond 45 % for one
 /// in 10⁵ choices of the seed; a mean is off by more than 4.5 of its standard errors for one in 10⁵.
 #[test]
-fn fig_2b_and_2e_derivatives_against_cubic_fits() {
+fn fig_2b_and_2e_derivatives_compare_to_cubic_fits_as_published() {
     let (fit, hge) = (0, 1);
     for name in ["fig2b_derivative.toml", "fig2e_derivative.toml"] {
         let r = run_shipped(name, &[], 0);
@@ -231,7 +231,7 @@ fn median_ratio(results: &Results, name: &str) -> f64 {
 /// Suppl. 2. The ratio of the mean |derivative| of the other six to the own one: of the device itself, and of derivatives as
 /// they are measured.
 #[test]
-fn supplement_2_response_ratios_on_the_shipped_surrogate() {
+fn supplement_2_response_ratios_are_those_of_the_shipped_surrogate() {
     let r = run_shipped("suppl2.toml", &[], 0);
     for (gradient, ratio) in [("true_gradient", "response_ratio"), ("estimate", "measured_response_ratio")] {
         let rows = variable(&r, gradient).values.chunks_exact(7);
@@ -247,36 +247,42 @@ fn supplement_2_response_ratios_on_the_shipped_surrogate() {
     assert!((measured - 1.189).abs() < 0.001, "{measured}");
 }
 
-/// The same with the surrogate of a real device, where it is at hand: published is a median of 2.05. Over other choices of the
-/// thousand points its standard deviation is 0.034.
-#[test]
-fn supplement_2_response_ratios_on_a_real_devices_surrogate() {
-    let Some(folder) = shared("dnpu_surrogate") else { return };
-    let file = format!("device.file={:?}", folder.join("skynet_checkpoint3000.npz").display().to_string());
-    let r = run_shipped("real_device/response_ratios.toml", &[&file], 0);
-    let exact = median_ratio(&r, "response_ratio");
-    assert!((exact - 2.148).abs() < 0.001, "{exact}");
-    assert!((exact / 2.05 - 1.0).abs() < 0.1, "{exact}");
-}
+tests::needs!(
+    dnpu_surrogate,
+    /// The same with the surrogate of a real device, where it is at hand: published is a median of 2.05. Over other choices of the
+    /// thousand points its standard deviation is 0.034.
+    #[test]
+    fn supplement_2_response_ratios_are_those_of_a_real_devices_surrogate() {
+        let folder = shared("dnpu_surrogate");
+        let file = format!("device.file={:?}", folder.join("skynet_checkpoint3000.npz").display().to_string());
+        let r = run_shipped("real_device/response_ratios.toml", &[&file], 0);
+        let exact = median_ratio(&r, "response_ratio");
+        assert!((exact - 2.148).abs() < 0.001, "{exact}");
+        assert!((exact / 2.05 - 1.0).abs() < 0.1, "{exact}");
+    }
+);
 
 /// Off the line at 10 Hz, on it at 40 Hz: the residual there is that of the noise of two estimates (about 2.9 nA/V) and little more.
 #[test]
-fn fig_3c_and_3d_on_the_shipped_surrogate() {
+fn fig_3c_is_off_the_line_and_3d_on_it_on_the_shipped_surrogate() {
     let (at_10, at_40) = (scatter("fig3c.toml", &[]), scatter("fig3d.toml", &[]));
     assert!((at_40.slope - 1.0).abs() < 0.02, "{}", at_40.slope);
     assert!(at_40.residual < 0.1 * at_40.signal, "{} of {}", at_40.residual, at_40.signal);
     assert!(at_10.residual > 4.0 * at_40.residual, "{} and {}", at_10.residual, at_40.residual);
 }
 
-/// The same with the surrogate of a real device, where it is at hand.
-#[test]
-fn fig_3c_and_3d_on_a_real_devices_surrogate() {
-    let Some(folder) = shared("dnpu_surrogate") else { return };
-    let file = format!("device.file={:?}", folder.join("skynet_checkpoint3000.npz").display().to_string());
-    let changes = [file.as_str(), "device.activation=relu"];
-    let (at_10, at_40) = (scatter("fig3c.toml", &changes), scatter("fig3d.toml", &changes));
-    println!("10 Hz: slope {:.4}, residual {:.3} of {:.3}", at_10.slope, at_10.residual, at_10.signal);
-    println!("40 Hz: slope {:.4}, residual {:.3} of {:.3}", at_40.slope, at_40.residual, at_40.signal);
-    assert!((at_40.slope - 1.0).abs() < 0.05, "{}", at_40.slope);
-    assert!(at_10.residual > 1.5 * at_40.residual, "{} and {}", at_10.residual, at_40.residual);
-}
+tests::needs!(
+    dnpu_surrogate,
+    /// The same with the surrogate of a real device, where it is at hand.
+    #[test]
+    fn fig_3c_is_off_the_line_and_3d_on_it_on_a_real_devices_surrogate() {
+        let folder = shared("dnpu_surrogate");
+        let file = format!("device.file={:?}", folder.join("skynet_checkpoint3000.npz").display().to_string());
+        let changes = [file.as_str(), "device.activation=relu"];
+        let (at_10, at_40) = (scatter("fig3c.toml", &changes), scatter("fig3d.toml", &changes));
+        println!("10 Hz: slope {:.4}, residual {:.3} of {:.3}", at_10.slope, at_10.residual, at_10.signal);
+        println!("40 Hz: slope {:.4}, residual {:.3} of {:.3}", at_40.slope, at_40.residual, at_40.signal);
+        assert!((at_40.slope - 1.0).abs() < 0.05, "{}", at_40.slope);
+        assert!(at_10.residual > 1.5 * at_40.residual, "{} and {}", at_10.residual, at_40.residual);
+    }
+);

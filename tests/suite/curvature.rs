@@ -1,7 +1,7 @@
 //! Second derivatives by the second harmonic: Monte Carlo against exact, exact against the expansion, and the shipped figure.
 
 use results::Results;
-use tests::{deviations, run_shipped, run_text, variable};
+use tests::{Scenario, deviations, run_shipped, run_text, variable};
 
 const CURVED: &str = r#"
 [study]
@@ -51,13 +51,13 @@ fn exact(results: &Results, name: &str, parameter: usize) -> f64 {
 /// f_c/f, 0.4 %. The bias is α² I''''/12; there are no mixed derivatives of fourth order here.
 #[test]
 fn variance_and_bias_are_those_of_the_expansion() {
-    let white = CURVED.replace("exponent = 1.0\n", "exponent = 0.0\n");
+    let white = Scenario::new(CURVED).set("noise.exponent", 0.0);
     let quiet = [
         "study.repetitions=1",
         "estimator.duration_s=1.0",
         "estimator.filter={ settled = 0.9999, gain_corrected = true }",
     ];
-    let results = run_text(&white, &quiet);
+    let results = white.run(&quiet);
     let alpha = 0.1_f64;
     for m in 0..3 {
         let ratio = exact(&results, "curvature_variance_exact", m) / exact(&results, "variance_exact", m);
@@ -77,8 +77,8 @@ fn variance_and_bias_are_those_of_the_expansion() {
 /// Readouts are swept: where no second derivatives are measured they are missing, and gradients are the same to the last bit.
 #[test]
 fn only_points_that_measure_curvatures_have_them() {
-    let text = format!("{CURVED}[sweep]\n\"estimator.readout\" = [\"x\", \"curvature\"]\n");
-    let results = run_text(&text, &["study.repetitions=50", "study.store_estimates=true"]);
+    let swept = Scenario::new(CURVED).set_toml("sweep", "{ \"estimator.readout\" = [\"x\", \"curvature\"] }");
+    let results = swept.run(&["study.repetitions=50", "study.store_estimates=true"]);
     let halves = |name: &str| {
         let values = &variable(&results, name).values;
         let (x, curvature) = values.split_at(values.len() / 2);

@@ -1,9 +1,9 @@
 //! The task `teacher`, what methods have to measure for it, and descent that goes by curvature.
 
 use results::Results;
-use tests::{run_shipped, run_text, variable};
+use tests::{Scenario, run_shipped, variable};
 
-/// Four inputs, two controls of very different effect; what stands in braces is replaced.
+/// Four inputs, two controls of very different effect.
 const TEXT: &str = r#"
 [study]
 name = "teacher"
@@ -21,7 +21,7 @@ kind = "none"
 
 [estimator]
 kind = "hge"
-readout = "{readout}"
+readout = "x"
 duration_s = 0.1
 amplitude_volt = 0.05
 frequencies_hz = [1000, 850]
@@ -36,24 +36,21 @@ seed = 2
 
 [training]
 stop_below = 1e-6
-budget_s = {budget}
+budget_s = 600.0
 max_iterations = 1000
 range_volt = [-0.5, 0.5]
-answer = "{answer}"
+answer = "linear-response"
 loss = { kind = "mean-square" }
-optimiser = { kind = "descent", learning_rate = {rate}, update = "{update}", gradient = "{gradient}" }
+optimiser = { kind = "descent", learning_rate = 1e-4, update = "plain", gradient = "exact" }
 "#;
 
-fn run(changes: &[(&str, &str)]) -> Results {
-    let defaults = [
-        ("{readout}", "x"),
-        ("{budget}", "600.0"),
-        ("{answer}", "linear-response"),
-        ("{rate}", "1e-4"),
-        ("{update}", "plain"),
-        ("{gradient}", "exact"),
-    ];
-    run_text(&changes.iter().chain(&defaults).fold(TEXT.to_owned(), |text, (from, to)| text.replace(from, to)), &[])
+fn teacher() -> Scenario {
+    Scenario::new(TEXT)
+}
+
+/// Whole steps of Newton's method.
+fn newton() -> Scenario {
+    teacher().set("training.optimiser.update", "curvature").set("training.optimiser.learning_rate", 1.0)
 }
 
 fn solved(results: &Results) -> f64 {
@@ -63,7 +60,7 @@ fn solved(results: &Results) -> f64 {
 /// Controls of all runs that arrived are the hidden ones: in the inner half of the range, and the same for all.
 #[test]
 fn what_the_teacher_hides_is_found() {
-    let results = run(&[("{update}", "curvature"), ("{rate}", "1.0")]);
+    let results = newton().run(&[]);
     assert_eq!(solved(&results) as usize, 10);
     let controls = &variable(&results, "control_voltage").values;
     for run in controls.chunks_exact(2) {
@@ -83,9 +80,9 @@ fn curvature_makes_up_for_controls_of_unequal_effect() {
         all.sort_by(f64::total_cmp);
         0.5 * (all[4] + all[5])
     };
-    let newton = run(&[("{update}", "curvature"), ("{rate}", "1.0")]);
-    let plain = run(&[]);
-    let hasty = run(&[("{rate}", "0.1")]);
+    let newton = newton().run(&[]);
+    let plain = teacher().run(&[]);
+    let hasty = teacher().set("training.optimiser.learning_rate", 0.1).run(&[]);
     assert_eq!((solved(&newton) as usize, solved(&hasty) as usize), (10, 0));
     assert!(iterations(&plain) > 3.0 * iterations(&newton), "{} {}", iterations(&plain), iterations(&newton));
 }
@@ -93,14 +90,12 @@ fn curvature_makes_up_for_controls_of_unequal_effect() {
 /// Second derivatives that are measured serve as exact ones do.
 #[test]
 fn curvature_that_is_measured_serves_as_exact_one_does() {
-    let measured = run(&[
-        ("{update}", "curvature"),
-        ("{rate}", "1.0"),
-        ("{gradient}", "measured"),
-        ("{readout}", "curvature"),
-        ("{answer}", "sampled"),
-        ("stop_below = 1e-6", "stop_below = 0.1"),
-    ]);
+    let measured = newton()
+        .set("training.optimiser.gradient", "measured")
+        .set("estimator.readout", "curvature")
+        .set("training.answer", "sampled")
+        .set("training.stop_below", 0.1)
+        .run(&[]);
     assert_eq!(solved(&measured) as usize, 10);
 }
 

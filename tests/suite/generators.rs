@@ -59,7 +59,7 @@ fn through_the_window(r: &Autocovariance, frequency_hz: f64) -> f64 {
 /// From 2/T on. For an exponent of 2 the window lets 0.26 dB of the power below 2/T into the lines just above, so there the
 /// stated density is taken through the window, exactly.
 #[test]
-fn records_of_every_exponent() {
+fn records_of_every_exponent_have_their_spectrum() {
     for exponent in [0.0, 1.0, 1.5, 2.0] {
         let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1000.0, exponent, corner_hz: 0.1 };
         let model = NoiseModel::Gaussian(Spectrum::PowerLaw(law));
@@ -91,7 +91,7 @@ fn streamed(stream: &mut impl NoiseStream, rng: &mut Pcg64, blocks: usize) -> We
 }
 
 #[test]
-fn streams() {
+fn streams_have_their_spectrum() {
     let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 100.0, exponent: 1.0, corner_hz: 20.0 };
     let ensemble = RelaxationEnsemble::power_law(&law, RATE_HZ, 2).unwrap();
     let mut rng = Pcg64::new(5, 5);

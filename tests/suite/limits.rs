@@ -1,6 +1,6 @@
 //! Cases at the edge: no noise, one repetition, many blocks, frequencies that cannot be read.
 
-use tests::{run_text, variable};
+use tests::{Scenario, line_of, run_text, variable};
 
 const QUIET: &str = r#"
 [study]
@@ -107,15 +107,15 @@ fn a_swept_key_may_be_unknown_to_some_of_the_swept_tables() {
     assert!((variance[0] / variance[2] - 4.0).abs() < 1e-9, "{variance:?}");
     assert!((variance[1] / variance[3] - 1.0).abs() < 1e-12, "{variance:?}");
     let parse = |text: String| study::Document::parse(std::path::Path::new("t.toml"), text).expect("TOML");
-    let noises = "noise = [{ kind = \"white\", psd_na2_per_hz = 1e-5 }, { kind = \"none\" }]\n";
-    let over_noises = format!("\"noise.psd_na2_per_hz\" = [1e-5, 2e-5]\n{noises}\"estimator.amplitude_volt\"");
-    let study =
-        study::Study::new(parse(text("amplitude_volt").replacen("\"estimator.amplitude_volt\"", &over_noises, 1)));
+    let over_noises = Scenario::new(&text("amplitude_volt"))
+        .set_toml("sweep.\"noise.psd_na2_per_hz\"", "[1e-5, 2e-5]")
+        .set_toml("sweep.noise", "[{ kind = \"white\", psd_na2_per_hz = 1e-5 }, { kind = \"none\" }]");
+    let study = study::Study::new(over_noises.document());
     assert!(study.expect("sound").files().expect("sound everywhere").is_empty());
-    let document = parse(text("amplitud_volt"));
-    let error = study::Study::new(document).expect_err("no estimator knows it");
+    let misspelt = text("amplitud_volt");
+    let error = study::Study::new(parse(misspelt.clone())).expect_err("no estimator knows it");
     assert!(error.message.contains("estimator.amplitud_volt"), "{error}");
-    assert_eq!(error.line, Some(11), "{error}");
+    assert_eq!(error.line, Some(line_of(&misspelt, "\"estimator.amplitud_volt\"")), "{error}");
 }
 
 /// White noise: the variance of a fitted slope is that of textbooks, σ²/Σ(x − x̄)², for means over the samples of each point.

@@ -3,6 +3,8 @@
 //! A stored current is the mean of five runs, with their standard deviation s; (ours − mean)/(s/√5) is Student's t with
 //! four degrees of freedom if the reference is right. Its single-precision energies drift and its runs begin in a
 //! transient, so a few currents are off by more than their spread; we ask for the body of the distribution.
+//!
+//! Devices are in volts and nm, the stored numbers in kT and eν₀: voltages are compared in kT, currents in eν₀.
 
 use dopant_network::events::{EventOptions, currents};
 use dopant_network::steady::{SteadyOptions, SteadySolver};
@@ -14,6 +16,8 @@ const LEAST_CURRENT: f64 = 1e-6;
 
 struct Reference {
     name: String,
+    /// The file as it is.
+    file: serde_json::Value,
     device: DopantNetwork,
     means: Vec<f64>,
     deviations: Vec<f64>,
@@ -21,7 +25,7 @@ struct Reference {
 }
 
 fn references() -> Vec<Reference> {
-    let Some(folder) = tests::shared("kmc_dn_reference") else { return Vec::new() };
+    let folder = tests::shared("kmc_dn_reference");
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     paths.retain(|p| p.extension().is_some_and(|e| e == "json"));
     paths.sort();
@@ -38,6 +42,7 @@ fn references() -> Vec<Reference> {
                 means: list(&value["reference"]["mean_currents"]),
                 deviations: list(&value["reference"]["stddev_currents"]),
                 potentials: list(&value["electrostatic_potential_at_acceptors"]),
+                file: value,
             }
         })
         .collect()
@@ -47,111 +52,161 @@ fn median(values: Vec<f64>) -> f64 {
     Data::new(values).median()
 }
 
-/// The median of |t₄| is 0.741; over 200 currents its standard deviation is 0.06, the band is ±4 of those plus what the
-/// reference's own drift adds. A 5 % error of ours would shift the typical current by three of its standard errors.
-#[test]
-fn currents_agree_with_the_reference() {
-    let (mut steady_t, mut event_t, mut between, mut off) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    for reference in references() {
-        let network = &reference.device.network;
-        let voltages = reference.device.voltages_kt(&reference.device.voltages_volt);
-        // a looser tolerance where ten thousands of states matter
-        let tolerance = if reference.name.starts_with("XOR") { 1e-4 } else { 1e-2 };
-        let options = SteadyOptions { tolerance, ..SteadyOptions::default() };
-        let steady = SteadySolver::new(network, options).solve(&voltages).unwrap();
-        let largest = steady.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
-        assert!(
-            steady.currents.iter().sum::<f64>().abs() < 1e-10 * largest,
-            "{}: currents do not sum to zero",
-            reference.name
-        );
-        assert!(steady.left_out <= tolerance * largest);
-        let options = EventOptions { hops: 10_000_000, seed: 1, ..EventOptions::default() };
-        let events = currents(&network.landscape(&voltages), reference.device.initial, &options);
-        for k in 0..network.electrodes() {
-            let (mean, error) = (reference.means[k], reference.deviations[k] / 5.0_f64.sqrt());
-            if mean.abs() > LEAST_CURRENT {
-                steady_t.push(((steady.currents[k] - mean) / error).abs());
-                event_t.push(((events.currents[k] - mean) / error.hypot(events.standard_errors[k])).abs());
-            }
-            // what leaves the states is followed by few hops: it moves currents by less than a tenth of itself
-            let error = events.standard_errors[k].hypot(0.1 * steady.left_out);
-            let deviation = ((events.currents[k] - steady.currents[k]) / error).abs();
-            // a current of a handful of rare hops has no Gaussian error
-            if events.currents[k].abs() > LEAST_CURRENT {
-                between.push(deviation);
-                off += usize::from(deviation > 4.0);
+tests::needs!(
+    kmc_dn_reference,
+    /// The median of |t₄| is 0.741; over 200 currents its standard deviation is 0.06, the band is ±4 of those plus what the
+    /// reference's own drift adds. A 5 % error of ours would shift the typical current by three of its standard errors.
+    #[test]
+    fn currents_agree_with_the_reference() {
+        let (mut steady_t, mut event_t, mut between, mut off) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        for reference in references() {
+            let network = &reference.device.network;
+            let voltages = reference.device.voltages_kt(&reference.device.voltages_volt);
+            // a looser tolerance where ten thousands of states matter
+            let tolerance = if reference.name.starts_with("XOR") { 1e-4 } else { 1e-2 };
+            let options = SteadyOptions { tolerance, ..SteadyOptions::default() };
+            let steady = SteadySolver::new(network, options).solve(&voltages).unwrap();
+            let largest = steady.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
+            assert!(
+                steady.currents.iter().sum::<f64>().abs() < 1e-10 * largest,
+                "{}: currents do not sum to zero",
+                reference.name
+            );
+            assert!(steady.left_out <= tolerance * largest);
+            let options = EventOptions { hops: 10_000_000, seed: 1, ..EventOptions::default() };
+            let events = currents(&network.landscape(&voltages), reference.device.initial, &options);
+            for k in 0..network.electrodes() {
+                let (mean, error) = (reference.means[k], reference.deviations[k] / 5.0_f64.sqrt());
+                if mean.abs() > LEAST_CURRENT {
+                    steady_t.push(((steady.currents[k] - mean) / error).abs());
+                    event_t.push(((events.currents[k] - mean) / error.hypot(events.standard_errors[k])).abs());
+                }
+                // what leaves the states is followed by few hops: it moves currents by less than a tenth of itself
+                let error = events.standard_errors[k].hypot(0.1 * steady.left_out);
+                let deviation = ((events.currents[k] - steady.currents[k]) / error).abs();
+                // a current of a handful of rare hops has no Gaussian error
+                if events.currents[k].abs() > LEAST_CURRENT {
+                    between.push(deviation);
+                    off += usize::from(deviation > 4.0);
+                }
             }
         }
+        if steady_t.is_empty() {
+            return;
+        }
+        let far = |list: &[f64], beyond: f64| list.iter().filter(|t| **t > beyond).count();
+        println!("{} currents above {LEAST_CURRENT:e}", steady_t.len());
+        for (name, list) in [("steady state", &steady_t), ("events", &event_t), ("events − steady state", &between)] {
+            println!(
+                "{name}: median |t| {:.3}, beyond 4.6: {}, beyond 8.6: {}",
+                median(list.clone()),
+                far(list, 4.604),
+                far(list, 8.61)
+            );
+        }
+        assert!((0.5..1.2).contains(&median(steady_t.clone())), "steady state: {}", median(steady_t));
+        assert!((0.4..1.2).contains(&median(event_t.clone())), "events: {}", median(event_t));
+        // t with 31 degrees of freedom: median 0.683, beyond 4.0 once in 2800
+        assert!((0.5..0.9).contains(&median(between.clone())), "between: {}", median(between));
+        assert!(off <= 2, "{off} currents differ by more than 4 standard errors");
     }
-    if steady_t.is_empty() {
-        return;
-    }
-    let far = |list: &[f64], beyond: f64| list.iter().filter(|t| **t > beyond).count();
-    println!("{} currents above {LEAST_CURRENT:e}", steady_t.len());
-    for (name, list) in [("steady state", &steady_t), ("events", &event_t), ("events − steady state", &between)] {
-        println!(
-            "{name}: median |t| {:.3}, beyond 4.6: {}, beyond 8.6: {}",
-            median(list.clone()),
-            far(list, 4.604),
-            far(list, 8.61)
-        );
-    }
-    assert!((0.5..1.2).contains(&median(steady_t.clone())), "steady state: {}", median(steady_t));
-    assert!((0.4..1.2).contains(&median(event_t.clone())), "events: {}", median(event_t));
-    // t with 31 degrees of freedom: median 0.683, beyond 4.0 once in 2800
-    assert!((0.5..0.9).contains(&median(between.clone())), "between: {}", median(between));
-    assert!(off <= 2, "{off} currents differ by more than 4 standard errors");
-}
+);
 
-#[test]
-fn potentials_agree_with_the_reference() {
-    let mut worst = 0.0_f64;
-    for reference in references() {
-        let device = &reference.device;
-        let largest = device.voltages_volt.iter().fold(0.0_f64, |a, v| a.max(v.abs()));
-        for (i, (site, stored)) in device.acceptors.iter().zip(&reference.potentials).enumerate() {
-            // away from electrode ends: there the boundary value jumps, and kmc_dn's own mesh covers them unevenly
-            let near_an_end = device.electrodes.iter().any(|(position, width)| {
-                let ends = device.domain.covered(*position, *width);
-                [ends.first(), ends.last()]
-                    .into_iter()
-                    .flatten()
-                    .any(|end| (end[0] - site[0]).hypot(end[1] - site[1]) < 0.1)
-            });
-            let ours: f64 = (0..8).map(|k| device.network.potential(k, i) * device.voltages_volt[k]).sum();
-            if !near_an_end {
-                worst = worst.max((ours - stored).abs() / largest);
-                assert!((ours - stored).abs() < 0.01 * largest, "{} acceptor {i}: {ours} {stored}", reference.name);
+tests::needs!(
+    kmc_dn_reference,
+    #[test]
+    fn potentials_agree_with_the_reference() {
+        let mut worst = 0.0_f64;
+        for reference in references() {
+            let device = &reference.device;
+            let voltages_kt = device.voltages_kt(&device.voltages_volt);
+            let largest = voltages_kt.iter().fold(0.0_f64, |a, v| a.max(v.abs()));
+            let near_nm = 0.1 * device.domain.size_nm();
+            for (i, (site, stored)) in device.acceptors.iter().zip(&reference.potentials).enumerate() {
+                // away from electrode ends: there the boundary value jumps, and kmc_dn's own mesh covers them unevenly
+                let near_an_end = device.electrodes.iter().any(|(position, width)| {
+                    let ends = device.domain.covered(*position, *width);
+                    [ends.first(), ends.last()]
+                        .into_iter()
+                        .flatten()
+                        .any(|end| (end[0] - site[0]).hypot(end[1] - site[1]) < near_nm)
+                });
+                let ours: f64 = (0..8).map(|k| device.network.potential(k, i) * voltages_kt[k]).sum();
+                if !near_an_end {
+                    worst = worst.max((ours - stored).abs() / largest);
+                    assert!((ours - stored).abs() < 0.01 * largest, "{} acceptor {i}: {ours} {stored}", reference.name);
+                }
             }
         }
+        println!("largest difference {worst:.4} of the largest voltage");
     }
-    println!("largest difference {worst:.4} of the largest voltage");
-}
+);
 
-/// How good the mean field is; the documentation of `mean_field` quotes these numbers.
-#[test]
-fn mean_field_is_an_approximation() {
-    let (mut ratios, mut settled, mut count) = (Vec::new(), 0, 0);
-    for reference in references() {
-        let network = &reference.device.network;
-        let voltages = reference.device.voltages_kt(&reference.device.voltages_volt);
-        count += 1;
-        if let Ok(found) = mean_field(network, &voltages, None) {
-            settled += 1;
-            let largest = found.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
-            assert!(found.currents.iter().sum::<f64>().abs() < 1e-6 * largest);
-            for (current, mean) in found.currents.iter().zip(&reference.means).filter(|(_, m)| m.abs() > LEAST_CURRENT)
-            {
-                ratios.push((current / mean - 1.0).abs());
+tests::needs!(
+    kmc_dn_reference,
+    /// How good the mean field is; the documentation of `mean_field` quotes these numbers.
+    #[test]
+    fn mean_field_is_an_approximation() {
+        let (mut ratios, mut settled, mut count) = (Vec::new(), 0, 0);
+        for reference in references() {
+            let network = &reference.device.network;
+            let voltages = reference.device.voltages_kt(&reference.device.voltages_volt);
+            count += 1;
+            if let Ok(found) = mean_field(network, &voltages, None) {
+                settled += 1;
+                let largest = found.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
+                assert!(found.currents.iter().sum::<f64>().abs() < 1e-6 * largest);
+                for (current, mean) in
+                    found.currents.iter().zip(&reference.means).filter(|(_, m)| m.abs() > LEAST_CURRENT)
+                {
+                    ratios.push((current / mean - 1.0).abs());
+                }
+            }
+        }
+        if count > 0 {
+            println!(
+                "mean field: {settled} of {count} devices settle, median relative error {:.2}",
+                median(ratios.clone())
+            );
+            assert!(8 * settled >= 7 * count);
+        }
+    }
+);
+
+/// e²/4πε₀ \[eV nm\], k/e \[V/K\] and e \[nA s\] (CODATA 2018), apart from the program's own.
+const COULOMB_EV_NM: f64 = 1.439_964_548;
+const BOLTZMANN_VOLT_PER_KELVIN: f64 = 8.617_333_262e-5;
+const CHARGE_NA_S: f64 = 1.602_176_634e-10;
+
+tests::needs!(
+    kmc_dn_reference,
+    /// Volts, nm and nA of a file at 77 K, ε = 11.7 and ν₀ = 10¹² Hz give its own numbers back.
+    #[test]
+    fn reference_devices_are_converted_to_volts_and_nm() {
+        let close = |found: f64, expected: f64| {
+            assert!((found - expected).abs() <= 1e-12 * expected.abs().max(1e-3), "{found} instead of {expected}");
+        };
+        let kt_volt = BOLTZMANN_VOLT_PER_KELVIN * 77.0;
+        for Reference { file, device, .. } in references() {
+            let coulomb_kt = file["coulomb_energy_times_distance"].as_f64().unwrap();
+            let side_nm = COULOMB_EV_NM / (11.7 * kt_volt * coulomb_kt);
+            close(device.domain.bounds_nm()[0][1], side_nm);
+            close(device.domain.bounds_nm()[1][1], side_nm);
+            close(device.scales.na_per_charge_rate, 1e12 * CHARGE_NA_S);
+            close(device.scales.attempt_frequency_hz, 1e12);
+            for (k, electrode) in file["electrodes"].as_array().unwrap().iter().enumerate() {
+                let volt = electrode["voltage"].as_f64().unwrap() * kt_volt;
+                close(device.voltages_volt[k], volt);
+                close(device.voltages_kt(&[volt])[0], electrode["voltage"].as_f64().unwrap());
+                for axis in 0..2 {
+                    close(device.electrodes[k].0[axis], electrode["position"][axis].as_f64().unwrap() * side_nm);
+                }
+            }
+            for (i, site) in device.acceptors.iter().enumerate() {
+                for (axis, x_nm) in site.iter().enumerate() {
+                    close(*x_nm, file["acceptors"][i][axis].as_f64().unwrap() * side_nm);
+                }
             }
         }
     }
-    if count > 0 {
-        println!(
-            "mean field: {settled} of {count} devices settle, median relative error {:.2}",
-            median(ratios.clone())
-        );
-        assert!(8 * settled >= 7 * count);
-    }
-}
+);

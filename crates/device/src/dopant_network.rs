@@ -21,8 +21,6 @@ const SAME_VOLT: f64 = 1e-12;
 const CURVATURE_STEP_KT: f64 = 0.02;
 /// Range of the voltages where none is given \[V\].
 const DEFAULT_RANGE_VOLT: f64 = 1.0;
-/// The same for a dimensionless device \[kT\].
-const DEFAULT_RANGE_KT: f64 = 100.0;
 
 /// A simulated dopant network: from a file, or made at random.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -158,8 +156,7 @@ impl NetworkDevice {
             NetworkError::Entry { entry, what } => DeviceError::Description { name: steady_entry(&entry), what },
             other => other.into(),
         })?;
-        let default = if network.scales.dimensionless { DEFAULT_RANGE_KT } else { DEFAULT_RANGE_VOLT };
-        let range_volt = range_volt.unwrap_or((-default, default));
+        let range_volt = range_volt.unwrap_or((-DEFAULT_RANGE_VOLT, DEFAULT_RANGE_VOLT));
         if range_volt.0 >= range_volt.1 || !range_volt.0.is_finite() || !range_volt.1.is_finite() {
             return bad("range_volt", format!("is {range_volt:?}: must be two voltages, the lower one first"));
         }

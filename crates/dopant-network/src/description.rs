@@ -1,4 +1,4 @@
-//! Device files: the project's own (SI units, read and written) and those of kmc_dn_reference (dimensionless, read).
+//! Devices and their files: the project's own here (read and written), those of kmc_dn in [`crate::kmc_dn`] (read).
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::NetworkError;
 use crate::geometry::Domain;
+use crate::kmc_dn;
 use crate::laplace::electrode_potentials;
 use crate::network::{MOST_SITES, Network, Parts, RateLaw};
 
@@ -15,8 +16,13 @@ const BOLTZMANN_VOLT_PER_KELVIN: f64 = 8.617_333_262e-5;
 const COULOMB_EV_NM: f64 = 1.439_964_548;
 /// e \[nA s\].
 const CHARGE_NA_S: f64 = 1.602_176_634e-10;
-/// Half the width of the electrodes of the reference devices, in box sides.
-const KMC_HALF_WIDTH: f64 = 0.1;
+/// Temperature \[K\] where none is given, that of Chen et al., Nature 577, 341 (2020).
+pub(crate) const USUAL_TEMPERATURE_KELVIN: f64 = 77.0;
+/// Relative permittivity where none is given, silicon's (Sze and Ng, Physics of Semiconductor Devices, app. G).
+pub(crate) const USUAL_RELATIVE_PERMITTIVITY: f64 = 11.7;
+/// Attempt frequency \[Hz\] where none is given, the phonon scale usual for hopping (Shklovskii and Efros, Electronic
+/// Properties of Doped Semiconductors, ch. 4).
+pub(crate) const USUAL_ATTEMPT_FREQUENCY_HZ: f64 = 1e12;
 /// Value of `format` in the project's own files.
 const FORMAT: &str = "homodyne-dopant-network-1";
 
@@ -83,76 +89,45 @@ pub struct Description {
     pub electrodes: Vec<Electrode>,
 }
 
-fn default_cells() -> usize {
+pub(crate) fn default_cells() -> usize {
     100
 }
 
-/// A file of kmc_dn_reference, as far as it is needed.
-#[derive(Debug, Deserialize)]
-struct Reference {
-    #[serde(default)]
-    name: String,
-    units: String,
-    #[serde(rename = "box")]
-    sides: [f64; 3],
-    attempt_rate: f64,
-    #[serde(rename = "kT")]
-    kt: f64,
-    coulomb_energy_times_distance: f64,
-    localization_radius: f64,
-    acceptors: Vec<[f64; 3]>,
-    #[serde(default)]
-    donors: Vec<[f64; 3]>,
-    electrodes: Vec<ReferenceElectrode>,
-    electrostatic_potential_at_acceptors: Vec<f64>,
-    donor_potential_at_acceptors: Vec<f64>,
-    #[serde(default)]
-    initial_hole_occupation: Vec<bool>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ReferenceElectrode {
-    position: [f64; 3],
-    voltage: f64,
-}
-
-/// How a device's own units (kT, ν₀, e) become those of its file.
+/// What turns the units of the physics (kT, ν₀, e) into volts, nA and Hz.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scales {
+    /// Temperature \[K\].
+    pub temperature_kelvin: f64,
+    /// Relative permittivity.
+    pub relative_permittivity: f64,
+    /// Attempt frequency ν₀ \[Hz\].
+    pub attempt_frequency_hz: f64,
     /// Energy of a charge at one volt \[kT\].
     pub kt_per_volt: f64,
     /// Current of one elementary charge per 1/ν₀ \[nA\].
     pub na_per_charge_rate: f64,
-    /// Attempt frequency ν₀ \[Hz\].
-    pub attempt_frequency_hz: f64,
-    /// Whether the file is dimensionless: then "volt" stands for kT, "nA" for eν₀ and "Hz" for ν₀.
-    pub dimensionless: bool,
 }
 
 impl Scales {
-    /// Unit of voltages.
-    #[must_use]
-    pub fn voltage_unit(&self) -> &'static str {
-        if self.dimensionless { "kT/e" } else { "V" }
+    pub(crate) fn new(temperature_kelvin: f64, relative_permittivity: f64, attempt_frequency_hz: f64) -> Self {
+        Self {
+            temperature_kelvin,
+            relative_permittivity,
+            attempt_frequency_hz,
+            kt_per_volt: 1.0 / volt_of_kt(temperature_kelvin),
+            na_per_charge_rate: CHARGE_NA_S * attempt_frequency_hz,
+        }
     }
 
-    /// Unit of currents.
-    #[must_use]
-    pub fn current_unit(&self) -> &'static str {
-        if self.dimensionless { "e*nu" } else { "nA" }
+    /// Energy of two unit charges times their distance, e²/4πε \[kT nm\].
+    pub(crate) fn coulomb_kt_nm(&self) -> f64 {
+        COULOMB_EV_NM / self.relative_permittivity / volt_of_kt(self.temperature_kelvin)
     }
+}
 
-    /// Unit of derivatives.
-    #[must_use]
-    pub fn derivative_unit(&self) -> &'static str {
-        if self.dimensionless { "e*nu/(kT/e)" } else { "nA/V" }
-    }
-
-    /// Unit of times.
-    #[must_use]
-    pub fn time_unit(&self) -> &'static str {
-        if self.dimensionless { "1/nu" } else { "s" }
-    }
+/// kT/e \[V\].
+pub(crate) fn volt_of_kt(temperature_kelvin: f64) -> f64 {
+    BOLTZMANN_VOLT_PER_KELVIN * temperature_kelvin
 }
 
 /// A device that can be simulated.
@@ -164,15 +139,15 @@ pub struct DopantNetwork {
     pub network: Network,
     /// Units.
     pub scales: Scales,
-    /// Outline (lengths in nm, or box sides if dimensionless).
+    /// Outline.
     pub domain: Domain,
-    /// Acceptors.
+    /// Acceptors \[nm\].
     pub acceptors: Vec<[f64; 3]>,
-    /// Donors.
+    /// Donors \[nm\].
     pub donors: Vec<[f64; 3]>,
-    /// Positions and widths of the electrodes.
+    /// Positions and widths of the electrodes \[nm\].
     pub electrodes: Vec<([f64; 2], f64)>,
-    /// Voltages of the file \[V, or kT\].
+    /// Voltages of the file \[V\].
     pub voltages_volt: Vec<f64>,
     /// Cells of the mesh along the largest extent.
     pub mesh_cells: usize,
@@ -217,11 +192,11 @@ impl DopantNetwork {
             return Self::from_description(&parse::<Description>(text)?);
         }
         if value.get("units").is_some() || value.get("kT").is_some() {
-            return Self::from_reference(parse::<Reference>(text)?);
+            return kmc_dn::device(&parse(text)?);
         }
         Err(NetworkError::entry(
             "format",
-            format!("is missing: must be \"{FORMAT}\" (or `units`: \"dimensionless: …\" as in kmc_dn_reference)"),
+            format!("is missing: must be \"{FORMAT}\" (or `units`: \"dimensionless: …\" as in files of kmc_dn)"),
         ))
     }
 
@@ -254,17 +229,17 @@ impl DopantNetwork {
         check_apart(&d.acceptors, &d.donors, 1e-6 * domain.size_nm())?;
         for (k, electrode) in d.electrodes.iter().enumerate() {
             positive(&format!("electrodes[{k}].width_nm"), electrode.width_nm, " of nm")?;
-            domain.check_electrode(k, electrode.position_nm)?;
+            domain.check_electrode(&format!("electrodes[{k}].position_nm"), electrode.position_nm)?;
         }
-        let kt_ev = BOLTZMANN_VOLT_PER_KELVIN * d.temperature_kelvin;
+        let scales = Scales::new(d.temperature_kelvin, d.relative_permittivity, d.attempt_frequency_hz);
         let law = match d.rate_law {
             RateLawEntry::MillerAbrahams => RateLaw::MillerAbrahams,
             RateLawEntry::Marcus { reorganization_ev } => {
                 positive("rate_law.reorganization_ev", reorganization_ev, " of eV")?;
-                RateLaw::Marcus { reorganization_kt: reorganization_ev / kt_ev }
+                RateLaw::Marcus { reorganization_kt: reorganization_ev / volt_of_kt(d.temperature_kelvin) }
             }
         };
-        let coulomb = COULOMB_EV_NM / d.relative_permittivity / kt_ev;
+        let coulomb = scales.coulomb_kt_nm();
         let electrodes: Vec<([f64; 2], f64)> = d.electrodes.iter().map(|e| (e.position_nm, e.width_nm)).collect();
         domain.check_apart(&electrodes)?;
         let middle = 0.5 * domain.thickness_nm();
@@ -280,12 +255,7 @@ impl DopantNetwork {
         Ok(Self {
             name: d.name.clone(),
             network,
-            scales: Scales {
-                kt_per_volt: 1.0 / kt_ev,
-                na_per_charge_rate: CHARGE_NA_S * d.attempt_frequency_hz,
-                attempt_frequency_hz: d.attempt_frequency_hz,
-                dimensionless: false,
-            },
+            scales,
             domain,
             acceptors: d.acceptors.clone(),
             donors: d.donors.clone(),
@@ -293,83 +263,6 @@ impl DopantNetwork {
             voltages_volt: d.electrodes.iter().map(|e| e.voltage_volt).collect(),
             mesh_cells: d.mesh_cells,
             initial: crate::Occupation::default(),
-        })
-    }
-
-    fn from_reference(r: Reference) -> Result<Self, NetworkError> {
-        if !r.units.starts_with("dimensionless") {
-            let what = format!("is \"{}\": must begin with \"dimensionless\" in a file without `format`", r.units);
-            return Err(NetworkError::entry("units", what));
-        }
-        for (entry, value) in [
-            ("box", r.sides[0]),
-            ("box", r.sides[1]),
-            ("attempt_rate", r.attempt_rate),
-            ("kT", r.kt),
-            ("localization_radius", r.localization_radius),
-        ] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(NetworkError::entry(entry, format!("holds {value}: must be positive")));
-            }
-        }
-        let n = r.acceptors.len();
-        for (entry, list) in [
-            ("electrostatic_potential_at_acceptors", &r.electrostatic_potential_at_acceptors),
-            ("donor_potential_at_acceptors", &r.donor_potential_at_acceptors),
-        ] {
-            if list.len() != n {
-                let what = format!("has {} values for {n} acceptors", list.len());
-                return Err(NetworkError::entry(entry, what));
-            }
-        }
-        if !r.initial_hole_occupation.is_empty() && r.initial_hole_occupation.len() != n {
-            let what = format!("has {} values for {n} acceptors", r.initial_hole_occupation.len());
-            return Err(NetworkError::entry("initial_hole_occupation", what));
-        }
-        let domain =
-            Domain::Rectangle { width_nm: r.sides[0], height_nm: r.sides[1], thickness_nm: r.sides[2].max(0.0) }
-                .checked()?;
-        check_sites("acceptors", &r.acceptors, &domain)?;
-        check_apart(&r.acceptors, &r.donors, 1e-9 * domain.size_nm())?;
-        let half = KMC_HALF_WIDTH * domain.size_nm();
-        let electrodes: Vec<([f64; 2], f64)> =
-            r.electrodes.iter().map(|e| ([e.position[0], e.position[1]], 2.0 * half)).collect();
-        for (k, (position, _)) in electrodes.iter().enumerate() {
-            domain.check_electrode(k, *position)?;
-        }
-        let potential = electrode_potentials(&domain, &electrodes, &r.acceptors, default_cells())?;
-        // the file's own potential at the file's voltages, ours for changes of them
-        let fixed_energy_kt = (0..n)
-            .map(|i| {
-                let ours: f64 = potential.iter().zip(&r.electrodes).map(|(row, e)| row[i] * e.voltage).sum();
-                (r.electrostatic_potential_at_acceptors[i] - ours + r.donor_potential_at_acceptors[i]) / r.kt
-            })
-            .collect();
-        let network = Network::new(Parts {
-            acceptors: r.acceptors.clone(),
-            electrodes: r.electrodes.iter().map(|e| e.position).collect(),
-            localization_radius: r.localization_radius,
-            coulomb: r.coulomb_energy_times_distance / r.kt,
-            fixed_energy_kt,
-            potential,
-            law: RateLaw::MillerAbrahams,
-        })?;
-        Ok(Self {
-            name: r.name,
-            network,
-            scales: Scales {
-                kt_per_volt: 1.0 / r.kt,
-                na_per_charge_rate: r.attempt_rate,
-                attempt_frequency_hz: r.attempt_rate,
-                dimensionless: true,
-            },
-            domain,
-            acceptors: r.acceptors,
-            donors: r.donors,
-            electrodes,
-            voltages_volt: r.electrodes.iter().map(|e| e.voltage).collect(),
-            mesh_cells: default_cells(),
-            initial: r.initial_hole_occupation.iter().enumerate().filter(|(_, hole)| **hole).map(|(i, _)| i).collect(),
         })
     }
 
@@ -408,7 +301,7 @@ fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, NetworkError> 
     })
 }
 
-fn check_sites(list: &str, sites: &[[f64; 3]], domain: &Domain) -> Result<(), NetworkError> {
+pub(crate) fn check_sites(list: &str, sites: &[[f64; 3]], domain: &Domain) -> Result<(), NetworkError> {
     if list == "acceptors" && sites.is_empty() {
         return Err(NetworkError::entry(list, "is empty: a network needs at least one acceptor"));
     }
@@ -424,7 +317,7 @@ fn check_sites(list: &str, sites: &[[f64; 3]], domain: &Domain) -> Result<(), Ne
     Ok(())
 }
 
-fn check_apart(acceptors: &[[f64; 3]], donors: &[[f64; 3]], least: f64) -> Result<(), NetworkError> {
+pub(crate) fn check_apart(acceptors: &[[f64; 3]], donors: &[[f64; 3]], least: f64) -> Result<(), NetworkError> {
     let name = |k: usize| {
         if k < acceptors.len() { format!("acceptors[{k}]") } else { format!("donors[{}]", k - acceptors.len()) }
     };
@@ -474,10 +367,9 @@ pub struct Generate {
 }
 
 impl Default for Generate {
-    /// Boron in silicon at 77 K with eight electrodes, the temperature of Chen et al., Nature 577, 341 (2020). Thirty
-    /// acceptors, three donors and a localization radius of a quarter of the mean acceptor distance are those of the
-    /// kmc_dn devices; ε = 11.7 is silicon's (Sze and Ng, Physics of Semiconductor Devices, app. G); ν₀ = 10¹² Hz is the
-    /// phonon scale usual for hopping (Shklovskii and Efros, Electronic Properties of Doped Semiconductors, ch. 4).
+    /// Boron in silicon at 77 K with eight electrodes; temperature, permittivity and attempt frequency are those where none is
+    /// given, with their sources above. Thirty acceptors, three donors and a localization radius of a quarter of the mean
+    /// acceptor distance are those of the kmc_dn devices.
     fn default() -> Self {
         Self {
             domain: Domain::Rectangle { width_nm: 60.0, height_nm: 60.0, thickness_nm: 0.0 },
@@ -486,9 +378,9 @@ impl Default for Generate {
             electrodes: 8,
             electrode_width_nm: None,
             least_distance_nm: 1.0,
-            temperature_kelvin: 77.0,
-            relative_permittivity: 11.7,
-            attempt_frequency_hz: 1e12,
+            temperature_kelvin: USUAL_TEMPERATURE_KELVIN,
+            relative_permittivity: USUAL_RELATIVE_PERMITTIVITY,
+            attempt_frequency_hz: USUAL_ATTEMPT_FREQUENCY_HZ,
             localization_radius_nm: None,
             rate_law: RateLawEntry::MillerAbrahams,
             seed: 0,

@@ -261,19 +261,20 @@ impl Domain {
         Ok(())
     }
 
-    pub(crate) fn check_electrode(&self, number: usize, position: [f64; 2]) -> Result<(), NetworkError> {
+    /// Refuses a position that is not on the boundary; `entry` says in which unit it is given.
+    pub(crate) fn check_electrode(&self, entry: &str, position: [f64; 2]) -> Result<(), NetworkError> {
         let depth = self.depth_inside_nm(position);
         let size = self.size_nm();
         if depth.abs() <= ON_BOUNDARY * size {
             return Ok(());
         }
         let where_it_is = if depth > 0.0 {
-            format!("lies inside the domain, {depth:.4} nm from its boundary")
+            format!("lies inside the domain, {depth:.4} from its boundary")
         } else {
-            format!("lies outside the domain, {:.4} nm from its boundary", -depth)
+            format!("lies outside the domain, {:.4} from its boundary", -depth)
         };
         Err(NetworkError::entry(
-            format!("electrodes[{number}].position_nm"),
+            entry,
             format!("({}, {}) {where_it_is}: electrodes stand on the boundary", position[0], position[1]),
         ))
     }

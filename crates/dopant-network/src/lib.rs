@@ -23,6 +23,7 @@ mod error;
 pub mod events;
 mod generate;
 mod geometry;
+mod kmc_dn;
 mod laplace;
 mod mean_field;
 mod network;

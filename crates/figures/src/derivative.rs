@@ -7,8 +7,7 @@ use results::{Results, Variable};
 use crate::axis::Scale;
 use crate::error::FigureError;
 use crate::error_figure::{
-    MARKERS, MOST_SERIES, axis_label, combinations, markers_every, name_of, scale_of, shown_parameters, value_at,
-    weakest, x_axis,
+    MARKERS, MOST_SERIES, axis_label, markers_every, name_of, scale_of, shown_parameters, value_at, weakest, x_axis,
 };
 use crate::plot::{Dash, GREY, Item, PALETTE, Plot, Series};
 use crate::render::spanning;
@@ -82,7 +81,7 @@ fn panel(
     let mut order: Vec<usize> = (0..xs.len()).collect();
     order.sort_by(|&a, &b| xs[a].total_cmp(&xs[b]));
     let others: Vec<usize> = swept.iter().copied().filter(|&d| d != x_dimension).collect();
-    let combinations = combinations(results, &others);
+    let combinations = results.positions(&others);
 
     let (mut series, mut ys) = (Vec::new(), Vec::new());
     for (k, fixed) in combinations.iter().take(MOST_SERIES).enumerate() {

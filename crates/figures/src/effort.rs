@@ -6,7 +6,7 @@ use results::{Coordinate, Results, Variable};
 
 use crate::axis::Scale;
 use crate::error::FigureError;
-use crate::error_figure::{MARKERS, axis_label, combinations, name_of, scale_of, x_axis};
+use crate::error_figure::{MARKERS, axis_label, name_of, scale_of, x_axis};
 use crate::plot::{Dash, Item, PALETTE, Plot, Series};
 use crate::render::spanning;
 use crate::training::{axes_of, line, title_of, values_at};
@@ -66,7 +66,7 @@ fn methods(results: &Results, amount: &Variable, x: usize) -> Result<Vec<Method>
     let succeeded = variable(results, "succeeded")?;
     let others: Vec<usize> = axes_of(results)?.into_iter().filter(|d| *d != x).collect();
     let mut methods: Vec<Method> = Vec::new();
-    for fixed in combinations(results, &others) {
+    for fixed in results.positions(&others) {
         let effort = |k: usize| {
             let at: Vec<(usize, usize)> = fixed.iter().copied().chain([(x, k)]).collect();
             Effort::new(&values_at(results, amount, &at), &values_at(results, succeeded, &at))

@@ -15,17 +15,6 @@ pub(crate) const MOST_SERIES: usize = 8;
 /// Marks of series, in the order of use.
 pub(crate) const MARKERS: [Marker; 4] = [Marker::Disc, Marker::Square, Marker::Triangle, Marker::Diamond];
 
-/// Every choice of one value of each dimension, as (dimension, index).
-pub(crate) fn combinations(results: &Results, dimensions: &[usize]) -> Vec<Vec<(usize, usize)>> {
-    let mut all = vec![Vec::new()];
-    for &d in dimensions {
-        let values = || 0..results.dimensions[d].coordinate.len();
-        let with = |fixed: Vec<(usize, usize)>| values().map(move |k| fixed.iter().copied().chain([(d, k)]).collect());
-        all = all.into_iter().flat_map(with).collect();
-    }
-    all
-}
-
 /// Name of a coordinate value in legends.
 pub(crate) fn name_of(dimension: &Dimension, index: usize) -> String {
     match &dimension.coordinate {
@@ -63,14 +52,13 @@ pub(crate) fn pretty_units(units: &str) -> String {
 
 /// Value of a variable at the index that `index_of` gives along each of its dimensions.
 pub(crate) fn value_at(results: &Results, variable: &Variable, index_of: &dyn Fn(usize) -> usize) -> f64 {
-    let flat =
-        variable.dimensions.iter().fold(0, |flat, &d| flat * results.dimensions[d].coordinate.len() + index_of(d));
-    variable.values[flat]
+    let at: Vec<(usize, usize)> = variable.dimensions.iter().map(|&d| (d, index_of(d))).collect();
+    results.part(variable, &at).values.first().copied().unwrap_or(f64::NAN)
 }
 
 pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
     let drawing = Drawing::of(results, figure)?;
-    let combinations = combinations(results, &drawing.axes.others);
+    let combinations = results.positions(&drawing.axes.others);
     let curves: Vec<Curves> = combinations
         .iter()
         .take(MOST_SERIES)
@@ -486,9 +474,10 @@ pub(crate) fn scale_of(xs: &[f64]) -> Scale {
 pub(crate) fn weakest(results: &Results, truth: &str, parameter_dimension: usize) -> Result<usize, FigureError> {
     let gradient = variable(results, truth)?;
     let parameters = results.dimensions[parameter_dimension].coordinate.len();
-    let mut sums = vec![0.0; parameters];
-    for (k, g) in gradient.values.iter().enumerate() {
-        sums[k % parameters] += if g.is_finite() { g.abs() } else { 0.0 };
-    }
+    let strength = |parameter: usize| -> f64 {
+        let own = results.part(gradient, &[(parameter_dimension, parameter)]);
+        own.values.into_iter().filter(|g| g.is_finite()).map(f64::abs).sum()
+    };
+    let sums: Vec<f64> = (0..parameters).map(strength).collect();
     Ok((0..parameters).min_by(|&a, &b| sums[a].total_cmp(&sums[b])).unwrap_or(0))
 }

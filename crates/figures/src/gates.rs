@@ -22,11 +22,16 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     };
     let series = names
         .iter()
-        .zip(abundance.values.chunks_exact(thresholds.len()))
+        .enumerate()
         .zip(PALETTE)
-        .map(|((name, values), colour)| Series {
+        .map(|((gate, name), colour)| Series {
             item: Item::Line {
-                points: thresholds.iter().copied().zip(values.iter().copied()).filter(|p| p.1 > 0.0).collect(),
+                points: thresholds
+                    .iter()
+                    .copied()
+                    .zip(results.part(abundance, &[(gates, gate)]).values)
+                    .filter(|p| p.1 > 0.0)
+                    .collect(),
                 dash: Dash::Solid,
                 width: 2,
             },
@@ -36,8 +41,12 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         .collect();
     let shown: Vec<f64> = abundance.values.iter().copied().filter(|a| *a > 0.0).collect();
     let response = variable(results, "response")?;
-    let rows: Vec<&[f64]> = response.values.chunks_exact(4).collect();
-    let cloud = rows.iter().map(|r| (r[1], r[2], f64::NAN)).collect();
+    let Some(&component) = response.dimensions.last() else {
+        return Err(FigureError::Missing { what: "the dimensions of `response`".to_owned() });
+    };
+    // mean, left, right, and cross term
+    let [left, right] = [1, 2].map(|part| results.part(response, &[(component, part)]).values);
+    let cloud = left.iter().zip(&right).map(|(x, y)| (*x, *y, f64::NAN)).collect();
     let nonlinearity = variable(results, "nonlinearity")?;
     let notes = ["Q_l", "Q_r", "Q_lr"].iter().zip(&nonlinearity.values).map(|(n, q)| format!("{n} = {q:.3}")).collect();
     Ok(vec![
@@ -50,8 +59,8 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         },
         Plot {
             title,
-            x: spanning("response to the left input [nA]", Scale::Linear, rows.iter().map(|r| r[1]).collect())?,
-            y: spanning("response to the right input [nA]", Scale::Linear, rows.iter().map(|r| r[2]).collect())?,
+            x: spanning("response to the left input [nA]", Scale::Linear, left)?,
+            y: spanning("response to the right input [nA]", Scale::Linear, right)?,
             series: vec![Series {
                 item: Item::Points { points: cloud, marker: Marker::Dot },
                 colour: PALETTE[0],

@@ -28,11 +28,7 @@ pub struct Grid {
 pub struct DevicePicture {
     /// Title.
     pub title: String,
-    /// Unit of lengths.
-    pub length_unit: String,
-    /// Unit of the potential.
-    pub voltage_unit: String,
-    /// Outline of the domain, closed.
+    /// Outline of the domain, closed \[nm\].
     pub outline: Vec<[f64; 2]>,
     /// Acceptors and the probability that they hold a hole.
     pub acceptors: Vec<([f64; 2], f64)>,
@@ -42,7 +38,7 @@ pub struct DevicePicture {
     pub electrodes: Vec<(Vec<[f64; 2]>, String)>,
     /// Net flow of holes between two places, any unit.
     pub paths: Vec<([f64; 2], [f64; 2], f64)>,
-    /// Potential.
+    /// Potential \[V\].
     pub potential: Grid,
 }
 
@@ -99,7 +95,7 @@ pub fn device_map(picture: &DevicePicture) -> Result<Vec<Plot>, FigureError> {
         colour,
         legend: None,
     };
-    let mut series = coloured(&picture.potential, &picture.voltage_unit);
+    let mut series = coloured(&picture.potential, "V");
     series.push(line(&picture.outline, 1, [0; 3]));
     let strongest = picture.paths.iter().fold(0.0_f64, |a, p| a.max(p.2.abs()));
     for (from, to, flow) in picture.paths.iter().filter(|p| p.2.abs() >= WEAKEST_PATH * strongest && strongest > 0.0) {
@@ -136,7 +132,7 @@ pub fn device_map(picture: &DevicePicture) -> Result<Vec<Plot>, FigureError> {
     };
     let ((x, half_width), (y, half_height)) = (extent(0), extent(1));
     let half = 1.22 * half_height.max(half_width / FRAME_ASPECT);
-    let label = |axis: &str| format!("{axis} [{}]", picture.length_unit);
+    let label = |axis: &str| format!("{axis} [nm]");
     Ok(vec![Plot {
         title: picture.title.clone(),
         x: spanning(&label("x"), Scale::Linear, vec![x - FRAME_ASPECT * half, x + FRAME_ASPECT * half])?,
@@ -153,15 +149,11 @@ pub struct CurrentVoltage {
     pub title: String,
     /// Label of the voltage.
     pub voltage_label: String,
-    /// Unit of currents.
-    pub current_unit: String,
-    /// Unit of the derivative.
-    pub derivative_unit: String,
-    /// Voltages.
+    /// Voltages \[V\].
     pub voltages: Vec<f64>,
-    /// For each curve: name, currents, standard errors (0 where exact).
+    /// For each curve: name, currents, standard errors (0 where exact) \[nA\].
     pub curves: Vec<(String, Vec<f64>, Vec<f64>)>,
-    /// For each curve: derivatives; empty if they are not known.
+    /// For each curve: derivatives \[nA/V\]; empty if they are not known.
     pub derivatives: Vec<Vec<f64>>,
 }
 
@@ -190,7 +182,7 @@ pub fn current_voltage(data: &CurrentVoltage) -> Result<Vec<Plot>, FigureError> 
     let mut panels = vec![Plot {
         title: data.title.clone(),
         x: x()?,
-        y: spanning(&format!("current [{}]", data.current_unit), Scale::Linear, currents)?,
+        y: spanning("current [nA]", Scale::Linear, currents)?,
         series,
         notes: Vec::new(),
     }];
@@ -198,11 +190,7 @@ pub fn current_voltage(data: &CurrentVoltage) -> Result<Vec<Plot>, FigureError> 
         panels.push(Plot {
             title: "exact derivatives".to_owned(),
             x: x()?,
-            y: spanning(
-                &format!("dI/dV [{}]", data.derivative_unit),
-                Scale::Linear,
-                data.derivatives.iter().flatten().copied().collect(),
-            )?,
+            y: spanning("dI/dV [nA/V]", Scale::Linear, data.derivatives.iter().flatten().copied().collect())?,
             series: data.derivatives.iter().enumerate().map(curve).collect(),
             notes: Vec::new(),
         });
@@ -210,27 +198,26 @@ pub fn current_voltage(data: &CurrentVoltage) -> Result<Vec<Plot>, FigureError> 
     Ok(panels)
 }
 
-/// dI/dV over two voltages.
+/// dI/dV \[nA/V\] over two voltages.
 ///
 /// # Errors
 /// If there is nothing to draw.
-pub fn stability_map(title: &str, labels: [&str; 2], unit: &str, derivative: &Grid) -> Result<Vec<Plot>, FigureError> {
+pub fn stability_map(title: &str, labels: [&str; 2], derivative: &Grid) -> Result<Vec<Plot>, FigureError> {
     Ok(vec![Plot {
         title: title.to_owned(),
         x: spanning(labels[0], Scale::Linear, derivative.x_edges.clone())?,
         y: spanning(labels[1], Scale::Linear, derivative.y_edges.clone())?,
-        series: coloured(derivative, unit),
+        series: coloured(derivative, "nA/V"),
         notes: Vec::new(),
     }])
 }
 
-/// Spectral densities against frequency, with the full shot noise 2eI of a reference current as a dashed line.
+/// Spectral densities \[nA²/Hz\] against frequency \[Hz\], with the full shot noise 2eI of a reference current as a dashed line.
 ///
 /// # Errors
 /// If there is nothing to draw.
 pub fn noise_spectrum(
     title: &str,
-    units: [&str; 2],
     frequencies: &[f64],
     densities: &[(String, Vec<f64>)],
     shot: Option<f64>,
@@ -251,13 +238,13 @@ pub fn noise_spectrum(
     if let (Some(level), Some(first), Some(last)) = (shot, frequencies.first(), frequencies.last()) {
         let points = vec![(*first, level), (*last, level)];
         let item = Item::Line { points, dash: Dash::Dashed, width: 2 };
-        series.push(Series { item, colour: GREY, legend: Some(format!("2eI = {} {}", short(level), units[1])) });
+        series.push(Series { item, colour: GREY, legend: Some(format!("2eI = {} nA²/Hz", short(level))) });
     }
     let values = densities.iter().flat_map(|d| d.1.clone()).chain(shot).collect();
     Ok(vec![Plot {
         title: title.to_owned(),
-        x: spanning(&format!("frequency [{}]", units[0]), Scale::Log, frequencies.to_vec())?,
-        y: spanning(&format!("noise density [{}]", units[1]), Scale::Log, values)?,
+        x: spanning("frequency [Hz]", Scale::Log, frequencies.to_vec())?,
+        y: spanning("noise density [nA²/Hz]", Scale::Log, values)?,
         series,
         notes: Vec::new(),
     }])

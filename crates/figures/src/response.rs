@@ -17,21 +17,21 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         .map(|(name, label)| {
             let missing = || FigureError::Missing { what: format!("the variable `{name}`") };
             let variable = crate::variable(results, name)?;
-            let along = *variable.dimensions.last().ok_or_else(missing)?;
+            let (&along, swept) = variable.dimensions.split_last().ok_or_else(missing)?;
             let Coordinate::Numbers(xs) = &results.dimensions[along].coordinate else { return Err(missing()) };
-            let series = variable
-                .values
-                .chunks_exact(xs.len())
+            let series = results
+                .positions(swept)
+                .iter()
                 .enumerate()
-                .map(|(k, values)| Series {
+                .map(|(k, at)| Series {
                     item: Item::Line {
-                        points: xs.iter().copied().zip(values.iter().copied()).collect(),
+                        points: xs.iter().copied().zip(results.part(variable, at).values).collect(),
                         dash: Dash::Solid,
                         width: 2,
                     },
                     colour: PALETTE[k % PALETTE.len()],
-                    legend: match variable.dimensions[..] {
-                        [swept, _] => Some(name_of(&results.dimensions[swept], k)),
+                    legend: match at[..] {
+                        [(swept, own)] => Some(name_of(&results.dimensions[swept], own)),
                         _ => None,
                     },
                 })

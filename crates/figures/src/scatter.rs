@@ -28,7 +28,7 @@ fn is_within_point(name: &str) -> bool {
 pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
     let estimate = variable(results, "estimate")?;
     let of_modes = || {
-        let mode = results.dimension("estimator.mode")?;
+        let mode = results.dimension("estimator.mode").filter(|mode| estimate.dimensions.contains(mode))?;
         let Coordinate::Labels(modes) = &results.dimensions[mode].coordinate else { return None };
         let index_of = |name: &str| modes.iter().position(|m| m == name);
         Some((mode, index_of("parallel")?, index_of("sequential")?))
@@ -52,20 +52,11 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
             .as_deref()
             .map_or_else(|| d != mode && !is_within_point(name) && name != "device.operating_point_volt", |x| x == name)
     });
-    let shape = results.shape(estimate);
-    let strides: Vec<usize> = (0..shape.len()).map(|k| shape[k + 1..].iter().product()).collect();
-    let position = |d: usize| estimate.dimensions.iter().position(|&e| e == d);
-    let mode_stride = position(mode).map_or(0, |p| strides[p]);
-    let panel_count = panel_axis.map_or(1, |d| results.dimensions[d].coordinate.len());
-    let mut clouds: Vec<Vec<(f64, f64)>> = vec![Vec::new(); panel_count];
-    for flat in 0..estimate.values.len() {
-        let index = |d: usize| position(d).map_or(0, |p| flat / strides[p] % shape[p]);
-        if index(mode) != sequential {
-            continue;
-        }
-        let partner = flat - sequential * mode_stride + parallel * mode_stride;
-        clouds[panel_axis.map_or(0, index)].push((estimate.values[flat], estimate.values[partner]));
-    }
+    let of_panel = |at: &Vec<(usize, usize)>| -> Vec<(f64, f64)> {
+        let of_mode = |own: usize| results.part(estimate, &[&at[..], &[(mode, own)]].concat()).values;
+        of_mode(sequential).into_iter().zip(of_mode(parallel)).collect()
+    };
+    let clouds: Vec<Vec<(f64, f64)>> = results.positions(panel_axis.as_slice()).iter().map(of_panel).collect();
     let all: Vec<f64> = clouds.iter().flatten().flat_map(|p| [p.0, p.1]).collect();
     let axis = |label: &str| spanning(label, Scale::Linear, all.clone());
     let title = figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned());

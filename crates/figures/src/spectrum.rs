@@ -13,10 +13,9 @@ use crate::variable;
 pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
     let get = |name: &str| variable(results, name);
     let (welch, low, high, stated) = (get("psd_welch")?, get("psd_low")?, get("psd_high")?, get("psd_stated")?);
-    let along = welch.dimensions[welch.dimensions.len() - 1];
-    let Coordinate::Numbers(frequency_hz) = &results.dimensions[along].coordinate else {
-        return Err(FigureError::Missing { what: "frequencies".to_owned() });
-    };
+    let missing = || FigureError::Missing { what: "frequencies".to_owned() };
+    let (&along, swept) = welch.dimensions.split_last().ok_or_else(missing)?;
+    let Coordinate::Numbers(frequency_hz) = &results.dimensions[along].coordinate else { return Err(missing()) };
     let n = frequency_hz.len();
     // the two lowest lines hold the mean's leakage, the last has half the degrees of freedom
     let shown = 2..n.saturating_sub(1);
@@ -27,17 +26,17 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     }
     let mut series = Vec::new();
     let mut ys = Vec::new();
-    for k in 0..welch.values.len() / n {
+    for (k, at) in results.positions(swept).iter().enumerate() {
         let colour = PALETTE[k % PALETTE.len()];
-        let at = |v: &results::Variable, i: usize| v.values[k * n + i];
-        let legend = match welch.dimensions[..] {
-            [swept, _] => Some(name_of(&results.dimensions[swept], k)),
+        let [welch, low, high, stated] = [welch, low, high, stated].map(|v| results.part(v, at).values);
+        let legend = match at[..] {
+            [(swept, own)] => Some(name_of(&results.dimensions[swept], own)),
             _ => Some("generated".to_owned()),
         };
-        let band = shown.clone().map(|i| (frequency_hz[i], at(low, i), at(high, i))).collect();
-        let line = shown.clone().map(|i| (frequency_hz[i], at(welch, i))).collect();
-        let theory = shown.clone().map(|i| (frequency_hz[i], at(stated, i))).collect();
-        ys.extend(shown.clone().map(|i| at(welch, i)));
+        let band = shown.clone().map(|i| (frequency_hz[i], low[i], high[i])).collect();
+        let line = shown.clone().map(|i| (frequency_hz[i], welch[i])).collect();
+        let theory = shown.clone().map(|i| (frequency_hz[i], stated[i])).collect();
+        ys.extend(shown.clone().map(|i| welch[i]));
         series.push(Series { item: Item::Band(band), colour, legend: None });
         series.push(Series { item: Item::Line { points: line, dash: Dash::Solid, width: 1 }, colour, legend });
         series.push(Series {

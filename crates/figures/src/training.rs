@@ -7,7 +7,7 @@ use results::{Results, Variable};
 
 use crate::axis::{Axis, Scale, Tick};
 use crate::error::FigureError;
-use crate::error_figure::{name_of, value_at};
+use crate::error_figure::name_of;
 use crate::plot::{Dash, GREY, Item, Marker, PALETTE, Plot, Series};
 use crate::render::spanning;
 use crate::variable;
@@ -43,39 +43,24 @@ pub(crate) fn title_of(results: &Results, figure: &FigureSection) -> String {
 
 /// All points of the sweep as (name, index along each axis).
 fn points_of(results: &Results, axes: &[usize]) -> Vec<(String, Vec<(usize, usize)>)> {
-    let mut points = vec![(String::new(), Vec::new())];
-    for &axis in axes {
-        points = points
-            .into_iter()
-            .flat_map(|(name, at)| {
-                (0..length(results, axis)).map(move |k| {
-                    let own = name_of(&results.dimensions[axis], k);
-                    let name = if name.is_empty() { own } else { format!("{name}, {own}") };
-                    (name, at.iter().copied().chain([(axis, k)]).collect())
-                })
-            })
-            .collect();
-    }
-    points
+    let named = |at: Vec<(usize, usize)>| {
+        let names: Vec<String> = at.iter().map(|&(axis, k)| name_of(&results.dimensions[axis], k)).collect();
+        (names.join(", "), at)
+    };
+    results.positions(axes).into_iter().map(named).collect()
 }
 
 /// Values of a variable at a point of the sweep, in the order of its other dimensions.
 pub(crate) fn values_at(results: &Results, of: &Variable, at: &[(usize, usize)]) -> Vec<f64> {
-    let fixed = |d: usize| at.iter().find(|(axis, _)| *axis == d).map(|(_, k)| *k);
-    let free: Vec<usize> = of.dimensions.iter().copied().filter(|d| fixed(*d).is_none()).collect();
-    let count: usize = free.iter().map(|d| length(results, *d)).product();
-    (0..count)
-        .map(|mut flat| {
-            let mut indices = vec![0; free.len()];
-            for (index, d) in indices.iter_mut().zip(&free).rev() {
-                *index = flat % length(results, *d);
-                flat /= length(results, *d);
-            }
-            value_at(results, of, &|d| {
-                fixed(d).unwrap_or_else(|| indices[free.iter().position(|f| *f == d).unwrap_or(0)])
-            })
-        })
-        .collect()
+    results.part(of, at).values
+}
+
+/// The same, one row for each choice of all but the last dimension.
+fn rows_at(results: &Results, of: &Variable, at: &[(usize, usize)]) -> Vec<Vec<f64>> {
+    let is_left = |d: &usize| at.iter().all(|(axis, _)| axis != d);
+    let left: Vec<usize> = of.dimensions.iter().copied().filter(is_left).collect();
+    let others = &left[..left.len().saturating_sub(1)];
+    results.positions(others).iter().map(|own| values_at(results, of, &[at, own].concat())).collect()
 }
 
 /// The repetition that is shown: of those that were solved, or else of all, the one of the lowest loss without noise. The
@@ -161,11 +146,10 @@ fn tested(results: &Results, at: &[(usize, usize)]) -> Result<Tested, FigureErro
     let mut chosen = at.to_vec();
     chosen.push(shown_repetition(results, at)?);
     let input = variable(results, "test_input_voltage")?;
-    let width = length(results, input.dimensions[input.dimensions.len() - 1]);
-    let flat = values_at(results, input, at);
+    let rows = rows_at(results, input, at);
     Ok(Tested {
         radii: results.variable("test_radius").map_or(Vec::new(), |r| values_at(results, r, at)),
-        inputs: flat.chunks_exact(width.max(1)).map(<[f64]>::to_vec).collect(),
+        inputs: rows,
         targets: values_at(results, variable(results, "test_target")?, at),
         currents: values_at(results, variable(results, "test_current")?, &chosen),
         threshold: values_at(results, variable(results, "threshold")?, &chosen)[0],
@@ -314,10 +298,11 @@ fn quantile(values: &mut [f64], part: f64) -> f64 {
     values[low] + rest * (values[high] - values[low])
 }
 
-/// Median and quartiles over the repetitions of rows of `width` values; what has ended keeps its last value, and nothing is
+/// Median and quartiles over the repetitions, a row each; what has ended keeps its last value, and nothing is
 /// shown where no more than a half have begun.
-fn spread(rows: &[f64], xs: &[f64]) -> Vec<(f64, [f64; 3])> {
-    let mut held: Vec<Vec<f64>> = rows.chunks_exact(xs.len()).map(<[f64]>::to_vec).collect();
+fn spread(rows: Vec<Vec<f64>>, xs: &[f64]) -> Vec<(f64, [f64; 3])> {
+    let ended = rows.iter().filter_map(|r| r.iter().rposition(|v| v.is_finite())).max().unwrap_or(0);
+    let mut held = rows;
     for row in &mut held {
         for k in 1..row.len() {
             if row[k].is_nan() {
@@ -325,7 +310,6 @@ fn spread(rows: &[f64], xs: &[f64]) -> Vec<(f64, [f64; 3])> {
             }
         }
     }
-    let ended = rows.chunks_exact(xs.len()).filter_map(|r| r.iter().rposition(|v| v.is_finite())).max().unwrap_or(0);
     (0..=ended)
         .filter_map(|k| {
             let mut column: Vec<f64> = held.iter().map(|r| r[k]).filter(|v| v.is_finite()).collect();
@@ -353,7 +337,7 @@ fn losses(
     let mut series = Vec::new();
     let (mut seen_x, mut seen) = (Vec::new(), Vec::new());
     for (k, (legend, at)) in points_of(results, &axes_of(results)?).into_iter().enumerate() {
-        let bands = spread(&values_at(results, loss, &at), xs);
+        let bands = spread(rows_at(results, loss, &at), xs);
         let colour = PALETTE[k % PALETTE.len()];
         seen_x.extend(bands.iter().map(|b| b.0));
         seen.extend(bands.iter().flat_map(|b| b.1));

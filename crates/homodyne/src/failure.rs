@@ -45,10 +45,10 @@ pub(crate) enum Failure {
     NotReached { wanted: f64, found: f64, hops: u64 },
     /// A simulated measurement was cut short.
     #[error(
-        "--time {wanted} was not reached: --most-events {most_events} were used up after {simulated:.4e} {unit}, and what is \
+        "--time {wanted} was not reached: --most-events {most_events} were used up after {simulated:.4e} s, and what is \
          printed is of that time alone; allow more events"
     )]
-    EventsRanOut { simulated: f64, wanted: f64, unit: &'static str, most_events: u64 },
+    EventsRanOut { simulated: f64, wanted: f64, most_events: u64 },
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
 }

@@ -1,6 +1,6 @@
 //! Values by the names of dimensions and the values of coordinates, instead of by positions.
 
-use crate::{Coordinate, Results};
+use crate::{Coordinate, Results, Variable};
 
 /// A coordinate to be chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,39 +111,56 @@ impl Results {
             known: self.variables.iter().map(|v| v.name.clone()).collect(),
         })?;
         let names: Vec<String> = found.dimensions.iter().map(|&d| self.dimensions[d].name.clone()).collect();
-        let shape = self.shape(found);
-        let mut fixed: Vec<Option<usize>> = vec![None; names.len()];
+        let mut fixed = Vec::new();
         for (dimension, at) in at {
             let axis = names.iter().position(|n| n == dimension).ok_or_else(|| SelectError::NoDimension {
                 variable: variable.to_owned(),
                 dimension: (*dimension).to_owned(),
                 known: names.clone(),
             })?;
-            let coordinate = &self.dimensions[found.dimensions[axis]].coordinate;
-            fixed[axis] = Some(position(coordinate, at).ok_or_else(|| SelectError::NoCoordinate {
+            let number = found.dimensions[axis];
+            let coordinate = &self.dimensions[number].coordinate;
+            let chosen = position(coordinate, at).ok_or_else(|| SelectError::NoCoordinate {
                 dimension: (*dimension).to_owned(),
                 found: at.to_string(),
                 known: shown(coordinate),
-            })?);
+            })?;
+            fixed.push((number, chosen));
         }
-        let is_chosen = |number: usize| {
-            let mut rest = number;
-            shape.iter().zip(&fixed).rev().all(|(length, fixed)| {
-                let index = rest % length;
-                rest /= length;
-                fixed.is_none_or(|f| f == index)
-            })
-        };
-        let values = found.values.iter().enumerate().filter(|(k, _)| is_chosen(*k)).map(|(_, v)| *v).collect();
-        let left = || (0..names.len()).filter(|k| fixed[*k].is_none());
-        Ok(Selection {
-            dimensions: left().map(|k| names[k].clone()).collect(),
-            shape: left().map(|k| shape[k]).collect(),
-            values,
-        })
+        Ok(self.part(found, &fixed))
+    }
+
+    /// The part of a variable at positions along dimensions, both by number: `results.part(variable, &[(dimension, position)])`.
+    /// Dimensions over which the variable does not stand are passed over; a position beyond the end of one chooses nothing.
+    #[must_use]
+    pub fn part(&self, of: &Variable, at: &[(usize, usize)]) -> Selection {
+        let fixed = |dimension: usize| at.iter().find(|(d, _)| *d == dimension).map(|(_, position)| *position);
+        let mut chosen = vec![0];
+        for &d in &of.dimensions {
+            let length = self.dimensions[d].coordinate.len();
+            let range = fixed(d).map_or(0..length, |position| position..length.min(position + 1));
+            chosen = chosen.iter().flat_map(|k| range.clone().map(move |own| k * length + own)).collect();
+        }
+        let left: Vec<usize> = of.dimensions.iter().copied().filter(|d| fixed(*d).is_none()).collect();
+        Selection {
+            dimensions: left.iter().map(|&d| self.dimensions[d].name.clone()).collect(),
+            shape: left.iter().map(|&d| self.dimensions[d].coordinate.len()).collect(),
+            values: chosen.into_iter().filter_map(|k| of.values.get(k).copied()).collect(),
+        }
+    }
+
+    /// All positions along some dimensions, the last dimension the fastest: each as [`Results::part`] takes it.
+    #[must_use]
+    pub fn positions(&self, dimensions: &[usize]) -> Vec<Vec<(usize, usize)>> {
+        let mut all = vec![Vec::new()];
+        for &d in dimensions {
+            let length = self.dimensions[d].coordinate.len();
+            let with = |at: Vec<(usize, usize)>| (0..length).map(move |k| at.iter().copied().chain([(d, k)]).collect());
+            all = all.into_iter().flat_map(with).collect();
+        }
+        all
     }
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +193,22 @@ mod tests {
         let middle = results().select("mse", &[("time_s", 0.2.into())]).unwrap();
         assert_eq!((middle.values, middle.shape), (vec![2.0, 3.0, 8.0, 9.0], vec![2, 2]));
         assert_eq!(results().select("mse", &[]).unwrap().values.len(), 12);
+    }
+
+    #[test]
+    fn positions_choose_what_coordinates_choose() {
+        let results = results();
+        let mse = &results.variables[0];
+        assert_eq!(
+            results.part(mse, &[(0, 1), (1, 2)]),
+            results.select("mse", &[("mode", "b".into()), ("time_s", 0.3.into())]).unwrap()
+        );
+        assert_eq!(results.part(mse, &[(2, 1), (7, 3)]).values, [1.0, 3.0, 5.0, 7.0, 9.0, 11.0]);
+        assert!(results.part(mse, &[(1, 3)]).values.is_empty());
+        let in_order =
+            results.positions(&[0, 1]).iter().flat_map(|at| results.part(mse, at).values).collect::<Vec<_>>();
+        assert_eq!(in_order, mse.values);
+        assert_eq!(results.positions(&[]), [Vec::new()]);
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(super) struct Currents {
     json: bool,
 }
 
-/// What a method found, in the device's own units.
+/// What a method found, in eν₀ and 1/ν₀.
 #[derive(Default)]
 struct Found {
     currents: Vec<f64>,
@@ -151,7 +151,7 @@ impl Found {
     }
 }
 
-/// What was found, with currents and their standard errors in the units of the file.
+/// What was found, with currents and their standard errors in nA.
 struct Report<'a> {
     method: Method,
     scales: &'a Scales,
@@ -176,7 +176,7 @@ impl<'a> Report<'a> {
             "method": self.method.name(),
             "currents": self.currents,
             "standard_errors": self.standard_errors,
-            "units": self.scales.current_unit(),
+            "units": "nA",
             "voltages": self.voltages,
             "occupations": found.occupations,
             "states": found.states,
@@ -186,21 +186,15 @@ impl<'a> Report<'a> {
             "relative_error": found.relative_error.filter(|e| e.is_finite()),
             "hops": found.hops,
             "simulated_time": found.time.map(|t| t / self.scales.attempt_frequency_hz),
-            "simulated_time_units": self.scales.time_unit(),
+            "simulated_time_units": "s",
             "wall_time_s": self.wall_time_s,
             "hops_per_second": found.hops.map(|_| found.all_hops as f64 / self.wall_time_s),
         })
     }
 
     fn say_table(&self) {
-        let (found, units) = (self.found, self.scales.current_unit());
-        say!(
-            "{:>9} {:>14} {:>18} {:>24}",
-            "electrode",
-            "voltage",
-            format!("current [{units}]"),
-            self.method.uncertainty()
-        );
+        let found = self.found;
+        say!("{:>9} {:>14} {:>18} {:>24}", "electrode", "voltage [V]", "current [nA]", self.method.uncertainty());
         for (k, (volt, current)) in self.voltages.iter().zip(&self.currents).enumerate() {
             let error = self.uncertainty(k);
             say!("{k:>9} {volt:>14.5} {current:>18.8e} {error:>24}");
@@ -208,11 +202,11 @@ impl<'a> Report<'a> {
         if let Some(left_out) = found.left_out {
             let states = found.states.unwrap_or(0);
             let flow = left_out * self.scales.na_per_charge_rate;
-            say!("\n{states} states, a probability flow of {flow:.3e} {units} leaves them");
+            say!("\n{states} states, a probability flow of {flow:.3e} nA leaves them");
         }
         if let (Some(hops), Some(time)) = (found.hops, found.time) {
             let seconds = time / self.scales.attempt_frequency_hz;
-            say!("\n{hops} hops in {seconds:.4e} {} of simulated time", self.scales.time_unit());
+            say!("\n{hops} hops in {seconds:.4e} s of simulated time");
             say!("{:.1} million hops per second", found.all_hops as f64 / self.wall_time_s / 1e6);
         }
     }

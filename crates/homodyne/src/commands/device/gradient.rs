@@ -50,13 +50,12 @@ impl Gradient {
         let wall_time_s = started.elapsed().as_secs_f64();
         let scale = device.scales.na_per_charge_rate * device.scales.kt_per_volt;
         let gradient: Vec<f64> = rows[self.electrode].iter().map(|g| g * scale).collect();
-        let units = device.scales.derivative_unit().to_owned();
         if self.json {
             let text = json!({
                 "method": self.method.name(),
                 "electrode": self.electrode,
                 "gradient": gradient,
-                "units": units,
+                "units": "nA/V",
                 "voltages": voltages,
                 "states": states,
                 "left_out_bound": left_out.map(|l| l * device.scales.na_per_charge_rate),
@@ -65,7 +64,7 @@ impl Gradient {
             say!("{text}");
             return Ok(());
         }
-        say!("{:>9} {:>14} {:>24}", "voltage of", "voltage", format!("derivative [{units}]"));
+        say!("{:>9} {:>14} {:>24}", "voltage of", "voltage [V]", "derivative [nA/V]");
         for (k, (volt, derivative)) in voltages.iter().zip(&gradient).enumerate() {
             say!("{k:>9} {volt:>14.5} {derivative:>24.8e}");
         }

@@ -30,10 +30,10 @@ pub(super) struct Iv {
     /// Electrodes whose currents are drawn, from 0; all if not given.
     #[arg(long, value_delimiter = ',')]
     electrode: Vec<usize>,
-    /// Lowest voltage.
+    /// Lowest voltage (V).
     #[arg(long, allow_hyphen_values = true)]
     from: f64,
-    /// Highest voltage.
+    /// Highest voltage (V).
     #[arg(long, allow_hyphen_values = true)]
     to: f64,
     /// Number of voltages.
@@ -168,15 +168,14 @@ struct Curves<'a> {
 
 impl Curves<'_> {
     fn header(&self) -> Vec<String> {
-        let (method, scales) = (self.command.method, &self.device.scales);
-        let amount = scales.current_unit();
-        let mut header = vec![format!("voltage [{}]", scales.voltage_unit())];
-        header.extend(self.shown.iter().map(|k| format!("current {k} [{amount}]")));
+        let method = self.command.method;
+        let mut header = vec!["voltage [V]".to_owned()];
+        header.extend(self.shown.iter().map(|k| format!("current {k} [nA]")));
         if method != Method::MeanField {
-            header.extend(self.shown.iter().map(|k| format!("{} {k} [{amount}]", method.uncertainty())));
+            header.extend(self.shown.iter().map(|k| format!("{} {k} [nA]", method.uncertainty())));
         }
         if self.has_derivatives() {
-            header.extend(self.shown.iter().map(|k| format!("derivative {k} [{}]", scales.derivative_unit())));
+            header.extend(self.shown.iter().map(|k| format!("derivative {k} [nA/V]")));
         }
         header
     }
@@ -195,13 +194,11 @@ impl Curves<'_> {
     }
 
     fn panels(&self) -> Result<Vec<Plot>, Failure> {
-        let (command, scales) = (self.command, &self.device.scales);
+        let command = self.command;
         let curve = |&k: &usize| (format!("electrode {k}"), self.column(k, |r| &r.currents), self.bars(k));
         Ok(current_voltage(&CurrentVoltage {
             title: format!("{} ({})", title(self.device, &command.source.file), command.method.name()),
-            voltage_label: format!("voltage of electrode {} [{}]", command.vary, scales.voltage_unit()),
-            current_unit: scales.current_unit().to_owned(),
-            derivative_unit: scales.derivative_unit().to_owned(),
+            voltage_label: format!("voltage of electrode {} [V]", command.vary),
             voltages: self.voltages.clone(),
             curves: self.shown.iter().map(curve).collect(),
             derivatives: if self.has_derivatives() {

@@ -17,8 +17,8 @@ pub(super) const HOPS: RangeInclusive<u64> = 64..=10_000_000_000_000;
 pub(super) const EVENTS: RangeInclusive<u64> = 1..=10_000_000_000_000;
 /// Hops in a record.
 pub(super) const RECORDED: RangeInclusive<usize> = 1..=200_000_000;
-/// Sizes of voltages, in the unit of the device file.
-pub(super) const LARGEST_VOLTAGE: f64 = 1e6;
+/// Sizes of voltages \[V\].
+pub(super) const LARGEST_VOLT: f64 = 1e6;
 
 /// Refuses a number outside of a range.
 pub(super) fn within<T: PartialOrd + Display>(
@@ -34,10 +34,10 @@ pub(super) fn within<T: PartialOrd + Display>(
 
 /// Refuses voltages that are no numbers, or too large.
 pub(super) fn voltages<'a>(option: &str, volt: impl IntoIterator<Item = &'a f64>) -> Result<(), Failure> {
-    match volt.into_iter().find(|v| v.is_nan() || v.abs() > LARGEST_VOLTAGE) {
+    match volt.into_iter().find(|v| v.is_nan() || v.abs() > LARGEST_VOLT) {
         Some(bad) => Err(Failure::BadInput(format!(
-            "{option} {bad}: must be finite numbers from {} to {LARGEST_VOLTAGE}",
-            -LARGEST_VOLTAGE
+            "{option} {bad}: must be finite numbers from {} to {LARGEST_VOLT}",
+            -LARGEST_VOLT
         ))),
         None => Ok(()),
     }

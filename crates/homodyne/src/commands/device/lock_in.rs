@@ -21,13 +21,13 @@ pub(super) struct LockIn {
     /// Electrodes that are driven, from 0.
     #[arg(long, value_delimiter = ',')]
     drive: Vec<usize>,
-    /// Amplitude of the sines, in the file's unit of voltage.
+    /// Amplitude of the sines (V).
     #[arg(long)]
     amplitude: f64,
-    /// Frequencies, one for each driven electrode (Hz, or attempt rates).
+    /// Frequencies, one for each driven electrode (Hz).
     #[arg(long, value_delimiter = ',')]
     frequencies: Vec<f64>,
-    /// Time of the measurement (s, or attempt times): whole periods of every frequency.
+    /// Time of the measurement (s): whole periods of every frequency.
     #[arg(long)]
     time: f64,
     /// Most candidate events.
@@ -69,12 +69,7 @@ impl LockIn {
         if is_complete {
             return Ok(());
         }
-        Err(Failure::EventsRanOut {
-            simulated,
-            wanted: self.time,
-            unit: scales.time_unit(),
-            most_events: self.most_events,
-        })
+        Err(Failure::EventsRanOut { simulated, wanted: self.time, most_events: self.most_events })
     }
 
     fn check(&self, device: &DopantNetwork) -> Result<(), Failure> {
@@ -147,7 +142,7 @@ impl Report<'_> {
             "quadrature": slopes(&found.quadrature[detected]),
             "static_derivatives": command.drive.iter().map(|&m| self.static_slope(m)).collect::<Vec<_>>(),
             "no_static_derivatives": self.exact.as_ref().err().map(ToString::to_string),
-            "units": self.scales.derivative_unit(),
+            "units": "nA/V",
             "current": found.currents[detected] * self.scales.na_per_charge_rate,
             "hops": found.hops,
             "simulated_time": found.time / self.scales.attempt_frequency_hz,
@@ -158,11 +153,11 @@ impl Report<'_> {
     fn say_table(&self) {
         let (command, found) = (self.command, &self.found);
         let detected = command.electrode;
-        say!("dI{detected}/dV [{}] from {} hops", self.scales.derivative_unit(), found.hops);
+        say!("dI{detected}/dV [nA/V] from {} hops", found.hops);
         say!(
             "{:>6} {:>14} {:>14} {:>14} {:>14} {:>14}",
             "of",
-            "frequency",
+            "frequency [Hz]",
             "in phase",
             "std. error",
             "quadrature",

@@ -38,10 +38,10 @@ pub(super) struct Map {
     /// Stability map: electrode whose current it is, from 0; the last one if not given.
     #[arg(long)]
     electrode: Option<usize>,
-    /// Stability map: lowest voltage.
+    /// Stability map: lowest voltage (V).
     #[arg(long, allow_hyphen_values = true, default_value_t = -1.0)]
     from: f64,
-    /// Stability map: highest voltage.
+    /// Stability map: highest voltage (V).
     #[arg(long, allow_hyphen_values = true, default_value_t = 1.0)]
     to: f64,
     /// Stability map: voltages along each axis.
@@ -97,11 +97,8 @@ impl Map {
                 *value = f64::NAN;
             }
         }
-        let unit = device.scales.voltage_unit();
         let picture = DevicePicture {
             title: title(device, &self.source.file),
-            length_unit: if device.scales.dimensionless { "box sides".to_owned() } else { "nm".to_owned() },
-            voltage_unit: unit.to_owned(),
             outline: device.domain.outline(),
             acceptors: (0..n).map(|i| (device.place(i), occupations[i])).collect(),
             donors: device.donors.iter().map(|d| [d[0], d[1]]).collect(),
@@ -111,7 +108,7 @@ impl Map {
                 .zip(voltages)
                 .enumerate()
                 .map(|(k, ((position, width), volt))| {
-                    (device.domain.covered(*position, *width), format!("{k}: {volt:.3} {unit}"))
+                    (device.domain.covered(*position, *width), format!("{k}: {volt:.3} V"))
                 })
                 .collect(),
             paths: (0..sites)
@@ -164,12 +161,10 @@ impl Map {
         }
         let half = 0.5 * (axis[1] - axis[0]);
         let edges: Vec<f64> = axis.iter().map(|v| v - half).chain([self.to + half]).collect();
-        let volt = device.scales.voltage_unit();
-        let labels = over.iter().map(|k| format!("voltage of electrode {k} [{volt}]")).collect::<Vec<_>>();
+        let labels = over.iter().map(|k| format!("voltage of electrode {k} [V]")).collect::<Vec<_>>();
         let panels = stability_map(
             &format!("dI{electrode}/dV{} of {}", over[0], title(device, &self.source.file)),
             [&labels[0], &labels[1]],
-            device.scales.derivative_unit(),
             &Grid { x_edges: edges.clone(), y_edges: edges, values },
         )?;
         draw(&panels, &self.output)

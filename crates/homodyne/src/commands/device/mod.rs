@@ -23,7 +23,8 @@ use crate::failure::Failure;
 
 /// Simulated dopant networks: make one, look at it, find its currents, derivatives and noise.
 ///
-/// Files are JSON, in SI units or dimensionless (kmc_dn_reference). Electrodes are numbered from 0, in the file's order.
+/// Files are JSON, in SI units or those of kmc_dn, which are dimensionless and read as of devices at 77 K (`show` prints how). Voltages
+/// are in V, currents in nA. Electrodes are numbered from 0, in the file's order.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -101,7 +102,7 @@ impl Method {
 struct Source {
     /// Device file (JSON).
     file: PathBuf,
-    /// Voltages of all electrodes, in the file's order and unit; those of the file if not given.
+    /// Voltages of all electrodes (V), in the file's order; those of the file if not given.
     #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
     voltages: Option<Vec<f64>>,
 }

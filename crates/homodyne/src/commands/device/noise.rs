@@ -27,10 +27,10 @@ pub(super) struct Noise {
     /// Which current.
     #[arg(long, value_enum, default_value = "induced")]
     current: CurrentChoice,
-    /// Lowest frequency (Hz, or attempt rates); a billionth of the attempt frequency if not given.
+    /// Lowest frequency (Hz); a billionth of the attempt frequency if not given.
     #[arg(long)]
     from: Option<f64>,
-    /// Highest frequency; the attempt frequency if not given.
+    /// Highest frequency (Hz); the attempt frequency if not given.
     #[arg(long)]
     to: Option<f64>,
     /// Number of frequencies, evenly spaced in the logarithm.
@@ -67,7 +67,7 @@ impl Noise {
         let state = solver.solve(&device.voltages_kt(&voltages))?;
         let frequencies: Vec<f64> =
             (0..self.points).map(|k| from * (to / from).powf(k as f64 / (self.points - 1) as f64)).collect();
-        // (eν₀)²/ν₀ to the file's unit
+        // (eν₀)²/ν₀ to nA²/Hz
         let scale = device.scales.na_per_charge_rate.powi(2) / attempt;
         let mut densities = vec![Vec::new(); electrodes];
         let started = Instant::now();
@@ -78,9 +78,8 @@ impl Noise {
             }
             densities.iter_mut().zip(found).for_each(|(list, s)| list.push(s * scale));
         }
-        let units = if device.scales.dimensionless { ["nu", "(e*nu)²/nu"] } else { ["Hz", "nA²/Hz"] };
-        let mut header = vec![format!("frequency [{}]", units[0])];
-        header.extend(shown.iter().map(|k| format!("density {k} [{}]", units[1])));
+        let mut header = vec!["frequency [Hz]".to_owned()];
+        header.extend(shown.iter().map(|k| format!("density {k} [nA²/Hz]")));
         let table: Vec<Vec<f64>> = frequencies
             .iter()
             .enumerate()
@@ -91,6 +90,6 @@ impl Noise {
         let named: Vec<(String, Vec<f64>)> =
             shown.iter().map(|&k| (format!("electrode {k}"), densities[k].clone())).collect();
         let shot = (strongest > 0.0).then_some(2.0 * strongest * scale);
-        draw(&noise_spectrum(&title(&device, &self.source.file), units, &frequencies, &named, shot)?, &self.output)
+        draw(&noise_spectrum(&title(&device, &self.source.file), &frequencies, &named, shot)?, &self.output)
     }
 }

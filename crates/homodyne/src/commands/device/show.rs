@@ -1,4 +1,5 @@
 use clap::Args;
+use dopant_network::{Domain, DopantNetwork};
 use serde_json::json;
 
 use super::{Source, title};
@@ -21,7 +22,7 @@ impl ShowDevice {
         let landscape = network.landscape(&device.voltages_kt(&voltages));
         let mut energies = Vec::new();
         landscape.energies_kt(&dopant_network::Occupation::default(), &mut energies);
-        let length = if device.scales.dimensionless { "box sides" } else { "nm" };
+        let scales = &device.scales;
         if self.json {
             let text = json!({
                 "name": device.name,
@@ -29,11 +30,16 @@ impl ShowDevice {
                 "donors": device.donors,
                 "electrodes": device.electrodes.iter().map(|e| e.0).collect::<Vec<_>>(),
                 "voltages": voltages,
-                "voltage_unit": device.scales.voltage_unit(),
-                "current_unit": device.scales.current_unit(),
-                "volt_in_kt": device.scales.kt_per_volt,
+                "voltage_unit": "V",
+                "length_unit": "nm",
+                "current_unit": "nA",
+                "outline": device.domain,
+                "temperature_kelvin": scales.temperature_kelvin,
+                "relative_permittivity": scales.relative_permittivity,
+                "attempt_frequency_hz": scales.attempt_frequency_hz,
+                "volt_in_kt": scales.kt_per_volt,
+                "charge_times_attempt_frequency_na": scales.na_per_charge_rate,
                 "interaction_kt": device.interaction_kt(),
-                "attempt_frequency": device.scales.attempt_frequency_hz,
                 "energies_without_holes_kt": energies[..network.acceptors()],
             });
             say!("{text:#}");
@@ -48,20 +54,37 @@ impl ShowDevice {
         say!(
             "the boundary between electrodes is grounded: the same voltage added to all electrodes changes the currents"
         );
-        say!("one {} is {:.4} kT", device.scales.voltage_unit(), device.scales.kt_per_volt);
-        say!(
-            "\n{:>9} {:>24} {:>12}",
-            "electrode",
-            format!("position [{length}]"),
-            format!("[{}]", device.scales.voltage_unit())
-        );
+        say_units(&device);
+        say!("\n{:>9} {:>24} {:>12}", "electrode", "position [nm]", "[V]");
         for (k, ((position, _), volt)) in device.electrodes.iter().zip(&voltages).enumerate() {
             say!("{k:>9} {:>24} {volt:>12.5}", format!("{:.4}, {:.4}", position[0], position[1]));
         }
-        say!("\n{:>9} {:>32} {:>22}", "acceptor", format!("position [{length}]"), "energy, no holes [kT]");
+        say!("\n{:>9} {:>32} {:>22}", "acceptor", "position [nm]", "energy, no holes [kT]");
         for (k, (site, energy)) in device.acceptors.iter().zip(&energies).enumerate() {
             say!("{k:>9} {:>32} {energy:>22.3}", format!("{:.4}, {:.4}, {:.4}", site[0], site[1], site[2]));
         }
         Ok(())
     }
+}
+
+/// What turns volts, nA and nm into the device's own kT, eν₀ and sides, and back.
+fn say_units(device: &DopantNetwork) {
+    let scales = &device.scales;
+    let outline = match device.domain {
+        Domain::Rectangle { width_nm, height_nm, .. } => format!("rectangle of {width_nm:.5} nm by {height_nm:.5} nm"),
+        Domain::Disc { radius_nm, .. } => format!("disc with a radius of {radius_nm:.5} nm"),
+    };
+    say!("{outline}, {:.5} nm deep", device.domain.thickness_nm());
+    say!(
+        "{} K, relative permittivity {}, attempt frequency nu {:e} Hz",
+        scales.temperature_kelvin,
+        scales.relative_permittivity,
+        scales.attempt_frequency_hz
+    );
+    say!(
+        "kT/e is {:.6} mV (one V is {:.4} kT), e*nu is {:.6} nA",
+        1e3 / scales.kt_per_volt,
+        scales.kt_per_volt,
+        scales.na_per_charge_rate
+    );
 }

@@ -118,7 +118,7 @@ impl Recording {
                 name: "time".to_owned(),
                 dimensions: vec![0],
                 values: self.events.iter().map(|e| (e.time - self.start) / attempt).collect(),
-                units: device.scales.time_unit().to_owned(),
+                units: "s".to_owned(),
                 long_name: "time of the hop".to_owned(),
             },
             Variable {
@@ -146,7 +146,7 @@ impl Recording {
                 name: "voltage".to_owned(),
                 dimensions: vec![2],
                 values: voltages,
-                units: device.scales.voltage_unit().to_owned(),
+                units: "V".to_owned(),
                 long_name: "voltage of each electrode".to_owned(),
             },
         ]

@@ -85,10 +85,7 @@ fn errors(
     squares_of_point: &mut Vec<Vec<f64>>,
     out: &mut impl Write,
 ) -> std::io::Result<()> {
-    let axes = &mse.dimensions[..mse.dimensions.len() - 1];
-    let parameters = results.shape(mse).last().copied().unwrap_or(0);
-    let whole = |name: &str| results.variable(name).map(|v| &v.values);
-    let column = |name: &str| whole(&format!("{}{name}", quantity.prefix));
+    let Some((_, axes)) = mse.dimensions.split_last() else { return Ok(()) };
     let titles: Vec<String> =
         axes.iter().map(|&d| results.dimensions[d].name.rsplit('.').next().unwrap_or_default().to_owned()).collect();
     writeln!(out)?;
@@ -100,37 +97,50 @@ fn errors(
         "{:>5} {:>9} {:>12} {:>12} {:>10} {:>12} {:>7} {:>12} {:>12} {:>7}",
         "param", "time [s]", quantity.title, "MSE", "± s.e.", "exact", "dev.", "published", "bias exact", "dev."
     )?;
-    let deviation = |name: &str, k: usize| -> f64 {
-        let get = |suffix: &str| column(&format!("{name}{suffix}")).map_or(f64::NAN, |v| v[k]);
-        (get("") - get("_exact")) / get("_standard_error")
-    };
-    squares_of_point.resize(mse.values.len() / parameters.max(1), Vec::new());
-    for (k, value) in mse.values.iter().enumerate() {
-        let both = ["bias", "variance"].map(|name| deviation(name, k).powi(2));
-        squares_of_point[k / parameters].extend(both.into_iter().filter(|d| d.is_finite()));
-        if only.is_some_and(|p| k % parameters + 1 != p) {
-            continue;
+    let parameters = results.shape(mse).last().copied().unwrap_or(0);
+    let points = results.positions(axes);
+    squares_of_point.resize(points.len(), Vec::new());
+    for (at, squares) in points.iter().zip(squares_of_point) {
+        let whole = |name: &str| results.variable(name).map_or(Vec::new(), |v| results.part(v, at).values);
+        let of = |name: &str| whole(&format!("{}{name}", quantity.prefix));
+        let deviations = |name: &str| {
+            let columns = ["", "_exact", "_standard_error"].map(|suffix| of(&format!("{name}{suffix}")));
+            move |parameter: usize| {
+                let [found, exact, standard_error] = columns.each_ref().map(|column| number(column, parameter));
+                (found - exact) / standard_error
+            }
+        };
+        let (of_mse, of_bias, of_variance) = (deviations("mse"), deviations("bias"), deviations("variance"));
+        let time = whole("measurement_time_s").first().map_or(String::new(), |t| format!("{t:.4}"));
+        let truth = whole(quantity.truth);
+        let columns = ["mse", "mse_standard_error", "mse_exact", "mse_published", "bias_exact"].map(of);
+        for parameter in 0..parameters {
+            let both = [of_bias(parameter), of_variance(parameter)].map(|deviation| deviation.powi(2));
+            squares.extend(both.into_iter().filter(|d| d.is_finite()));
+            if only.is_some_and(|p| parameter + 1 != p) {
+                continue;
+            }
+            for own in at {
+                write!(out, "{:>14} ", coordinate(results, *own))?;
+            }
+            let [value, standard_error, exact, published, bias] =
+                columns.each_ref().map(|column| short(number(column, parameter)));
+            writeln!(
+                out,
+                "{:>5} {time:>9} {:>12} {value:>12} {standard_error:>10} {exact:>12} {:>7.2} {published:>12} {bias:>12} {:>7.2}",
+                parameter + 1,
+                short(number(&truth, parameter)),
+                of_mse(parameter),
+                of_bias(parameter),
+            )?;
         }
-        for (position, &d) in axes.iter().enumerate() {
-            write!(out, "{:>14} ", coordinate(results, mse, position, d, k))?;
-        }
-        let get = |name: &str| column(name).map_or(f64::NAN, |v| v[k]);
-        writeln!(
-            out,
-            "{:>5} {:>9} {:>12} {:>12} {:>10} {:>12} {:>7.2} {:>12} {:>12} {:>7.2}",
-            k % parameters + 1,
-            whole("measurement_time_s").map_or(String::new(), |t| format!("{:.4}", t[k / parameters])),
-            short(whole(quantity.truth).map_or(f64::NAN, |v| v[k])),
-            short(*value),
-            short(get("mse_standard_error")),
-            short(get("mse_exact")),
-            deviation("mse", k),
-            short(get("mse_published")),
-            short(get("bias_exact")),
-            deviation("bias", k),
-        )?;
     }
     Ok(())
+}
+
+/// A value of a column; not a number where there is none.
+fn number(column: &[f64], at: usize) -> f64 {
+    column.get(at).copied().unwrap_or(f64::NAN)
 }
 
 /// Fewer repetitions than this leave the estimated standard errors more than 10 % uncertain.
@@ -154,14 +164,14 @@ fn summarize(squares_of_point: &[Vec<f64>], out: &mut impl Write) -> std::io::Re
     )
 }
 
-fn coordinate(results: &Results, variable: &Variable, position: usize, dimension: usize, flat: usize) -> String {
-    let shape = results.shape(variable);
-    let stride: usize = shape[position + 1..].iter().product();
-    let index = flat / stride % shape[position];
+/// The coordinate at a position along a dimension.
+fn coordinate(results: &Results, (dimension, position): (usize, usize)) -> String {
     match &results.dimensions[dimension].coordinate {
-        Coordinate::Numbers(x) if x[index].abs() < 1e6 && x[index].fract().abs() <= 0.0 => format!("{}", x[index]),
-        Coordinate::Numbers(x) => short(x[index]),
-        Coordinate::Labels(x) => x[index].clone(),
+        Coordinate::Numbers(x) if x[position].abs() < 1e6 && x[position].fract().abs() <= 0.0 => {
+            x[position].to_string()
+        }
+        Coordinate::Numbers(x) => short(x[position]),
+        Coordinate::Labels(x) => x[position].clone(),
     }
 }
 

@@ -24,19 +24,16 @@ pub(super) fn print(results: &Results, solved: &Variable, out: &mut impl Write) 
         "{:>9} {:>11} {:>12} {:>11} {:>11} {:>11} {:>11}",
         "solved", "95 % [%]", "time [s]", "attempts", "loss", "noiseless", "accuracy"
     )?;
-    let of_point = |variable: &str, point: usize| -> Vec<f64> {
-        let values = results.variable(variable).map_or(&[][..], |v| &v.values);
-        values.get(point * runs..(point + 1) * runs).unwrap_or_default().to_vec()
-    };
     let (mut all, mut found) = (0.0, 0);
-    let points = solved.values.len() / runs.max(1);
-    for point in 0..points {
-        for (position, &axis) in axes.iter().enumerate() {
-            write!(out, "{:>16} ", coordinate(results, solved, position, axis, point * runs))?;
+    let points = results.positions(axes);
+    for at in &points {
+        for own in at {
+            write!(out, "{:>16} ", coordinate(results, *own))?;
         }
-        let count: f64 = of_point("solved", point).iter().sum();
+        let of_point = |variable: &str| results.variable(variable).map_or(Vec::new(), |v| results.part(v, at).values);
+        let count: f64 = of_point("solved").iter().sum();
         let (low, high) = interval(count, runs as f64);
-        let middle = |variable: &str| short(median(of_point(variable, point)));
+        let middle = |variable: &str| short(median(of_point(variable)));
         writeln!(
             out,
             "{:>9} {:>11} {:>12} {:>11} {:>11} {:>11} {:>11}",
@@ -53,9 +50,10 @@ pub(super) fn print(results: &Results, solved: &Variable, out: &mut impl Write) 
     }
     writeln!(
         out,
-        "\nsolved at least once at {found} of {points} points, in {all:.0} of {} runs; time, attempts, losses and test \
+        "\nsolved at least once at {found} of {} points, in {all:.0} of {} runs; time, attempts, losses and test \
          accuracy are medians over the runs of a point",
-        points * runs
+        points.len(),
+        solved.values.len()
     )
 }
 
