@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn where_no_amplitude_is_best_is_said() {
         let device = || Polynomial::new(0.0, vec![vec![1.0, 2.0, 3.0]], None).unwrap();
-        let silent = Arc::new(RecordGenerator::new(&NoiseModel::Quiet, RATE_HZ, 1000).unwrap());
+        let silent = Arc::new(RecordGenerator::new(&NoiseModel::None, RATE_HZ, 1000).unwrap());
         let message = balance(device(), hge(Mode::Parallel, vec![1000.0]), &silent).amplitudes_volt().unwrap_err();
         assert!(message.to_string().contains("needs noise"), "{message}");
         let generator = noise();

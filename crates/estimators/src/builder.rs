@@ -169,7 +169,7 @@ impl Experiment {
         Setup {
             device,
             operating_point_volt: None,
-            noise: NoiseModel::Quiet,
+            noise: NoiseModel::None,
             instrument: Instrument::default(),
             route: None,
         }

@@ -388,7 +388,7 @@ mod tests {
     fn read(hge: &Hge, device: Polynomial) -> Vec<f64> {
         let parameters = device.parameters();
         let measurement = hge.build(parameters).unwrap();
-        let generator = RecordGenerator::new(&NoiseModel::Quiet, hge.rate_hz, measurement.samples).unwrap();
+        let generator = RecordGenerator::new(&NoiseModel::None, hge.rate_hz, measurement.samples).unwrap();
         let experiment = Experiment::new(
             Scheme::Fixed(measurement),
             Arc::new(device),

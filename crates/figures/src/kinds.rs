@@ -1,4 +1,4 @@
-//! The kinds of figure: what each needs of the results, which settings it heeds, and how it is drawn.
+//! The kinds of figure: what each needs of the results, which settings it uses, and how it is drawn.
 
 use results::Results;
 use schemars::JsonSchema;
@@ -16,16 +16,16 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     /// A variable that it cannot do without, and what makes a study hold it.
     needs: (&'static str, &'static str),
-    /// Keys of `[figure]` that it heeds, besides `kind` and `title`.
-    pub(crate) heeds: &'static [&'static str],
+    /// Keys of `[figure]` that it uses, besides `kind` and `title`.
+    pub(crate) uses: &'static [&'static str],
     pub(crate) panels: fn(&Results, &FigureSection) -> Result<Vec<Plot>, FigureError>,
 }
 
 const TRAINING: &str = "study.kind = \"training\"";
 
-/// Declares the kinds of figures: `"name" => Variant(panels), needs "variable" by "what makes a study hold it", heeds [keys];`.
+/// Declares the kinds of figures: `"name" => Variant(panels), needs "variable" by "what makes a study hold it", uses [keys];`.
 macro_rules! figure_kinds {
-    ($($(#[$about:meta])* $name:literal => $variant:ident($panels:path), needs $variable:literal by $origin:expr, heeds [$($key:literal),* $(,)?];)+) => {
+    ($($(#[$about:meta])* $name:literal => $variant:ident($panels:path), needs $variable:literal by $origin:expr, uses [$($key:literal),* $(,)?];)+) => {
         /// What a figure shows.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         pub enum FigureKind {
@@ -38,7 +38,7 @@ macro_rules! figure_kinds {
                 kind: FigureKind::$variant,
                 name: $name,
                 needs: ($variable, $origin),
-                heeds: &[$($key),*],
+                uses: &[$($key),*],
                 panels: $panels,
             },)+
         ];
@@ -47,36 +47,36 @@ macro_rules! figure_kinds {
 
 figure_kinds! {
     /// An error against a swept quantity: Monte Carlo as points, theory as lines.
-    "error" => Error(error_figure::panels), needs "mse" by "study.kind = \"error\"", heeds ["x", "variable", "parameter", "mean_over_parameters", "band", "published", "markers_every", "x_label"];
+    "error" => Error(error_figure::panels), needs "mse" by "study.kind = \"error\"", uses ["x", "variable", "parameter", "mean_over_parameters", "band", "published", "markers_every", "x_label"];
     /// Estimates in parallel mode against estimates in sequential mode.
-    "scatter" => Scatter(scatter::panels), needs "estimate" by "study.kind = \"error\" with store_estimates = true and at most 2²⁵ numbers in all estimates", heeds ["x"];
+    "scatter" => Scatter(scatter::panels), needs "estimate" by "study.kind = \"error\" with store_estimates = true and at most 2²⁵ numbers in all estimates", uses ["x"];
     /// Map of the exact error of the first estimator over that of the best other one, against two numeric axes.
-    "advantage" => Advantage(advantage::panels), needs "mse_exact" by "study.kind = \"error\"", heeds ["x", "x_label"];
+    "advantage" => Advantage(advantage::panels), needs "mse_exact" by "study.kind = \"error\"", uses ["x", "x_label"];
     /// Derivative as it is measured, mean ± standard deviation, against a swept quantity.
-    "derivative" => Derivative(derivative::panels), needs "bias_exact" by "study.kind = \"error\"", heeds ["x", "parameter", "markers_every", "x_label"];
+    "derivative" => Derivative(derivative::panels), needs "bias_exact" by "study.kind = \"error\"", uses ["x", "parameter", "markers_every", "x_label"];
     /// Second derivative as it is measured, mean ± standard deviation, against a swept quantity.
-    "curvature" => Curvature(derivative::curvature_panels), needs "curvature_bias_exact" by "study.kind = \"error\" with estimator.readout = \"curvature\"", heeds ["x", "parameter", "markers_every", "x_label"];
+    "curvature" => Curvature(derivative::curvature_panels), needs "curvature_bias_exact" by "study.kind = \"error\" with estimator.readout = \"curvature\"", uses ["x", "parameter", "markers_every", "x_label"];
     /// Histogram of response ratios: of each derivative, the mean response of the others over the own one.
-    "ratios" => Ratios(ratios::panels), needs "response_ratio" by "study.kind = \"error\"", heeds ["x_label"];
+    "ratios" => Ratios(ratios::panels), needs "response_ratio" by "study.kind = \"error\"", uses ["x_label"];
     /// Current and gradient along one parameter.
-    "response" => Response(response::panels), needs "gradient" by "study.kind = \"response\"", heeds ["x_label"];
+    "response" => Response(response::panels), needs "gradient" by "study.kind = \"response\"", uses ["x_label"];
     /// Noise spectrum.
-    "spectrum" => Spectrum(spectrum::panels), needs "psd_welch" by "study.kind = \"spectrum\"", heeds [];
+    "spectrum" => Spectrum(spectrum::panels), needs "psd_welch" by "study.kind = \"spectrum\"", uses [];
     /// Abundance of Boolean gates against the least fitness.
-    "gates" => Gates(gates::panels), needs "abundance" by "study.kind = \"logic\"", heeds [];
+    "gates" => Gates(gates::panels), needs "abundance" by "study.kind = \"logic\"", uses [];
     /// Current over time while the trained device is given its patterns.
-    "traces" => Traces(training::traces), needs "solved" by TRAINING, heeds [];
+    "traces" => Traces(training::traces), needs "solved" by TRAINING, uses [];
     /// Test points coloured by current, current against radius, loss against iteration.
-    "classification" => Classification(training::classification), needs "solved" by TRAINING, heeds [];
+    "classification" => Classification(training::classification), needs "solved" by TRAINING, uses [];
     /// Loss against iteration, median and quartiles.
-    "learning" => Learning(training::learning), needs "solved" by TRAINING, heeds [];
+    "learning" => Learning(training::learning), needs "solved" by TRAINING, uses [];
     /// Loss, solved runs and accuracy against measurement time.
-    "comparison" => Comparison(training::comparison), needs "solved" by TRAINING, heeds [];
+    "comparison" => Comparison(training::comparison), needs "solved" by TRAINING, uses [];
     /// Samples and seconds until the loss is reached, against a swept number. Of settings whose names agree up to a semicolon the
     /// best one at each number is drawn.
-    "effort" => Effort(effort::panels), needs "solved" by TRAINING, heeds ["x", "x_label"];
+    "effort" => Effort(effort::panels), needs "solved" by TRAINING, uses ["x", "x_label"];
     /// Table of solved runs over the first two axes.
-    "success" => Success(training::success), needs "solved" by TRAINING, heeds [];
+    "success" => Success(training::success), needs "solved" by TRAINING, uses [];
 }
 
 impl Kind {
@@ -123,7 +123,7 @@ mod tests {
         for kind in KINDS {
             let read: FigureSection = toml::from_str(&format!("kind = \"{}\"", kind.name)).unwrap();
             assert_eq!(read.kind, Some(kind.kind));
-            assert!(kind.heeds.iter().all(|key| !settings[*key].is_null()), "{}", kind.name);
+            assert!(kind.uses.iter().all(|key| !settings[*key].is_null()), "{}", kind.name);
         }
     }
 }

@@ -60,9 +60,9 @@ pub fn check(study: &Study) -> Result<(), FigureError> {
     let figure = FigureSection::of(study)?.unwrap_or_default();
     let results = study::foreseen(study).map_err(|e| FigureError::Missing { what: e.to_string() })?;
     let kind = Kind::of(&results, &figure)?;
-    let heeded = |key: &str| ["kind", "title"].contains(&key) || kind.heeds.contains(&key);
-    if let Some(key) = given.keys().find(|key| !heeded(key)) {
-        let keys: Vec<String> = ["title"].iter().chain(kind.heeds).map(|k| format!("`{k}`")).collect();
+    let used = |key: &str| ["kind", "title"].contains(&key) || kind.uses.contains(&key);
+    if let Some(key) = given.keys().find(|key| !used(key)) {
+        let keys: Vec<String> = ["title"].iter().chain(kind.uses).map(|k| format!("`{k}`")).collect();
         let message = format!("a figure of kind \"{}\" does not heed it, only {}", kind.name, keys.join(", "));
         return Err(FigureError::setting(key.as_str(), message));
     }

@@ -60,6 +60,6 @@ pub struct NoNoise {}
 
 impl NoiseKind for NoNoise {
     fn build(&self, _around: &mut Surroundings) -> Result<NoiseModel, SettingError> {
-        Ok(NoiseModel::Quiet)
+        Ok(NoiseModel::None)
     }
 }

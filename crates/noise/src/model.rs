@@ -4,20 +4,20 @@ use rand::Rng;
 
 use crate::circulant::CirculantScratch;
 use crate::line_generator::LineGenerator;
-use crate::stream::{NoiseStream, ReplayStream, TelegraphStream};
+use crate::stream::{NoiseStream, TelegraphStream, TraceStream};
 use crate::{Autocovariance, CirculantGenerator, NoiseError, RelaxationEnsemble, Spectrum, Trace};
 
 /// A stationary noise source.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NoiseModel {
     /// No noise.
-    Quiet,
+    None,
     /// Gaussian noise of a spectrum.
     Gaussian(Spectrum),
     /// An ensemble of random telegraph signals: the spectrum of [`RelaxationEnsemble`], but not Gaussian.
     Telegraph(RelaxationEnsemble),
     /// A measured trace, replayed.
-    Replay(Trace),
+    Trace(Trace),
     /// Independent sources added up.
     Sum(Vec<NoiseModel>),
 }
@@ -27,10 +27,10 @@ impl NoiseModel {
     #[must_use]
     pub fn density(&self, frequency_hz: f64) -> f64 {
         match self {
-            Self::Quiet => 0.0,
+            Self::None => 0.0,
             Self::Gaussian(spectrum) => spectrum.density(frequency_hz),
             Self::Telegraph(ensemble) => ensemble.density(frequency_hz),
-            Self::Replay(trace) => trace.density(frequency_hz),
+            Self::Trace(trace) => trace.density(frequency_hz),
             Self::Sum(terms) => terms.iter().map(|term| term.density(frequency_hz)).sum(),
         }
     }
@@ -39,17 +39,17 @@ impl NoiseModel {
     #[must_use]
     pub fn is_gaussian(&self) -> bool {
         match self {
-            Self::Quiet | Self::Gaussian(_) => true,
-            Self::Telegraph(_) | Self::Replay(_) => false,
+            Self::None | Self::Gaussian(_) => true,
+            Self::Telegraph(_) | Self::Trace(_) => false,
             Self::Sum(terms) => terms.iter().all(Self::is_gaussian),
         }
     }
 
     fn collect<'a>(&'a self, gaussian: &mut Vec<Spectrum>, other: &mut Vec<&'a NoiseModel>) {
         match self {
-            Self::Quiet => {}
+            Self::None => {}
             Self::Gaussian(spectrum) => gaussian.push(spectrum.clone()),
-            Self::Telegraph(_) | Self::Replay(_) => other.push(self),
+            Self::Telegraph(_) | Self::Trace(_) => other.push(self),
             Self::Sum(terms) => terms.iter().for_each(|term| term.collect(gaussian, other)),
         }
     }
@@ -62,7 +62,7 @@ pub struct RecordGenerator {
     circulant: Option<CirculantGenerator>,
     lines: Vec<LineGenerator>,
     telegraph: Vec<RelaxationEnsemble>,
-    replay: Vec<Trace>,
+    traces: Vec<Trace>,
     autocovariance: Autocovariance,
 }
 
@@ -80,23 +80,23 @@ impl RecordGenerator {
         for generator in &lines {
             autocovariance.add(generator.autocovariance());
         }
-        let (mut telegraph, mut replay) = (Vec::new(), Vec::new());
+        let (mut telegraph, mut traces) = (Vec::new(), Vec::new());
         for model in other {
             match model {
                 NoiseModel::Telegraph(ensemble) => {
                     autocovariance.add(&ensemble.autocovariance(samples));
                     telegraph.push(ensemble.clone());
                 }
-                NoiseModel::Replay(trace) => {
+                NoiseModel::Trace(trace) => {
                     autocovariance.add(&trace.autocovariance(samples));
-                    replay.push(trace.clone());
+                    traces.push(trace.clone());
                 }
-                NoiseModel::Quiet | NoiseModel::Gaussian(_) | NoiseModel::Sum(_) => {
+                NoiseModel::None | NoiseModel::Gaussian(_) | NoiseModel::Sum(_) => {
                     unreachable!("collected elsewhere")
                 }
             }
         }
-        Ok(Self { samples, circulant, lines, telegraph, replay, autocovariance })
+        Ok(Self { samples, circulant, lines, telegraph, traces, autocovariance })
     }
 
     /// Samples in a record.
@@ -122,8 +122,8 @@ impl RecordGenerator {
         for ensemble in &self.telegraph {
             TelegraphStream::new(ensemble, rng).add_next(rng, record);
         }
-        for trace in &self.replay {
-            ReplayStream::new(trace, rng).add_next(rng, record);
+        for trace in &self.traces {
+            TraceStream::new(trace, rng).add_next(rng, record);
         }
     }
 }

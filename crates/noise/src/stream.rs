@@ -119,19 +119,19 @@ impl NoiseStream for TelegraphStream {
 
 /// A measured trace, round and round from a random start.
 #[derive(Clone, Debug)]
-pub struct ReplayStream<'a> {
+pub struct TraceStream<'a> {
     trace: &'a Trace,
     at: usize,
 }
 
-impl<'a> ReplayStream<'a> {
+impl<'a> TraceStream<'a> {
     /// Starts anywhere in the trace with equal probability.
     pub fn new<R: Rng + ?Sized>(trace: &'a Trace, rng: &mut R) -> Self {
         Self { trace, at: trace.start(rng) }
     }
 }
 
-impl NoiseStream for ReplayStream<'_> {
+impl NoiseStream for TraceStream<'_> {
     fn add_next<R: Rng + ?Sized>(&mut self, _rng: &mut R, block: &mut [f64]) {
         for x in block {
             *x += self.trace.sample(self.at);

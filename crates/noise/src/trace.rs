@@ -22,7 +22,7 @@ pub struct TraceNoise {
 impl NoiseKind for TraceNoise {
     fn build(&self, around: &mut Surroundings) -> Result<NoiseModel, SettingError> {
         let rate_hz = around.rate_hz;
-        Ok(NoiseModel::Replay(around.read(&self.file, |path| Trace::from_file(path, rate_hz))?))
+        Ok(NoiseModel::Trace(around.read(&self.file, |path| Trace::from_file(path, rate_hz))?))
     }
 
     fn files(&self) -> Vec<InputFile> {

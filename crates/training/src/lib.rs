@@ -17,8 +17,6 @@ pub mod cma_es;
 pub mod descent;
 mod error;
 mod finite;
-#[cfg(feature = "fitted-network")]
-pub mod fitted;
 pub mod gains;
 pub mod genetic;
 pub mod loss;
@@ -26,8 +24,10 @@ pub mod meter;
 pub mod optimiser;
 pub mod second_order;
 pub mod session;
-pub mod simultaneous;
+pub mod spsa;
 pub mod stretch;
+#[cfg(feature = "fitted-network")]
+pub mod surrogate;
 pub mod table;
 pub mod targets;
 pub mod task;

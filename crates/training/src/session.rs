@@ -349,7 +349,7 @@ mod tests {
         let device = Polynomial::new(0.0, vec![vec![0.0], vec![2.0, 3.0]], Some(mixing)).unwrap();
         let timing = Timing { rate_hz: 1000.0, ramp_s: 0.0, hold_s: 0.01 };
         let wiring = Wiring::new(vec![0], 2).unwrap();
-        let meter = Meter::new(Arc::new(device), wiring, None, Answer::Sampled, &NoiseModel::Quiet, timing, 2).unwrap();
+        let meter = Meter::new(Arc::new(device), wiring, None, Answer::Sampled, &NoiseModel::None, timing, 2).unwrap();
         let targets = Targets::of_numbers(vec![1.0, 1.0]);
         let patterns = Patterns { inputs_volt: array![[0.0], [1.0]], targets, radii: Vec::new() };
         let limits = Limits { stop_below: 0.0, confirmations: 0, budget_s: 1.0, max_iterations: 1 };

@@ -9,7 +9,7 @@ use rand_pcg::Pcg64;
 
 use super::{Estimate, SecondOrder, newton_step};
 use crate::gains::{GainRule, Gains};
-use crate::simultaneous::Simultaneous;
+use crate::spsa::Spsa;
 use crate::{Answer, Judge, Limits, Loss, Meter, Patterns, Session, Targets, Timing, Wiring};
 
 /// A device whose first parameter chooses a row of a matrix, and whose current is the product of that row with the others:
@@ -48,7 +48,7 @@ struct Form {
 
 impl Form {
     fn new(rows: Array2<f64>) -> Self {
-        Self::with_noise(rows, &NoiseModel::Quiet)
+        Self::with_noise(rows, &NoiseModel::None)
     }
 
     fn with_noise(rows: Array2<f64>, noise: &NoiseModel) -> Self {
@@ -122,7 +122,7 @@ fn two_orders_need_far_fewer_iterations_than_one_where_curvatures_differ() {
     assert!(second[7] < 5000, "{second:?}");
     for (gain, times) in [(None, 2.5), (Some(300.0), 1.5)] {
         let first = iterations(&form, [2, 20_000], |session, rng| {
-            Simultaneous { gains: gains(gain, Some(0.01)) }.train(session, rng).unwrap();
+            Spsa { gains: gains(gain, Some(0.01)) }.train(session, rng).unwrap();
         });
         println!("first order, gain {gain:?}: {first:?}");
         assert!(first[3] as f64 > times * second[4] as f64, "gain {gain:?}: {first:?} against {second:?}");
@@ -178,7 +178,7 @@ fn samples_are_those_of_two_and_of_four_losses_an_iteration() {
         assert!((session.seconds - session.samples as f64 / 1000.0).abs() < 1e-9);
         session.samples / of_loss
     };
-    let first = |gains: Gains, losses: u64| spent(losses, &|s, rng| Simultaneous { gains }.train(s, rng).unwrap());
+    let first = |gains: Gains, losses: u64| spent(losses, &|s, rng| Spsa { gains }.train(s, rng).unwrap());
     let second = |gains: Gains, losses: u64| {
         spent(losses, &|s, rng| SecondOrder { gains, ..SecondOrder::default() }.train(s, rng).unwrap())
     };

@@ -34,7 +34,7 @@ const LEARNING_RATE_VOLT: f64 = 0.02;
 /// A neural network fitted to the device, descent on it, and test of what it finds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Fitted {
+pub struct Surrogate {
     /// Random points at which the device is measured, each for `task.hold_s`.
     pub points: usize,
     /// Units in each of two hidden layers.
@@ -47,13 +47,13 @@ pub struct Fitted {
     pub candidates: usize,
 }
 
-impl Default for Fitted {
+impl Default for Surrogate {
     fn default() -> Self {
         Self { points: 3000, hidden: 64, epochs: 60, learning_rate: 3e-3, candidates: 10 }
     }
 }
 
-impl OptimiserKind for Fitted {
+impl OptimiserKind for Surrogate {
     fn build(&self, around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError> {
         within("points", self.points, 1..=1_000_000)?;
         within("hidden", self.hidden, 1..=4096)?;
@@ -66,7 +66,7 @@ impl OptimiserKind for Fitted {
     }
 }
 
-impl Optimiser for Fitted {
+impl Optimiser for Surrogate {
     /// Samples, fits, trains, and tests until the loss is low enough, the candidates are used up, or the time is spent.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Optimiser for Fitted {
             wiring,
             None,
             Answer::Sampled,
-            &NoiseModel::Quiet,
+            &NoiseModel::None,
             timing,
             session.patterns.targets.len(),
         )?;
@@ -115,7 +115,7 @@ impl Optimiser for Fitted {
     }
 }
 
-impl Fitted {
+impl Surrogate {
     /// Currents at random points within the ranges of the controls and of the patterns' inputs.
     fn sample<R: Rng + ?Sized>(
         &self,
@@ -235,7 +235,7 @@ mod tests {
         let points = Array2::from_shape_fn((2000, 3), |(_, m)| -1.0 + (m as f64) + 2.0 * rng.random::<f64>());
         let truth = |v: ndarray::ArrayView1<f64>| 40.0 + 30.0 * (v[0] * v[1]) + 20.0 * (v[2] - 1.0).tanh();
         let currents: Vec<f64> = points.rows().into_iter().map(truth).collect();
-        let fitted = Fitted { epochs: 40, ..Fitted::default() }.fit(&points, &currents, &mut rng).unwrap();
+        let fitted = Surrogate { epochs: 40, ..Surrogate::default() }.fit(&points, &currents, &mut rng).unwrap();
         let found = device::currents_na(&fitted, points.view()).unwrap();
         let square = found.iter().zip(&currents).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / 2000.0;
         let (_, spread) = moments(currents.iter().copied());

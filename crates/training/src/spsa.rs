@@ -15,18 +15,18 @@ use crate::update::clip;
 /// Simultaneous perturbation of the loss itself (Spall 1998), two losses an iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Simultaneous {
+pub struct Spsa {
     /// How far it moves and reaches.
     pub gains: Gains,
 }
 
-impl OptimiserKind for Simultaneous {
+impl OptimiserKind for Spsa {
     fn build(&self, _around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError> {
         Ok(Box::new(Self { gains: self.gains.checked()? }))
     }
 }
 
-impl Optimiser for Simultaneous {
+impl Optimiser for Spsa {
     /// Descends from random controls until the loss is low enough; after as many iterations as are allowed, begins anew.
     ///
     /// # Errors
