@@ -1,4 +1,4 @@
-//! Noise as a study describes it, and the generator that makes its records.
+//! The noise of a study, and the generator of its records.
 
 use rand::Rng;
 
@@ -16,9 +16,9 @@ pub enum NoiseModel {
     Gaussian(Spectrum),
     /// An ensemble of random telegraph signals: the spectrum of [`RelaxationEnsemble`], but not Gaussian.
     Telegraph(RelaxationEnsemble),
-    /// A measured trace, replayed.
+    /// A measured trace.
     Trace(Trace),
-    /// Independent sources added up.
+    /// Sum of independent sources.
     Sum(Vec<NoiseModel>),
 }
 
@@ -55,7 +55,7 @@ impl NoiseModel {
     }
 }
 
-/// Makes independent records of a [`NoiseModel`], exact in law.
+/// Generates independent records of a [`NoiseModel`], exact in law.
 #[derive(Debug)]
 pub struct RecordGenerator {
     samples: usize,
@@ -67,10 +67,10 @@ pub struct RecordGenerator {
 }
 
 impl RecordGenerator {
-    /// For records of `samples` samples at `rate_hz`.
+    /// Generator of records of `samples` samples at `rate_hz`.
     ///
     /// # Errors
-    /// If a spectrum cannot be made: what the generators state differs from its integral.
+    /// If a spectrum cannot be generated: the variance of the generators differs from its integral.
     pub fn new(model: &NoiseModel, rate_hz: f64, samples: usize) -> Result<Self, NoiseError> {
         let (mut spectra, mut other) = (Vec::new(), Vec::new());
         model.collect(&mut spectra, &mut other);
@@ -92,7 +92,7 @@ impl RecordGenerator {
                     traces.push(trace.clone());
                 }
                 NoiseModel::None | NoiseModel::Gaussian(_) | NoiseModel::Sum(_) => {
-                    unreachable!("collected elsewhere")
+                    unreachable!("flattened above")
                 }
             }
         }
@@ -105,7 +105,7 @@ impl RecordGenerator {
         self.samples
     }
 
-    /// What is made, exactly.
+    /// Exact autocovariance of the generated records.
     #[must_use]
     pub fn autocovariance(&self) -> &Autocovariance {
         &self.autocovariance
@@ -128,8 +128,8 @@ impl RecordGenerator {
     }
 }
 
-/// Generators of Gaussian noise: one circulant one for all spectra together, or, where their sum cannot be embedded, line
-/// generators for those that are at fault.
+/// Generators of Gaussian noise: one circulant generator for all spectra together or, if their sum cannot be embedded,
+/// line generators for the spectra that prevent it.
 fn gaussian(
     spectra: Vec<Spectrum>,
     rate_hz: f64,
