@@ -458,7 +458,7 @@ fn teachers_random_devices_and_curvature() {
     refused(coefficients, &negative, Some(9), &["device.random.mixing_na_per_volt2", "found -1e0"]);
     refused(coefficients, &random(", quare = 1.0"), Some(9), &["quare", "square_na_per_volt2"]);
     let products = format!("{}\nmixing_na_per_volt2 = [[0.0]]", random(""));
-    refused(coefficients, &products, Some(10), &["device.mixing_na_per_volt2", "stands beside `random`"]);
+    refused(coefficients, &products, Some(10), &["device.mixing_na_per_volt2", "cannot be combined with `random`"]);
 
     let curvature = teacher.replace(update, &by_curvature).replace("duration_s", "readout = \"curvature\"\nduration_s");
     let linear = "budget_s = 5.0\nanswer = \"linear-response\"";
@@ -484,11 +484,11 @@ fn balanced_amplitudes() {
     refused("duration_s", "readout = \"r\"\nduration_s", &[key, "readout \"x\""]);
     refused("psd_na2_per_hz = 1e-6", "psd_na2_per_hz = 0.0", &[key, "needs noise"]);
     let adc = "instrument = { adc = { bits = 8, low = -100, high = 100 } }\nduration_s";
-    refused("duration_s", adc, &[key, "behind an ADC"]);
+    refused("duration_s", adc, &[key, "with an ADC"]);
     refused("kind = \"hge\"", "kind = \"fd\"", &[key]);
     let coefficients = "coefficients = [[20.0, 15.0], [10.0, -25.0], [30.0, 5.0], [-20.0, 12.0]]";
     let many = "random = { parameters = 65, linear_na_per_volt = 1.0 }";
-    refused(coefficients, many, &[key, "at most 64 parameters: here are 65"]);
+    refused(coefficients, many, &[key, "at most 64 parameters, found 65"]);
 
     let output = bench.homodyne(&["run", &bench.write("sound.toml", &sound).display().to_string(), "--dry-run"]);
     assert!(text(&output.stdout).contains("balanced        amplitude_volt = ["), "{}", text(&output.stdout));
