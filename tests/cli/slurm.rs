@@ -226,7 +226,7 @@ fn eight_tasks_of_which_three_come_to_grief(cluster: &Cluster) -> Option<()> {
     assert!(again.contains("nothing is missing") && !again.contains("no figure"), "{again}");
     std::fs::remove_file(bench.path("out/long.svg")).expect("a figure");
     let again = cluster.homodyne(&["resubmit", "long", "--output", "out"]);
-    assert!(again.contains("no figure stands beside it") && again.contains("out/long.h5"), "{again}");
+    assert!(again.contains("it has no figure") && again.contains("out/long.h5"), "{again}");
     assert!(cluster.homodyne(&["status", "long", "--output", "out"]).contains("long: finished"));
 
     cluster.homodyne(&["run", "long.toml", "--output", "local", "--quiet"]);

@@ -138,7 +138,7 @@ impl Measurement {
 pub enum Scheme {
     /// The same perturbation every time: HGE, finite differences, Walsh codes.
     Fixed(Measurement),
-    /// A perturbation drawn anew for every estimate: SPSA, random codes.
+    /// A perturbation drawn again for every estimate: SPSA, random codes.
     Random(RandomMeasurement),
 }
 

@@ -193,7 +193,7 @@ pub struct RandomCode {
     pub distribution: Distribution,
 }
 
-/// A measurement whose perturbation is drawn anew for every estimate.
+/// A measurement whose perturbation is drawn again for every estimate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RandomMeasurement {
     /// Sampling rate \[Hz\].

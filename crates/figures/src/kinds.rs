@@ -117,7 +117,7 @@ mod tests {
     use super::{FigureSection, KINDS};
 
     #[test]
-    fn kinds_and_the_settings_they_heed_are_those_of_scenarios() {
+    fn kinds_and_the_settings_they_use_are_those_of_scenarios() {
         let schema = crate::schema();
         let settings = &schema["$defs"]["FigureSection"]["properties"];
         for kind in KINDS {

@@ -12,9 +12,9 @@ pub enum Purpose {
         /// Number of the repetition.
         repetition: u64,
     },
-    /// Random values of one key of the sweep.
+    /// Random values of one axis of the sweep.
     Axis {
-        /// Number of the key.
+        /// Number of the axis.
         axis: u64,
     },
     /// The order in which points are distributed to shards.

@@ -297,7 +297,7 @@ impl Run {
         let state = if path.exists() { "exists already" } else { "would be written" };
         say!("results         {} {state}", path.display());
         match figures::check(study) {
-            Ok(()) => say!("figure          beside them, {}", figures::ENDINGS.join(" and ")),
+            Ok(()) => say!("figure          next to them, {}", figures::ENDINGS.join(" and ")),
             Err(e) => say!("figure          none: {e}"),
         }
         Ok(())

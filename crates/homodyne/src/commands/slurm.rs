@@ -163,7 +163,7 @@ impl Resubmit {
         if results.exists() {
             say!("nothing is missing: `{}` is finished", results.display());
             if !results.with_extension("svg").exists() {
-                say!("no figure stands beside it: `homodyne plot {}` draws it", shell_path(&results));
+                say!("it has no figure: `homodyne plot {}` draws it", shell_path(&results));
             }
             return Ok(());
         }
