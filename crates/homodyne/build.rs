@@ -1,4 +1,4 @@
-//! Records the git revision, so that results can say which program made them.
+//! Records the git revision, which is stored in results.
 
 use std::process::Command;
 

@@ -27,7 +27,7 @@ fn a_finished_study_draws_what_is_missing() {
             let output = if command == "run" { bench.run(&scenario, &[]) } else { merge() };
             let said = text(&output.stdout);
             assert!(output.status.success(), "{}", text(&output.stderr));
-            assert!(said.contains("was finished before") && said.contains("small.svg"), "{command}: {said}");
+            assert!(said.contains("was already finished") && said.contains("small.svg"), "{command}: {said}");
             assert_eq!(bench.files("out"), ALL, "{command}");
             assert!(std::fs::read(bench.path("out/small.h5")).expect("results") == results);
         }

@@ -117,7 +117,7 @@ fn signals_save_and_say_how_to_go_on() {
             assert!(text(&output.stderr).contains("stopping: saving"), "{}", text(&output.stderr));
             if times == 1 {
                 assert!(
-                    text(&output.stdout).contains("Run the same command again to go on"),
+                    text(&output.stdout).contains("Run the same command again to resume"),
                     "{}",
                     text(&output.stdout)
                 );
@@ -145,7 +145,7 @@ fn finished_studies_are_left_alone() {
     let before = std::fs::read(bench.path("out/small.h5")).expect("results");
     let again = bench.run(&scenario, &[]);
     assert_eq!(again.status.code(), Some(0));
-    assert!(text(&again.stdout).contains("was finished before: nothing to do"), "{}", text(&again.stdout));
+    assert!(text(&again.stdout).contains("was already finished: nothing to do"), "{}", text(&again.stdout));
     assert!(std::fs::read(bench.path("out/small.h5")).expect("results") == before);
     let shown = text(&bench.homodyne(&["status", "small", "--output", "out"]).stdout);
     assert!(shown.contains("small: finished"), "{shown}");

@@ -77,7 +77,7 @@ fn spectra_that_cannot_be_read_name_line_and_text() {
         ("s.csv", "f,S\n1,2\n3,x\n", "line 3: found \"x\""),
         ("s.csv", "1,2\n9.9E37,3\n", "line 2: found 9.9E37, which instruments write for an overload"),
         ("s.csv", "# f S\n1,2\n2,0\n", "line 3: found 2 Hz and 0e0 nA²/Hz: frequency and density must be positive"),
-        ("s.csv", "0,1\n2,1\n2,1\n", "line 3: found 2 Hz after 2 Hz: frequencies must rise"),
+        ("s.csv", "0,1\n2,1\n2,1\n", "line 3: found 2 Hz after 2 Hz: frequencies must increase"),
         ("s.csv", "0,1\n", "0 frequencies and 0 densities"),
         ("s.csv", "1,5,2,5\n", "line 1: found 4 columns, 2 are needed: 1,5,2,5; if these are decimal commas"),
         ("s.csv", "", "at least one"),

@@ -220,7 +220,7 @@ fn eight_tasks_of_which_three_come_to_grief(cluster: &Cluster) -> Option<()> {
     assert!(again.contains("nothing is missing") && !again.contains("no figure"), "{again}");
     std::fs::remove_file(bench.path("out/long.svg")).expect("a figure");
     let again = cluster.homodyne(&["resubmit", "long", "--output", "out"]);
-    assert!(again.contains("no figure stands beside it") && again.contains("out/long.h5"), "{again}");
+    assert!(again.contains("it has no figure") && again.contains("out/long.h5"), "{again}");
     assert!(cluster.homodyne(&["status", "long", "--output", "out"]).contains("long: finished"));
 
     cluster.homodyne(&["run", "long.toml", "--output", "local", "--quiet"]);
@@ -243,7 +243,7 @@ fn arrays_are_split_and_cancelled(cluster: &Cluster) {
 
     std::fs::remove_file(bench.path("out/small.h5")).expect("removed");
     let said = cluster.homodyne(&[&submit[..], &LATER].concat());
-    cluster.refuses_to_submit(&submit, "in the queue already (45 tasks of ");
+    cluster.refuses_to_submit(&submit, "already in the queue (45 tasks of ");
     let cancelled = cluster.homodyne(&["cancel", "small", "--output", "out"]);
     let (array, merge) = (job(&said, "shards"), job(&said, "merge"));
     for id in [&array, &merge] {
@@ -280,7 +280,7 @@ fn waiting_tasks_are_counted_one_by_one(cluster: &Cluster) {
                 .any(|l| l.contains("JobState=PENDING") && l.contains(&format!("ArrayTaskId={shown}")))
                 .then_some(())
         });
-        let queued = |more: usize| format!("in the queue already ({} tasks of ", 40 - gone.len() + 1 + more);
+        let queued = |more: usize| format!("already in the queue ({} tasks of ", 40 - gone.len() + 1 + more);
         cluster.refuses_to_submit(&submit, &queued(0));
         let again = cluster.homodyne(&["resubmit", "gaps", "--output", "out"]);
         let numbers: Vec<usize> = gone.iter().map(|s| s.parse().expect("a number")).collect();

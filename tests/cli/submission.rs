@@ -40,8 +40,8 @@ fn what_would_break_a_line_of_a_script_is_refused() {
 fn options_that_break_saving_or_submission_are_refused_before_anything_is_submitted() {
     for (options, reason) in [
         ("--signal=USR1@5", "save their work"),
-        ("--no-requeue", "queue again"),
-        ("--wrap=hostname", "place of the script"),
+        ("--no-requeue", "requeued"),
+        ("--wrap=hostname", "replaces the script"),
         ("--array=1-4%2", "--at-most"),
         ("--partition=long --test-only", "--dry-run"),
         ("--time=1", "300 s are needed"),

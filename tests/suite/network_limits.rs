@@ -170,7 +170,7 @@ fn sizes_of_generated_devices_have_maxima() {
     }
 }
 
-/// A point of the boundary has one voltage: electrodes that lie on each other would add theirs.
+/// A point of the boundary has one voltage: those of overlapping electrodes would add up.
 #[test]
 fn electrodes_do_not_lie_on_each_other() {
     for domain in [Generate::default().domain, Domain::Disc { radius_nm: 30.0, thickness_nm: 0.0 }] {
@@ -182,6 +182,6 @@ fn electrodes_do_not_lie_on_each_other() {
         }
         let wide = Generate { electrodes: 8, electrode_width_nm: Some(40.0), domain, ..Generate::default() };
         let message = DopantNetwork::from_description(&wide.describe().unwrap()).unwrap_err().to_string();
-        assert!(message.contains("electrodes[") && message.contains("lie on each other"), "{message}");
+        assert!(message.contains("electrodes[") && message.contains("overlap"), "{message}");
     }
 }

@@ -118,7 +118,7 @@ fn without_noise_only_curvature_is_not_predicted_and_it_falls_as_the_square_of_t
     let table = truth_table("AND", [[-0.7, 0.7]; 2]).expect("a gate");
     let inputs = table.inputs_volt.view();
     let read = |amplitude_volt: f64, answer: Answer| {
-        let meter = meter(amplitude_volt, answer, &NoiseModel::Quiet);
+        let meter = meter(amplitude_volt, answer, &NoiseModel::None);
         let mut rng = Pcg64Dxsm::seed_from_u64(1);
         meter.gradient(inputs, &CONTROLS_VOLT, &mut rng).expect("a reading").gradient_na_per_volt
     };
@@ -129,7 +129,7 @@ fn without_noise_only_curvature_is_not_predicted_and_it_falls_as_the_square_of_t
     let (large, small) = (curvature(40e-3), curvature(20e-3));
     println!("curvature adds {large:.4} nA/V at 40 mV, {small:.4} nA/V at 20 mV");
     assert!((3.5..4.5).contains(&(large / small)), "{large} {small}");
-    let quiet = meter(1e-3, Answer::Sampled, &NoiseModel::Quiet);
+    let quiet = meter(1e-3, Answer::Sampled, &NoiseModel::None);
     let exact = quiet.true_gradient(inputs, &CONTROLS_VOLT).expect("a gradient");
     let currents = quiet.true_currents_na(inputs, &CONTROLS_VOLT).expect("currents");
     let found = read(1e-3, Answer::Sampled);
@@ -208,7 +208,7 @@ fn a_gradient_that_cannot_be_found_is_not_called_unknown() {
     let scheme = Scheme::Fixed(hge(8e-3).build(5).expect("a scheme"));
     let answer = Answer::LinearResponse;
     // that it is found at 0 V is not asked for
-    let meter = Meter::new(Arc::new(Stuck), wiring, Some(scheme), answer, &NoiseModel::Quiet, timing, 4);
+    let meter = Meter::new(Arc::new(Stuck), wiring, Some(scheme), answer, &NoiseModel::None, timing, 4);
     let meter = meter.expect("a meter");
     let table = truth_table("XOR", [[-0.7, 0.7]; 2]).expect("a gate");
     let inputs = table.inputs_volt.view();
@@ -241,7 +241,7 @@ fn on_a_network_curvature_adds_little_to_the_measured_gradient() {
         let timing = Timing { rate_hz: RATE_HZ, ramp_s: 0.01, hold_s: 0.1 };
         let wiring = Wiring::new(vec![1, 6], 7).expect("a wiring");
         let scheme = Scheme::Fixed(hge(8e-3).build(5).expect("a scheme"));
-        let meter = Meter::new(Arc::clone(&device), wiring, Some(scheme), answer, &NoiseModel::Quiet, timing, 4);
+        let meter = Meter::new(Arc::clone(&device), wiring, Some(scheme), answer, &NoiseModel::None, timing, 4);
         let mut rng = Pcg64Dxsm::seed_from_u64(1);
         let reading = meter.expect("a meter").gradient(table.inputs_volt.view(), controls_volt, &mut rng);
         reading.expect("a reading").gradient_na_per_volt
@@ -331,7 +331,7 @@ fn interleaved_patterns_share_their_drift() {
 /// Each pattern has its own current, whatever the order in which they are applied.
 #[test]
 fn interleaved_patterns_keep_their_places() {
-    let meter = meter(5e-3, Answer::Sampled, &NoiseModel::Quiet);
+    let meter = meter(5e-3, Answer::Sampled, &NoiseModel::None);
     let [a, b] = [0.2, 0.9].map(|top| Array2::from_shape_fn((7, 2), |(p, k)| top * (p + k) as f64 / 8.0));
     let controls = [0.1; 5];
     let mut rng = Pcg64Dxsm::seed_from_u64(1);

@@ -101,7 +101,7 @@ fn gradients_are_those_of_error_studies() {
     let timing = Timing { rate_hz: RATE_HZ, ramp_s: 0.01, hold_s: 0.1 };
     for (name, instrument) in instruments() {
         for (estimator, scheme) in schemes() {
-            let generator = RecordGenerator::new(&NoiseModel::Quiet, RATE_HZ, scheme.samples()).expect("a generator");
+            let generator = RecordGenerator::new(&NoiseModel::None, RATE_HZ, scheme.samples()).expect("a generator");
             let experiment = Experiment::new(
                 scheme.clone(),
                 Arc::new(Held(inputs)),
@@ -121,7 +121,7 @@ fn gradients_are_those_of_error_studies() {
                 )
                 .expect("a trial");
             let wiring = Wiring::new(vec![0, 1], 7).expect("a wiring");
-            let meter = Meter::new(surrogate(), wiring, Some(scheme), Answer::Sampled, &NoiseModel::Quiet, timing, 1)
+            let meter = Meter::new(surrogate(), wiring, Some(scheme), Answer::Sampled, &NoiseModel::None, timing, 1)
                 .expect("a meter")
                 .with_instrument(instrument);
             let inputs = ndarray::aview1(&inputs).insert_axis(ndarray::Axis(0));
@@ -151,7 +151,7 @@ fn currents_are_read_through_the_converters() {
             .with_instrument(instrument)
     };
     let mut rng = Pcg64Dxsm::seed_from_u64(2);
-    let quiet = meter(&NoiseModel::Quiet);
+    let quiet = meter(&NoiseModel::None);
     let exact = quiet.true_currents_na(inputs, &CONTROLS_VOLT).expect("currents");
     let read = quiet.currents(inputs, &CONTROLS_VOLT, &mut rng).expect("currents");
     let is_read = |(i, e): (&f64, &f64)| (i - adc.convert(*e)).abs() < 1e-9;
@@ -174,7 +174,7 @@ fn clipped_controls_are_drawn_again() {
     let attempts = |low: f64, high: f64| {
         let adc = Some(Converter::new("adc", 12, low, high).expect("a converter"));
         let wiring = Wiring::new(vec![0, 1], 7).expect("a wiring");
-        let meter = Meter::new(surrogate(), wiring, None, Answer::Sampled, &NoiseModel::Quiet, timing, 4)
+        let meter = Meter::new(surrogate(), wiring, None, Answer::Sampled, &NoiseModel::None, timing, 4)
             .expect("a meter")
             .with_instrument(Instrument { adc, ..Instrument::default() });
         let mut session = Session::new(&meter, &table, loss, limits, &range_volt);

@@ -1,6 +1,6 @@
-//! What every device must satisfy: call these in the tests of a device of your own.
+//! Checks that every device must pass: call these in the tests of your own device.
 //!
-//! They panic with the parameter, what was found and what was expected.
+//! On failure they panic with the parameter, the value found and the value expected.
 
 use ndarray::Array2;
 
@@ -21,7 +21,7 @@ pub fn gradient_equals_differences(device: &dyn Device, at: &[f64], tolerance: f
     }
 }
 
-/// The second derivative along each axis, and along one direction across them, equals a fourth-order difference of exact
+/// The second derivative along each axis and along one oblique direction equals a fourth-order difference of exact
 /// gradients over `step_volt` to `tolerance` (relative to the largest).
 pub fn curvature_equals_differences(device: &dyn Device, at: &[f64], step_volt: f64, tolerance: f64) {
     let diagonal = device.curvature(at).expect("it is found").expect("it is known");

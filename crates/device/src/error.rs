@@ -1,29 +1,29 @@
 use std::path::PathBuf;
 
-/// What can be wrong with a device or its use.
+/// Errors of a device or its use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// A parameter vector of another length.
+    /// A parameter vector of the wrong length.
     #[error("the device has {expected} parameters, but {found} values were given")]
     WrongParameters {
         /// Parameters of the device.
         expected: usize,
-        /// Values that were given.
+        /// Values given.
         found: usize,
     },
     /// More than one output, or none.
-    #[error("the device has {found} outputs: one current is read, and none is left out unsaid")]
+    #[error("the device has {found} outputs: exactly one is needed")]
     Outputs {
         /// Outputs of the device.
         found: usize,
     },
-    /// The description of a device does not fit together.
+    /// The description of a device is inconsistent.
     #[error("`{name}`: {what}")]
     Description {
-        /// The entry, as it is called in scenarios.
+        /// The entry, by its name in scenarios.
         name: &'static str,
-        /// What is wrong and what is allowed.
+        /// What is wrong, and what is allowed.
         what: String,
     },
     /// A device file cannot be used.
@@ -34,13 +34,13 @@ pub enum DeviceError {
         /// Which array, what was found, what is allowed.
         what: String,
     },
-    /// The currents cannot be found there.
+    /// The currents could not be computed.
     #[error("{0}")]
     Evaluation(String),
 }
 
 impl From<DeviceError> for settings::SettingError {
-    /// The field that is at fault; a file's is called `file`.
+    /// The invalid field; `file` for errors in a file.
     fn from(error: DeviceError) -> Self {
         match error {
             DeviceError::Description { name, what } => Self::new(name, what),

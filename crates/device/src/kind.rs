@@ -1,4 +1,4 @@
-//! What every kind of device is asked for, and the files and networks that devices share.
+//! Interface of the kinds of device, and the cache of files and networks that devices share.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use settings::{InputFile, SettingError};
 
 use crate::{Activation, Device, DeviceError, NeuralSurrogate};
 
-/// What the building of a device is told of its surroundings.
+/// Context in which a device is built.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings<'s> {
-    /// Folder from which relative paths start.
+    /// Folder that relative paths refer to.
     pub folder: &'s Path,
-    /// What was read or made before.
+    /// Files read and networks generated before.
     pub shelf: &'s Shelf,
 }
 
@@ -23,26 +23,26 @@ pub trait DeviceKind {
     /// The device.
     ///
     /// # Errors
-    /// At the field that is at fault.
+    /// Names the invalid field.
     fn build(&self, around: &Surroundings) -> Result<Arc<dyn Device>, SettingError>;
 
-    /// Where its gradient is measured \[V\], if that is given.
+    /// Operating point \[V\], if given.
     fn operating_point_volt(&self) -> Option<&[f64]>;
 
-    /// The files that it reads, which are a part of what a study is.
+    /// The files that it reads; they are part of the study's identity.
     fn files(&self) -> Vec<InputFile> {
         Vec::new()
     }
 }
 
-/// Surrogates that were read and networks that were made, kept for reuse.
+/// Surrogates read and networks generated, kept for reuse.
 #[derive(Debug, Default)]
 pub struct Shelf {
     surrogates: Mutex<HashMap<(PathBuf, Activation), Arc<NeuralSurrogate>>>,
     networks: Mutex<HashMap<String, Arc<DopantNetwork>>>,
 }
 
-/// Most dopant networks that are kept, and pairs of acceptors of all of them.
+/// Largest number of dopant networks kept, and of acceptor pairs in all of them.
 const MOST_NETWORKS: usize = 256;
 const MOST_KEPT_PAIRS: usize = 1 << 22;
 

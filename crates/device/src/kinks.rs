@@ -1,35 +1,37 @@
-//! A ReLU network near a point: all that bends there.
+//! A ReLU network near a point, reduced to the units that switch there.
 //!
-//! Over a small box of parameters most rectifiers are either always open or always shut. An open one is linear, a shut one
-//! is nothing; so only the few whose sign is not certain have to be computed one by one, and all else folds into one
-//! affine function of the displacements and of their outputs. Bounds come from interval arithmetic on those affine functions,
-//! so that a rectifier is left out only if it cannot bend anywhere in the box.
+//! Within a small box of parameters, most rectifiers (ReLU units) are either always on or always off. Those that are on
+//! are linear, those that are off give zero; only the few of uncertain sign have to be computed individually, and
+//! everything else combines into one affine function of the displacements and of their outputs. Bounds come from
+//! interval arithmetic on these affine functions, so that a rectifier is left out only if it cannot switch anywhere in
+//! the box.
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut1};
 
 use crate::surrogate::NeuralSurrogate;
 
-/// Width by which bounds are widened against rounding, relative to their size.
+/// Relative margin added to the bounds for rounding.
 const ROUNDING: f64 = 1e-12;
 
 /// A ReLU network near a point.
 #[derive(Clone, Debug)]
 pub(crate) struct Kinks {
     centre_volt: Vec<f64>,
-    /// Parameters that move.
+    /// Parameters that vary.
     moving: Vec<usize>,
-    /// Rows of constants and of coefficients of the displacements and of the kinks before; the last one is the output.
+    /// Rows of a constant, coefficients of the displacements and coefficients of the preceding kinks; the last row is
+    /// the output.
     rows: Vec<(f64, Vec<f64>)>,
 }
 
 impl Kinks {
-    /// Of `network`, whose rectifiers follow every layer but the last; none if it would take more
-    /// than `most` coefficients.
+    /// Reduces `network`, which has rectifiers after every layer except the last; `None` if this needs more than `most`
+    /// coefficients.
     pub(crate) fn of(network: &NeuralSurrogate, centre_volt: &[f64], reach_volt: &[f64], most: usize) -> Option<Self> {
         let moving: Vec<usize> = (0..centre_volt.len()).filter(|&m| reach_volt[m] > 0.0).collect();
         let mut bounds: Vec<(f64, f64)> = moving.iter().map(|&m| (-reach_volt[m], reach_volt[m])).collect();
         let mut rows: Vec<(f64, Vec<f64>)> = Vec::new();
-        // activations as affine functions: column 0 the constant, then displacements, then kinks
+        // activations as affine functions: constant, then displacements, then kinks
         let mut activations = Array2::zeros((centre_volt.len(), 1 + moving.len()));
         activations.column_mut(0).assign(&ndarray::aview1(centre_volt));
         for (k, &m) in moving.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Networks of devices: the currents of one layer, amplified and mapped to voltages, are inputs of the next (B25,
+//! Networks of devices: the currents of one layer, amplified and converted to voltages, are inputs of the next (B25,
 //! Supplementary 5).
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::linear::check_width;
 use crate::{Device, DeviceError};
 
-/// Devices side by side. All of them have the same inputs: those of the whole, or the outputs of the layer before.
+/// A layer of parallel devices with common inputs: those of the whole network, or the outputs of the previous layer.
 #[derive(Clone, Debug)]
 pub struct Layer {
     /// The devices; each has one output.
@@ -19,7 +19,7 @@ pub struct Layer {
     pub inputs: Vec<usize>,
 }
 
-/// What makes voltages of the currents of a layer: V = gain (I − offset), not beyond the limits.
+/// Converts the currents of a layer to voltages: V = gain (I − offset), clipped to the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Interface {
@@ -43,8 +43,8 @@ impl Interface {
     }
 }
 
-/// A network of devices. Its parameters are the inputs of the first layer, then all other parameters of its devices, in
-/// order.
+/// A network of devices. Its parameters are the inputs of the first layer, followed by all other parameters of its
+/// devices in order.
 #[derive(Clone, Debug)]
 pub struct LayeredDevice {
     layers: Vec<Layer>,
@@ -52,24 +52,24 @@ pub struct LayeredDevice {
     parameters: usize,
 }
 
-/// Currents \[nA\] and their slopes by all parameters \[nA/V\].
+/// Currents \[nA\] and their derivatives with respect to all parameters \[nA/V\].
 type Chained = (Vec<f64>, Array2<f64>);
 
 impl LayeredDevice {
-    /// Of layers, and what stands between them.
+    /// Builds a network from layers and the interfaces between them.
     ///
     /// # Errors
-    /// If there is no layer, one is empty, a device has several outputs, an input is not one of its parameters or stands
-    /// there twice, a layer does not have one input for each device before it, the last one not one device, or there is
-    /// not one sound interface between each two.
+    /// If there is no layer, a layer is empty, a device has several outputs, an input is not one of its parameters or
+    /// appears twice, a layer does not have one input for each device of the previous layer, the last layer has more
+    /// than one device, or there is not exactly one valid interface between two layers.
     pub fn new(layers: Vec<Layer>, interfaces: Vec<Interface>) -> Result<Self, DeviceError> {
         let bad = |what: String| Err(DeviceError::Description { name: "layers", what });
-        let Some(first) = layers.first() else { return bad("is empty: a network needs a layer".to_owned()) };
+        let Some(first) = layers.first() else { return bad("is empty: a network needs at least one layer".to_owned()) };
         let mut parameters = first.inputs.len();
         for (l, layer) in layers.iter().enumerate() {
             let number = l + 1;
             if layer.devices.is_empty() || layer.inputs.is_empty() {
-                return bad(format!("layer {number} needs a device and an input"));
+                return bad(format!("layer {number} needs at least one device and one input"));
             }
             for device in &layer.devices {
                 if let Err(e) = crate::check_single_output(device.as_ref()) {
@@ -86,12 +86,14 @@ impl LayeredDevice {
             }
             if l > 0 && layer.inputs.len() != layers[l - 1].devices.len() {
                 let (found, needed) = (layer.inputs.len(), layers[l - 1].devices.len());
-                return bad(format!("layer {number} has {found} inputs: the layer before it has {needed} devices"));
+                return bad(format!("layer {number} has {found} inputs: the previous layer has {needed} devices"));
             }
         }
         let last = layers[layers.len() - 1].devices.len();
         if last != 1 {
-            return bad(format!("the last layer has {last} devices: its one current is the output"));
+            return bad(format!(
+                "the last layer has {last} devices: it needs exactly one, whose current is the output"
+            ));
         }
         if interfaces.len() + 1 != layers.len() {
             return bad(format!(
@@ -114,7 +116,7 @@ impl LayeredDevice {
         Ok(Self { layers, interfaces, parameters })
     }
 
-    /// Currents and slopes by the chain rule, from layer to layer; nothing if a device does not know its own.
+    /// Currents and derivatives by the chain rule, layer by layer; `None` if a device does not know its derivatives.
     fn chained(&self, parameters_volt: &[f64]) -> Result<Option<Chained>, DeviceError> {
         let width = self.layers[0].inputs.len();
         let mut inputs = parameters_volt[..width].to_vec();
@@ -151,7 +153,7 @@ impl LayeredDevice {
         Ok(Some((last, slopes)))
     }
 
-    /// For each device, layer after layer: where its parameters come from.
+    /// For each device, layer by layer: the sources of its parameters.
     fn sources(&self) -> Vec<Vec<Vec<Source>>> {
         let mut next = self.layers[0].inputs.len();
         self.layers
@@ -182,7 +184,7 @@ struct Along {
     bent: f64,
 }
 
-/// The current of a device whose parameters move along a line; nothing if it does not know its derivatives.
+/// The current of a device whose parameters move along a line; `None` if it does not know its derivatives.
 fn along_device(device: &dyn Device, parameters: &[Along]) -> Result<Option<Along>, DeviceError> {
     let at: Vec<f64> = parameters.iter().map(|p| p.value).collect();
     let direction: Vec<f64> = parameters.iter().map(|p| p.slope).collect();
@@ -192,12 +194,12 @@ fn along_device(device: &dyn Device, parameters: &[Along]) -> Result<Option<Alon
     Ok(Some(Along { value: current[0], slope: chain(|p| p.slope), bent: own[0] + chain(|p| p.bent) }))
 }
 
-/// Where a parameter of a device comes from.
+/// Source of a parameter of a device.
 #[derive(Clone, Copy, Debug)]
 enum Source {
     /// An input of its layer.
     Input(usize),
-    /// A parameter of the whole.
+    /// A parameter of the whole network.
     Parameter(usize),
 }
 
@@ -235,8 +237,8 @@ impl Device for LayeredDevice {
         Ok(self.chained(parameters_volt)?.map(|(_, slopes)| slopes))
     }
 
-    /// Currents, slopes and curvatures along the direction go from layer to layer; at the limits of an interface its voltage
-    /// has a kink, as the gradient has a jump there.
+    /// Propagates currents, first and second derivatives along the direction layer by layer; at the limits of an
+    /// interface its voltage has a kink, where the gradient jumps.
     fn curvature_along(&self, parameters_volt: &[f64], direction: &[f64]) -> Result<Option<Vec<f64>>, DeviceError> {
         let width = self.layers[0].inputs.len();
         let mut inputs: Vec<Along> =

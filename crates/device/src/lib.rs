@@ -1,7 +1,7 @@
-//! Devices: parameters (voltages) in, currents out.
+//! Devices: maps from parameters (voltages) to currents.
 //!
-//! A [`Device`] maps many parameter vectors to outputs at once and knows its exact gradient where one exists. It knows
-//! nothing of estimators or noise.
+//! A [`Device`] maps many parameter vectors to outputs at once and provides its exact gradient if one exists. It does
+//! not depend on estimators or noise.
 //!
 //! ```
 //! use device::{Device, Polynomial, currents_na};
@@ -50,23 +50,23 @@ pub trait Device: Send + Sync + std::fmt::Debug {
     /// If the device cannot be evaluated there.
     fn evaluate(&self, parameters_volt: ArrayView2<f64>, currents_na: ArrayViewMut2<f64>) -> Result<(), DeviceError>;
 
-    /// Exact gradient ∂I_k/∂w_m \[nA/V\], shape (K, M); nothing where the device does not know it.
+    /// Exact gradient ∂I_k/∂w_m \[nA/V\], shape (K, M); `None` if the device does not know it.
     ///
     /// # Errors
-    /// If the device knows its gradient, but cannot find it there.
+    /// If the device knows its gradient but cannot compute it at this point.
     fn gradient(&self, parameters_volt: &[f64]) -> Result<Option<Array2<f64>>, DeviceError>;
 
-    /// Second derivative of I_k(w + t d) by t at t = 0, one for each output \[nA/V² for a direction d of length 1\]: d·∇∇I_k·d.
-    /// Nothing where the device does not know it, or has none: a surrogate of `relu` units has kinks, between which it is zero
-    /// and at which it does not exist, so that nothing that is measured over a range of voltages could be held against it.
+    /// Second derivative of I_k(w + t d) by t at t = 0, one for each output \[nA/V² for a direction d of length 1\]:
+    /// d·∇∇I_k·d. `None` if the device does not know it or has none: for a surrogate of `relu` units it is zero between
+    /// kinks and undefined at them, so that no measurement over a range of voltages could be compared with it.
     ///
     /// # Errors
-    /// If the device knows it, but cannot find it there.
+    /// If the device knows it but cannot compute it at this point.
     fn curvature_along(&self, _parameters_volt: &[f64], _direction: &[f64]) -> Result<Option<Vec<f64>>, DeviceError> {
         Ok(None)
     }
 
-    /// Diagonal second derivatives ∂²I_k/∂w_m² \[nA/V²\], shape (K, M), by [`Device::curvature_along`] each axis.
+    /// Diagonal second derivatives ∂²I_k/∂w_m² \[nA/V²\], shape (K, M), from [`Device::curvature_along`] each axis.
     ///
     /// # Errors
     /// As [`Device::curvature_along`].
@@ -82,8 +82,8 @@ pub trait Device: Send + Sync + std::fmt::Debug {
         Ok(Some(out))
     }
 
-    /// Currents \[nA\] at one parameter vector, and the exact gradient there, where it is known. Devices that find both in one
-    /// go do so here.
+    /// Currents \[nA\] at one parameter vector, and the exact gradient there if it is known. Devices that compute both
+    /// together override this.
     ///
     /// # Errors
     /// As [`Device::evaluate`] and [`Device::gradient`].
@@ -98,21 +98,21 @@ pub trait Device: Send + Sync + std::fmt::Debug {
         false
     }
 
-    /// Parameters at which the device is used where nothing else is said \[V\], if it has such.
+    /// Default operating point \[V\], if the device has one.
     fn usual_volt(&self) -> Option<Vec<f64>> {
         None
     }
 
-    /// Range in which each parameter is meant to be used \[V\], lowest and highest, if the device has one.
+    /// Intended range of each parameter \[V\], lowest and highest, if the device has one.
     fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {
         None
     }
 }
 
-/// Where a device is used \[V\]: as given, else where it is usually, else in the middle of its ranges, else at zero.
+/// The operating point \[V\]: as given, else the default of the device, else the middle of its ranges, else zero.
 ///
 /// # Errors
-/// If as many voltages are not given as it has parameters.
+/// If the number of voltages differs from that of the parameters.
 pub fn operating_point_volt(device: &dyn Device, given: Option<&[f64]>) -> Result<Vec<f64>, DeviceError> {
     let expected = device.parameters();
     match given {
@@ -125,7 +125,7 @@ pub fn operating_point_volt(device: &dyn Device, given: Option<&[f64]>) -> Resul
     }
 }
 
-/// Refuses a device of other than one output: what reads one must not leave the others out unsaid.
+/// Refuses a device that does not have exactly one output, so that no output is ignored silently.
 ///
 /// # Errors
 /// If it has several outputs, or none.
@@ -136,11 +136,10 @@ pub fn check_single_output(device: &dyn Device) -> Result<(), DeviceError> {
     }
 }
 
-/// Currents of a device with one output at parameter vectors, shape (points, M): a convenience over
-/// [`Device::evaluate`].
+/// Currents of a device with one output at parameter vectors, shape (points, M); see [`Device::evaluate`].
 ///
 /// # Errors
-/// As [`Device::evaluate`], and if it has other than one output.
+/// As [`Device::evaluate`], and if it does not have exactly one output.
 pub fn currents_na(device: &dyn Device, parameters_volt: ArrayView2<f64>) -> Result<Vec<f64>, DeviceError> {
     check_single_output(device)?;
     let mut out = Array2::zeros((parameters_volt.nrows(), 1));

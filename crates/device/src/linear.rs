@@ -1,4 +1,4 @@
-//! `I = I₀ + g · w`: the device on which every formula is exact.
+//! `I = I₀ + g · w`: the device for which every formula is exact.
 
 use std::sync::Arc;
 
@@ -19,27 +19,27 @@ pub struct LinearSettings {
     /// Gradient (nA/V).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gradient_na_per_volt: Option<Vec<f64>>,
-    /// Instead: a Gaussian gradient.
+    /// Instead of `gradient_na_per_volt`: a random Gaussian gradient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random: Option<RandomGradient>,
-    /// Current at zero (nA).
+    /// Current at zero voltage (nA).
     #[serde(default)]
     pub offset_na: f64,
-    /// Where the gradient is measured (V); zero if not given.
+    /// Operating point (V); zero if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point_volt: Option<Vec<f64>>,
 }
 
-/// Most parameters of a random linear device.
+/// Largest number of parameters of a random linear device.
 const MOST_PARAMETERS: usize = 100_000;
 
-/// Independent Gaussian derivatives of zero mean.
+/// Independent Gaussian derivatives with zero mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RandomGradient {
-    /// Their number.
+    /// Number of parameters.
     pub parameters: usize,
-    /// Their standard deviation (nA/V).
+    /// Standard deviation of the derivatives (nA/V).
     pub deviation_na_per_volt: f64,
     /// Seed.
     #[serde(default)]
@@ -53,7 +53,7 @@ impl LinearSettings {
             (Some(gradient), None) => Ok(gradient.clone()),
             (None, Some(random)) => random.draw().map_err(|e| e.within("random")),
             (Some(_), Some(_)) => {
-                Err(SettingError::new("random", "stands beside `gradient_na_per_volt`: give one of the two"))
+                Err(SettingError::new("random", "cannot be combined with `gradient_na_per_volt`: give one of the two"))
             }
             (None, None) => Err(SettingError::whole("needs `gradient_na_per_volt` (a list) or `random` (a table)")),
         }
@@ -91,7 +91,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Of given gradient \[nA/V\] and current at zero parameters \[nA\].
+    /// Device with the given gradient \[nA/V\] and current at zero parameters \[nA\].
     ///
     /// # Errors
     /// If there is no parameter, or a number is not finite.

@@ -1,4 +1,4 @@
-//! Polynomials of the parameters: the third-order I-V curve of B25 Fig. 2b, and second-order mixing.
+//! Polynomials of the parameters: the third-order I-V curve of B25 Fig. 2b, and second-order mixing terms.
 
 use std::sync::Arc;
 
@@ -17,29 +17,29 @@ use crate::{Device, DeviceError};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolynomialSettings {
-    /// For each parameter, coefficients of w, w², w³, … (nA/V, nA/V², …).
+    /// Coefficients of w, w², w³, … for each parameter (nA/V, nA/V², …).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coefficients: Option<Vec<Vec<f64>>>,
-    /// Instead: Gaussian coefficients of w, w² and products of two.
+    /// Instead of `coefficients`: random Gaussian coefficients of w, w² and products of two parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random: Option<RandomPolynomial>,
-    /// Current at zero (nA).
+    /// Current at zero voltage (nA).
     #[serde(default)]
     pub offset_na: f64,
     /// Coefficients of products of two parameters (nA/V²), M × M, above the diagonal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixing_na_per_volt2: Option<Vec<Vec<f64>>>,
-    /// Where the gradient is measured (V); zero if not given.
+    /// Operating point (V); zero if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point_volt: Option<Vec<f64>>,
 }
 
-/// Most parameters of a random polynomial, which has a coefficient for each pair.
+/// Largest number of parameters of a random polynomial, which has one coefficient for each pair.
 const MOST_OF_POLYNOMIAL: usize = 1000;
-/// Largest standard deviation: what is drawn, and its products with voltages, are still numbers.
+/// Largest standard deviation for which the coefficients and their products with voltages remain finite.
 const LARGEST_DEVIATION: f64 = 1e30;
 
-/// Independent Gaussian coefficients of zero mean.
+/// Independent Gaussian coefficients with zero mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RandomPolynomial {
@@ -58,7 +58,7 @@ pub struct RandomPolynomial {
     pub seed: u64,
 }
 
-/// For each parameter its coefficients of w, w², …; then those of products of two, if there are any.
+/// Coefficients of w, w², … for each parameter, and those of products of two, if any.
 type Coefficients = (Vec<Vec<f64>>, Option<Vec<Vec<f64>>>);
 
 impl PolynomialSettings {
@@ -68,10 +68,12 @@ impl PolynomialSettings {
             (Some(coefficients), None) => Ok((coefficients.clone(), self.mixing_na_per_volt2.clone())),
             (None, Some(_)) if self.mixing_na_per_volt2.is_some() => Err(SettingError::new(
                 "mixing_na_per_volt2",
-                "stands beside `random`, which draws its own: leave it out, or give `coefficients`",
+                "cannot be combined with `random`, which draws its own: leave it out, or give `coefficients`",
             )),
             (None, Some(random)) => random.draw().map_err(|e| e.within("random")),
-            (Some(_), Some(_)) => Err(SettingError::new("random", "stands beside `coefficients`: give one of the two")),
+            (Some(_), Some(_)) => {
+                Err(SettingError::new("random", "cannot be combined with `coefficients`: give one of the two"))
+            }
             (None, None) => Err(SettingError::whole("needs `coefficients` (a list of lists) or `random` (a table)")),
         }
     }
@@ -89,8 +91,8 @@ impl DeviceKind for PolynomialSettings {
 }
 
 impl RandomPolynomial {
-    /// Linear coefficients first, then squares, then products row by row: another deviation of one kind scales it and leaves the
-    /// others as they are.
+    /// Linear coefficients first, then squares, then products row by row: changing the standard deviation of one kind
+    /// scales that kind and leaves the others unchanged.
     fn draw(&self) -> Result<Coefficients, SettingError> {
         let parameters = within("parameters", self.parameters, 1..=MOST_OF_POLYNOMIAL)?;
         let deviation = |key: &'static str, x: f64| number_within(key, x, 0.0..=LARGEST_DEVIATION);
@@ -124,8 +126,8 @@ pub struct Polynomial {
 }
 
 impl Polynomial {
-    /// `coefficients[m][k − 1]` belongs to w_m^k \[nA/V^k\]; `mixing_na_per_volt2`, if given, is M × M, of which the part
-    /// above the diagonal counts.
+    /// `coefficients[m][k − 1]` belongs to w_m^k \[nA/V^k\]; `mixing_na_per_volt2`, if given, is M × M, of which only
+    /// the part above the diagonal is used.
     ///
     /// # Errors
     /// If there is no parameter, the mixing matrix is not M × M, or a number is not finite.
@@ -265,7 +267,8 @@ mod tests {
         }
     }
 
-    /// Standard deviations: of n numbers known to 1/√(2n); 200 numbers to 5 %, 19 900 to 0.5 %. Bounds of 4.4, once in 100 000.
+    /// The standard deviation of n numbers is known to 1/√(2n): 5 % for 200 numbers, 0.5 % for 19 900. A correct
+    /// generator exceeds bounds of 4.4 standard errors once in 100 000.
     #[test]
     fn coefficients_have_their_deviations() {
         let (coefficients, products) = random(5.0, 2.0).draw().unwrap();

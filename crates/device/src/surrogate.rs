@@ -1,4 +1,4 @@
-//! Neural surrogates: a feed-forward network fitted to a measured device.
+//! Neural surrogates: feed-forward networks fitted to a measured device.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,21 +14,21 @@ use crate::kinks::Kinks;
 use crate::linear::check_width;
 use crate::{Device, DeviceError};
 
-/// Points from which on it pays to look for what bends between them.
+/// Number of points above which reducing the network to [`Kinks`] can be faster.
 const LARGE_BATCH: usize = 128;
-/// How many times slower the short rows of [`Kinks`] are, per weight, than the matrices of the whole network.
+/// Cost per weight of the short rows of [`Kinks`] relative to the matrices of the whole network.
 const WORTH_IT: usize = 10;
 
 /// A neural network fitted to a device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SurrogateSettings {
-    /// `.npz` of layer weights; a relative path starts at the scenario's folder.
+    /// `.npz` file of layer weights; a relative path refers to the scenario's folder.
     pub file: InputFile,
     /// Non-linearity between layers.
     #[serde(default)]
     pub activation: Activation,
-    /// Where the gradient is measured (V); the middle of the device's ranges if not given.
+    /// Operating point (V); the middle of the device's ranges if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point_volt: Option<Vec<f64>>,
 }
@@ -98,7 +98,7 @@ impl Activation {
 }
 
 impl Activation {
-    /// Its second derivative, where it has one everywhere but at a jump of it: not with kinks.
+    /// Its second derivative, if it exists except at jumps: not for activations with kinks.
     fn second_derivative(self, x: f64) -> Option<f64> {
         match self {
             Self::Relu => None,
@@ -130,12 +130,12 @@ pub struct NeuralSurrogate {
     range_volt: (Vec<f64>, Vec<f64>),
 }
 
-/// Range of each parameter where none is given \[V\].
+/// Default range of each parameter \[V\].
 const DEFAULT_RANGE_VOLT: (f64, f64) = (-1.0, 1.0);
 
 impl NeuralSurrogate {
-    /// Of weights (out × in) and biases (out), with −1 V to 1 V as the range of every parameter. The non-linearity follows
-    /// every layer but the last.
+    /// Network of weights (out × in) and biases (out), with −1 V to 1 V as the range of every parameter. The
+    /// non-linearity follows every layer except the last.
     ///
     /// # Errors
     /// If there is no layer, one has no inputs or no outputs, or shapes do not fit together.
@@ -156,13 +156,13 @@ impl NeuralSurrogate {
         Ok(Self { layers, activation, output_scale_na, range_volt })
     }
 
-    /// Reads an `.npz` with `layer0_weight` (out × in), `layer0_bias` (out), `layer1_…`, and optionally `output_scale_na`
-    /// (1 if missing), `input_min_volt` and `input_max_volt` (−1 V and 1 V if missing). The non-linearity follows every
-    /// layer but the last.
+    /// Reads an `.npz` with `layer0_weight` (out × in), `layer0_bias` (out), `layer1_…`, and optionally
+    /// `output_scale_na` (1 if missing), `input_min_volt` and `input_max_volt` (−1 V and 1 V if missing). The
+    /// non-linearity follows every layer except the last.
     ///
     /// # Errors
-    /// If the file cannot be read, an array is missing, misshapen, not one of these, or holds a number that is not finite, or
-    /// layers do not fit together or do not follow one another without a gap.
+    /// If the file cannot be read, an array is missing, has the wrong shape, is none of these, or holds a number that
+    /// is not finite, or if layers do not fit together or are not numbered consecutively.
     pub fn from_npz(path: &Path, activation: Activation) -> Result<Self, DeviceError> {
         let fail = |what: String| DeviceError::File { path: path.to_owned(), what };
         let mut archive = Archive::open(path).map_err(|e| fail(e.to_string()))?;
@@ -182,7 +182,7 @@ impl NeuralSurrogate {
                 .into_dimensionality::<Ix1>()
                 .map_err(|_| fail(format!("array `{b_name}` has shape {b_shape:?}, (out) is needed")))?;
             if weight.is_empty() {
-                return Err(fail(format!("array `{w_name}` has shape {w_shape:?}: a layer has inputs and outputs")));
+                return Err(fail(format!("array `{w_name}` has shape {w_shape:?}: a layer needs inputs and outputs")));
             }
             if bias.len() != weight.nrows() {
                 return Err(fail(format!(
@@ -195,7 +195,7 @@ impl NeuralSurrogate {
                 && before.weight.nrows() != weight.ncols()
             {
                 return Err(fail(format!(
-                    "array `{w_name}` has {} columns, but the layer before has {} outputs",
+                    "array `{w_name}` has {} columns, but the previous layer has {} outputs",
                     weight.ncols(),
                     before.weight.nrows()
                 )));
@@ -232,10 +232,10 @@ impl NeuralSurrogate {
                 range_volt.1[k]
             )));
         }
-        // what is left over would have been part of another device
+        // an unused array means that the file describes a different device
         if let Some(unused) = names.iter().find(|name| !used.contains(name)) {
             return Err(fail(format!(
-                "array `{unused}` is none that a surrogate of {} layers has: {}, each with `_weight` and `_bias`, \
+                "array `{unused}` does not belong to a surrogate of {} layers: {}, each with `_weight` and `_bias`, \
                  `output_scale_na`, `input_min_volt` and `input_max_volt`",
                 layers.len(),
                 (0..layers.len()).map(|k| format!("`layer{k}`")).collect::<Vec<_>>().join(", "),
@@ -246,7 +246,7 @@ impl NeuralSurrogate {
 }
 
 impl NeuralSurrogate {
-    /// What bends in the box around all points of a large batch, if that is so little that it is faster.
+    /// The network reduced to its kinks in the box around all points of a large batch, if this is faster.
     fn kinks_within(&self, points_volt: &ArrayView2<f64>) -> Option<Kinks> {
         if self.activation != Activation::Relu || self.outputs() != 1 || points_volt.nrows() < LARGE_BATCH {
             return None;
@@ -308,7 +308,7 @@ impl Device for NeuralSurrogate {
         Ok(Some(back))
     }
 
-    /// Values, slopes and curvatures along the direction go forward through the layers together.
+    /// Values, first and second derivatives along the direction are propagated together through the layers.
     fn curvature_along(&self, parameters_volt: &[f64], direction: &[f64]) -> Result<Option<Vec<f64>>, DeviceError> {
         let last = self.layers.len() - 1;
         let mut x = Array1::from(parameters_volt.to_vec());
@@ -370,7 +370,7 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
     }
 
-    /// Within a box, the kinks alone give what the whole network gives, wherever the box lies and however wide it is.
+    /// Within a box, the reduced network equals the whole one, for any position and width of the box.
     #[test]
     fn what_bends_is_all_that_is_needed() {
         let path = temporary("kinks");
@@ -392,7 +392,7 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
     }
 
-    /// Writes layers of ones, shape (out, in) each, under the numbers given, and one more array.
+    /// Writes layers of ones, of shapes (out, in), under the given numbers, and one more array.
     fn ones(path: &Path, layers: &[(usize, usize, usize)], more: Option<&str>) -> Result<NeuralSurrogate, String> {
         let mut npz = NpzWriter::new(File::create(path).unwrap());
         for &(number, outputs, inputs) in layers {

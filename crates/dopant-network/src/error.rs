@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-/// What can be wrong with a dopant network or a computation on it.
+/// Errors of a dopant network or a computation on it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetworkError {
@@ -17,10 +17,10 @@ pub enum NetworkError {
     File {
         /// The file.
         path: PathBuf,
-        /// Where, what was found, what is allowed.
+        /// Where, what was found, and what is allowed.
         what: String,
     },
-    /// The set of states outgrew its limit.
+    /// The set of states exceeded its limit.
     #[error(
         "the steady state needs more than {limit} states (probability flow of {left_out:.3e} e·ν₀ still leaves them): \
          raise the limit, or use the method `events` or `mean-field`"
@@ -31,19 +31,19 @@ pub enum NetworkError {
         /// Flow that leaves them \[ν₀\].
         left_out: f64,
     },
-    /// The set of states would outgrow its limit by far.
+    /// The set of states would exceed its limit by far.
     #[error(
-        "the steady state needs far more than {limit} states: after 2000 hops of a walk, {:.0} % of all hops lead to states \
-         that it has not met; use the method `events` or `mean-field`",
+        "the steady state needs far more than {limit} states: after 2000 hops of a random walk, {:.0} % of all hops lead to states \
+         not visited before; use the method `events` or `mean-field`",
         100.0 * unmet
     )]
     TooManyStatesExpected {
         /// Largest number of states allowed.
         limit: usize,
-        /// Probability of the states that the walk has not met.
+        /// Probability of the states that the walk has not visited.
         unmet: f64,
     },
-    /// The set of states would outgrow its limit by far, as its first growth tells.
+    /// The set of states would exceed its limit by far, according to its initial growth.
     #[error(
         "the steady state needs more than {needed:.0e} states, {limit} are allowed: with {states} states, a probability flow of \
          {left_out:.3e} e·ν₀ still leaves them; use the method `events` or `mean-field`"
@@ -55,10 +55,10 @@ pub enum NetworkError {
         states: usize,
         /// Flow out of them \[ν₀\].
         left_out: f64,
-        /// States at the least, if the flow fell with their square.
+        /// Lower bound of the number of states, if the flow falls with their square.
         needed: f64,
     },
-    /// The search took longer than it may.
+    /// The search took longer than allowed.
     #[error(
         "the steady state was not found in {limit_s} s ({states} states so far, a probability flow of {left_out:.3e} e·ν₀ \
          still leaves them): allow more time, or use the method `events` or `mean-field`"
@@ -71,9 +71,9 @@ pub enum NetworkError {
         /// Flow that leaves them \[ν₀\].
         left_out: f64,
     },
-    /// A mean field that has settled as far as probabilities go, but not as far as its currents do.
+    /// A mean field whose probabilities have converged but whose currents have not.
     #[error(
-        "the mean field did not settle: its currents add up to {sum:.1e} e·ν₀, and the largest is {largest:.1e} e·ν₀; use the \
+        "the mean field did not converge: its currents add up to {sum:.1e} e·ν₀, and the largest is {largest:.1e} e·ν₀; use the \
          method `events` or `steady-state`"
     )]
     NotConserved {
@@ -82,8 +82,8 @@ pub enum NetworkError {
         /// Largest current \[eν₀\].
         largest: f64,
     },
-    /// An iteration did not settle.
-    #[error("{what} did not settle")]
+    /// An iteration did not converge.
+    #[error("{what} did not converge")]
     NotSettled {
         /// Which.
         what: &'static str,

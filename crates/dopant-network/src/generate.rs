@@ -1,4 +1,4 @@
-//! Settings of a device that is made at random.
+//! Settings of a randomly generated device.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub enum Shape {
     Disc,
 }
 
-/// A dopant network made at random; what is not given is that of boron in silicon at 77 K.
+/// A randomly generated dopant network; the defaults describe boron in silicon at 77 K.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GenerateSettings {
@@ -28,7 +28,7 @@ pub struct GenerateSettings {
     pub height_nm: f64,
     /// Radius of a disc (nm).
     pub radius_nm: f64,
-    /// Depth in which dopants lie (nm); 0 for a plane.
+    /// Thickness of the layer of dopants (nm); 0 for a plane.
     pub thickness_nm: f64,
     /// Number of acceptors.
     pub acceptors: usize,
@@ -36,7 +36,7 @@ pub struct GenerateSettings {
     pub donors: usize,
     /// Number of electrodes, evenly spaced along the boundary.
     pub electrodes: usize,
-    /// Least distance of two dopants (nm).
+    /// Smallest distance between two dopants (nm).
     pub least_distance_nm: f64,
     /// Temperature (K).
     pub temperature_kelvin: f64,
@@ -44,7 +44,7 @@ pub struct GenerateSettings {
     pub relative_permittivity: f64,
     /// Attempt frequency (Hz).
     pub attempt_frequency_hz: f64,
-    /// Localization radius (nm); a quarter of the mean distance of acceptors if not given.
+    /// Localization radius (nm); a quarter of the mean distance between acceptors if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub localization_radius_nm: Option<f64>,
     /// Seed of the positions.
@@ -74,7 +74,7 @@ impl Default for GenerateSettings {
 }
 
 impl GenerateSettings {
-    /// What the generator takes.
+    /// The input of the generator.
     #[must_use]
     pub fn generate(&self) -> Generate {
         let thickness_nm = self.thickness_nm;

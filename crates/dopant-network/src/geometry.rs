@@ -1,4 +1,4 @@
-//! The patch of semiconductor: its outline, its electrodes, and where dopants lie.
+//! Geometry of the device: outline, electrodes and dopant positions.
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Dxsm;
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::NetworkError;
 
-/// How far from the boundary an electrode may be given, as a fraction of the domain's size.
+/// Largest distance of a given electrode position from the boundary, as a fraction of the domain's size.
 const ON_BOUNDARY: f64 = 1e-6;
-/// Draws after which a dopant that finds no free place is given up.
+/// Largest number of draws for the position of one dopant.
 const MOST_DRAWS: usize = 100_000;
 
-/// Outline of the patch, seen from above.
+/// Outline of the device, seen from above.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "shape", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Domain {
@@ -104,7 +104,7 @@ impl Domain {
         }
     }
 
-    /// Distance of two points of the boundary along it \[nm\]; infinite on different edges of a rectangle.
+    /// Distance between two points along the boundary \[nm\]; infinite on different edges of a rectangle.
     fn along_boundary_nm(&self, a: [f64; 2], b: [f64; 2]) -> f64 {
         match *self {
             Self::Rectangle { width_nm: w, height_nm: h, .. } => {
@@ -123,8 +123,8 @@ impl Domain {
         }
     }
 
-    /// How far a point of the boundary is covered by an electrode: 1 within half a width of its middle, measured along the
-    /// boundary, 0 beyond, and one half at its ends, so that a mesh that ends there gives it its true width.
+    /// Boundary value for one unit on an electrode: 1 within half a width of its centre, measured along the boundary, 0
+    /// beyond, and one half at its ends, so that an electrode that ends on a mesh node has its true width.
     #[must_use]
     pub fn coverage(&self, electrode: [f64; 2], width_nm: f64, point: [f64; 2]) -> f64 {
         let inside = 0.5 * width_nm - self.along_boundary_nm(electrode, point);
@@ -143,7 +143,7 @@ impl Domain {
     pub fn spaced_electrodes(&self, count: usize) -> Vec<[f64; 2]> {
         (0..count)
             .map(|k| {
-                // never begin in a corner of a rectangle
+                // never at a corner of a rectangle
                 let part = k as f64 / count as f64 + (0.5 / count as f64).min(0.125);
                 match *self {
                     Self::Disc { radius_nm, .. } => {
@@ -151,7 +151,7 @@ impl Domain {
                         [radius_nm * angle.cos(), radius_nm * angle.sin()]
                     }
                     Self::Rectangle { width_nm: w, height_nm: h, .. } => {
-                        // once around, each edge a quarter
+                        // one turn around the boundary, a quarter for each edge
                         let edge = 4.0 * part;
                         let along = edge.fract();
                         match edge as usize {
@@ -166,8 +166,7 @@ impl Domain {
             .collect()
     }
 
-    /// Random positions inside, uniform, none closer than `least_distance_nm` to another or to
-    /// those in `taken`.
+    /// Uniformly distributed positions, none closer than `least_distance_nm` to another or to those in `taken`.
     ///
     /// # Errors
     /// If they do not fit.
@@ -193,7 +192,7 @@ impl Domain {
             });
             sites.push(free.ok_or_else(|| {
                 let what = format!(
-                    "is {least_distance_nm} nm: only {} of {count} dopants found a place, take fewer or a smaller distance",
+                    "is {least_distance_nm} nm: only {} of {count} dopants could be placed: reduce their number or the distance",
                     sites.len()
                 );
                 NetworkError::entry("least_distance_nm", what)
@@ -202,7 +201,7 @@ impl Domain {
         Ok(sites)
     }
 
-    /// The boundary, closed, as a line of many points.
+    /// The closed boundary as a polyline.
     #[must_use]
     pub fn outline(&self) -> Vec<[f64; 2]> {
         const POINTS: usize = 400;
@@ -231,7 +230,7 @@ impl Domain {
     pub fn covered(&self, electrode: [f64; 2], width_nm: f64) -> Vec<[f64; 2]> {
         let mut covered: Vec<[f64; 2]> =
             self.outline().into_iter().filter(|p| self.coverage(electrode, width_nm, *p) > 0.0).collect();
-        // from one end to the other, even across the outline's first point
+        // from one end to the other, also across the first point of the outline
         let along = |p: &[f64; 2]| match *self {
             Self::Disc { .. } => {
                 let turn = p[1].atan2(p[0]) - electrode[1].atan2(electrode[0]);
@@ -243,15 +242,15 @@ impl Domain {
         covered
     }
 
-    /// Refuses electrodes that lie on each other: a point of the boundary has one voltage.
+    /// Refuses overlapping electrodes.
     pub(crate) fn check_apart(&self, electrodes: &[([f64; 2], f64)]) -> Result<(), NetworkError> {
         for (k, (position, width)) in electrodes.iter().enumerate() {
             for (l, (other, other_width)) in electrodes[..k].iter().enumerate() {
                 let distance = self.along_boundary_nm(*position, *other);
                 if distance < 0.5 * (width + other_width) - ON_BOUNDARY * self.size_nm() {
                     let what = format!(
-                        "is {width}: electrodes {l} and {k} lie on each other, their middles are {distance:.4} apart and half \
-                         their widths are {:.4} together",
+                        "is {width}: electrodes {l} and {k} overlap: their centres are {distance:.4} apart, but the sum of \
+                         their half widths is {:.4}",
                         0.5 * (width + other_width)
                     );
                     return Err(NetworkError::entry(format!("electrodes[{k}].width_nm"), what));

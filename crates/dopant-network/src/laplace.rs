@@ -1,8 +1,8 @@
-//! Laplace's equation on the patch: the potential at a site for one unit on one electrode.
+//! Laplace's equation on the device's area: the potential at each site for one unit on one electrode.
 //!
 //! Linear triangular elements and a sparse Cholesky factorization, one right-hand side for each electrode; the boundary
 //! between electrodes is at zero, as in kmc_dn. With electrodes through the whole depth and insulating faces the
-//! potential does not depend on depth, so that the plane is enough for a slab as well.
+//! potential does not depend on depth, so that two dimensions are sufficient for a thick device as well.
 
 use faer::linalg::solvers::Solve;
 use faer::sparse::{SparseColMat, Triplet};
@@ -131,7 +131,7 @@ impl Mesh {
         Ok(solutions)
     }
 
-    /// The triangle that holds a point (or is nearest) and the weights of its corners.
+    /// The triangle that contains a point (or is nearest) and the weights of its corners.
     pub(crate) fn locate(&self, point: [f64; 2]) -> ([usize; 3], [f64; 3]) {
         let mut best = ([0; 3], [0.0; 3], f64::NEG_INFINITY);
         for triangle in &self.triangles {

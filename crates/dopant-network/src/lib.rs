@@ -1,9 +1,9 @@
 //! Hopping conduction in a disordered network of dopants between electrodes.
 //!
-//! A [`DopantNetwork`] is read from a file or made at random ([`Generate`]); its [`Network`] holds the physics in its own
-//! units (energies in kT, rates in the attempt frequency ν₀, currents in eν₀). Three ways lead to its currents:
-//! [`events`] (kinetic Monte Carlo), [`steady`] (the Markov chain on the states that carry the probability, with exact
-//! derivatives, admittance and noise) and [`mean_field`] (an approximation).
+//! A [`DopantNetwork`] is read from a file or generated at random ([`Generate`]); its [`Network`] holds the physics in
+//! reduced units (energies in kT, rates in the attempt frequency ν₀, currents in eν₀). There are three methods for its
+//! currents: [`events`] (kinetic Monte Carlo), [`steady`] (the Markov chain on the states that carry the probability,
+//! with exact derivatives, admittance and noise) and [`mean_field`] (an approximation).
 //!
 //! ```
 //! use dopant_network::{DopantNetwork, Generate};

@@ -1,11 +1,11 @@
-//! The network in its own units: energies in kT, rates in the attempt frequency ν₀, currents in eν₀.
+//! The network in reduced units: energies in kT, rates in the attempt frequency ν₀, currents in eν₀.
 //!
-//! Sites are numbered through: acceptors 0 to N − 1, then electrodes N to N + P − 1.
+//! Sites are numbered consecutively: acceptors 0 to N − 1, then electrodes N to N + P − 1.
 
 use crate::error::NetworkError;
 use crate::occupation::{MOST_ACCEPTORS, Occupation};
 
-/// Most sites: acceptors and electrodes.
+/// Largest number of sites (acceptors and electrodes).
 pub const MOST_SITES: usize = MOST_ACCEPTORS;
 
 /// How the rate of a hop depends on its energy difference dE \[kT\]; each satisfies detailed balance.
@@ -32,7 +32,7 @@ impl RateLaw {
         }
     }
 
-    /// d ln(factor)/d(dE); at the kink of Miller-Abrahams rates the mean of both sides.
+    /// d ln(factor)/d(dE); the mean of both sides at the kink of Miller-Abrahams rates.
     #[inline]
     #[must_use]
     pub fn log_slope(self, difference_kt: f64) -> f64 {
@@ -45,7 +45,7 @@ impl RateLaw {
     }
 }
 
-/// What a network is made of, dimensionless.
+/// Dimensionless input of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
     /// Positions of the acceptors (any unit of length).
@@ -56,7 +56,7 @@ pub struct Parts {
     pub localization_radius: f64,
     /// Energy of two unit charges times their distance, e²/4πε \[kT × unit of length\].
     pub coulomb: f64,
-    /// Energy of each acceptor that no voltage changes (donors) \[kT\].
+    /// Voltage-independent energy of each acceptor (donors) \[kT\].
     pub fixed_energy_kt: Vec<f64>,
     /// Potential at each acceptor for one unit on one electrode, `[electrode][acceptor]`.
     pub potential: Vec<Vec<f64>>,
@@ -81,7 +81,7 @@ fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
 }
 
 impl Network {
-    /// Of given parts.
+    /// Builds a network from its parts.
     ///
     /// # Errors
     /// If there is no acceptor or no electrode, two sites coincide, or lists differ in length.
@@ -179,8 +179,8 @@ impl Network {
         &self.coulomb[start..start + self.acceptors]
     }
 
-    /// Part of a unit of `electrode`'s potential that `site` feels: at an acceptor the solution of Laplace's equation,
-    /// at an electrode 1 for itself and 0 for the others.
+    /// Potential at `site` for one unit on `electrode`: at an acceptor the solution of Laplace's equation, at an
+    /// electrode 1 for itself and 0 for the others.
     #[inline]
     #[must_use]
     pub fn potential(&self, electrode: usize, site: usize) -> f64 {
@@ -190,13 +190,13 @@ impl Network {
         }
     }
 
-    /// By which part of itself rounding can move a rate: by that of the energies, sums of N + P terms and more, and of the
-    /// exponents that are made from them.
+    /// Largest relative rounding error of a rate, from the energies (sums of at least N + P terms) and the exponents
+    /// computed from them.
     pub(crate) fn rounding_of_rates(&self, voltages_kt: &[f64]) -> f64 {
         let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, |most: f64, x| most.max(x.abs()));
         let of_acceptor = |i: usize| {
             let electrostatic: f64 = self.potential.iter().zip(voltages_kt).map(|(row, v)| (row[i] * v).abs()).sum();
-            // once for all acceptors, which are negative, and once for the holes on them
+            // once for all (negative) acceptors, once for the holes on them
             self.fixed_energy_kt[i].abs() + electrostatic + 2.0 * self.coulomb_row_kt(i).iter().sum::<f64>()
         };
         let energy = largest(&mut (0..self.acceptors).map(of_acceptor)) + largest(&mut voltages_kt.iter().copied());
@@ -225,21 +225,21 @@ impl Network {
     }
 }
 
-/// Span of exponents that covers all of a sum of rates to its rounding error: 465 hops of e^−43 are below 2^−53.
+/// Span of exponents that covers a sum of rates to rounding error: 465 hops of e^−43 are below 2^−53.
 pub const NEGLIGIBLE: f64 = 43.0;
 
 /// A hop of one hole.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hop {
-    /// Site where the hole was.
+    /// Initial site of the hole.
     pub from: u16,
-    /// Site where it goes.
+    /// Final site of the hole.
     pub to: u16,
     /// Rate \[ν₀\].
     pub rate: f64,
 }
 
-/// What [`Landscape::survey`] finds; kept between calls for its memory.
+/// Result of [`Landscape::survey`], whose buffers are reused between calls.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
     /// Energies of all sites \[kT\].
@@ -248,7 +248,7 @@ pub struct Survey {
     pub hops: Vec<Hop>,
     /// Sum of their rates \[ν₀\].
     pub total_rate: f64,
-    /// Sum of the rates of the hops that are left out \[ν₀\], where these can be more than rounding of the total.
+    /// Sum of the rates of the hops left out \[ν₀\], if it can exceed the rounding error of the total.
     pub left_out_rate: f64,
     open_kt: Vec<f64>,
     rows: Vec<u16>,
@@ -300,9 +300,9 @@ impl Landscape<'_> {
         energies_kt[to] - energies_kt[from] - self.network.coulomb_kt(from, to)
     }
 
-    /// Looks at a state: energies of its sites, its hops (always in the same order) and their total rate. Hops that are
-    /// less than e^−`span` as frequent as the most frequent one are left out, and their total rate is kept beside that
-    /// of the others; with [`NEGLIGIBLE`] it is less than the rounding of the total, and is not computed.
+    /// Surveys a state: energies of its sites, its hops (always in the same order) and their total rate. Hops whose
+    /// rate is less than e^−`span` times the largest are left out, and their total rate is returned separately; with
+    /// [`NEGLIGIBLE`] it is below the rounding error of the total and not computed.
     pub fn survey(&self, state: &Occupation, span: f64, survey: &mut Survey) {
         let network = self.network;
         let (n, sites) = (network.acceptors, network.sites());
@@ -335,7 +335,7 @@ impl Landscape<'_> {
         }
         *left_out_rate = 0.0;
         if span < NEGLIGIBLE {
-            // further down, all together are less than the rounding of the total
+            // below this, the sum of all rates is less than the rounding error of the total
             let counts = |x: &&f64| **x < least && **x >= largest - NEGLIGIBLE;
             *left_out_rate = exponents.iter().filter(counts).map(|x| x.exp()).sum();
         }
@@ -355,11 +355,11 @@ impl Landscape<'_> {
     }
 }
 
-/// Entries that are compared at once.
+/// Number of entries compared at once.
 const BLOCK: usize = 8;
 
-/// Logarithms of the rates of all hops from the sites `rows`, and the largest of them. Electrodes do not exchange holes:
-/// their prefactors are 0.
+/// Logarithms of the rates of all hops from the sites `rows`, and the largest of them. Electrodes do not exchange holes
+/// with each other: these prefactors are 0.
 #[multiversion::multiversion(targets("x86_64+avx2+fma", "x86_64+avx"))]
 fn exponents_of(network: &Network, energies_kt: &[f64], open_kt: &[f64], rows: &[u16], exponents: &mut [f64]) -> f64 {
     let sites = open_kt.len();

@@ -1,6 +1,6 @@
 //! Which acceptors hold a hole.
 
-/// Most acceptors of a network whose states are enumerated or remembered.
+/// Largest number of acceptors of a network whose states are enumerated or stored.
 pub(crate) const MOST_ACCEPTORS: usize = 256;
 
 /// A set of occupied acceptors.
@@ -15,7 +15,7 @@ impl Occupation {
         self.0[site >> 6] >> (site & 63) & 1 == 1
     }
 
-    /// The same with acceptor `site` turned over.
+    /// The same with the occupation of acceptor `site` inverted.
     #[inline]
     #[must_use]
     pub fn toggled(mut self, site: usize) -> Self {

@@ -1,4 +1,4 @@
-//! States with their hops, remembered.
+//! Stored states with their hops.
 
 use hashbrown::HashMap;
 use rand::{Rng, RngExt};
@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 use crate::network::{Hop, Landscape, Survey};
 use crate::occupation::Occupation;
 
-/// Target of a hop that has not been looked up.
+/// Marks a target that has not been looked up.
 pub(crate) const OUTSIDE: u32 = u32::MAX;
 
 /// A state of the set with its hops.
@@ -15,11 +15,11 @@ pub(crate) struct Member {
     pub state: Occupation,
     /// Its hops, the most frequent first.
     pub hops: Vec<Hop>,
-    /// Where they lead.
+    /// Their targets.
     pub targets: Vec<u32>,
-    /// Total rate of its hops \[ν₀\], with those that are not kept.
+    /// Total rate of its hops \[ν₀\], including those not kept.
     pub exit_rate: f64,
-    /// Rate of those that are not kept.
+    /// Total rate of the hops not kept \[ν₀\].
     pub left_out_rate: f64,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct StateSet {
     pub survey: Survey,
 }
 
-/// Surveys a state, its most frequent hops first; the total rate of all its hops, and that of those beyond the span.
+/// Surveys a state, its most frequent hops first; returns the total rate of all its hops and of those beyond the span.
 pub(crate) fn look(landscape: &Landscape<'_>, state: &Occupation, span: f64, survey: &mut Survey) -> (f64, f64) {
     landscape.survey(state, span, survey);
     survey.hops.sort_unstable_by(|a, b| b.rate.total_cmp(&a.rate));

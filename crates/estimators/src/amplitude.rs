@@ -48,7 +48,7 @@ pub fn signed_amplitude_moments(law: &Gaussian2) -> (f64, f64) {
         let outer = (-0.5 * (c - z * z)).exp() * (1.0 + z * z) * TAU.sqrt() * cumulative + z * (-0.5 * c).exp();
         norm * outer / (a * a.sqrt())
     };
-    // the integrand peaks towards the mean and along the long axis: panels shrink towards both
+    // the integrand peaks in the direction of the mean and along the major axis: panels shrink towards both
     let half_gap = 0.5 * (0.25 * (xx - yy).powi(2) + xy * xy).sqrt() * 2.0;
     let (long, short) = (0.5 * trace + half_gap, (determinant / (0.5 * trace + half_gap)).max(0.0));
     let mean_direction = my.atan2(mx);
@@ -108,7 +108,7 @@ mod tests {
             let determinant: f64 = xx * yy - xy * xy;
             let mut sum = 0.0;
             let steps = 2400;
-            // x = 0, where the sign jumps, is the edge of a cell
+            // x = 0, where the sign jumps, is a panel boundary
             let hx = 2.0 * (9.0 * f64::sqrt(xx) + f64::abs(mean[0])) / f64::from(steps);
             let hy = 18.0 * f64::sqrt(yy) / f64::from(steps);
             for i in 0..steps {

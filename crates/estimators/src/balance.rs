@@ -1,16 +1,16 @@
-//! Amplitudes of homodyne gradient extraction, one for each parameter, at which the exact mean squared error of all first
-//! derivatives together is least, averaged over signs of the sines.
+//! Amplitudes of homodyne gradient extraction, one for each parameter, that minimise the total exact mean squared error
+//! of all first derivatives, averaged over the signs of the sines.
 //!
-//! A larger amplitude α_m lowers the variance of its own derivative as 1/α_m², raises the bias by its own curvature about as α_m², and
-//! lowers the part that others leak into it, as α_n/α_m and α_n²/α_m. Biases are found from noiseless records, and how they change with
-//! each x = α² by records at a larger one. Where they are linear in x, the sum of squared biases and variances is convex and its minimum
-//! follows; as they are only nearly so, all is repeated there, less far where it went too far. The minimum is that nearest to equal
-//! amplitudes of 8 mV; another one is not excluded.
+//! A larger amplitude α_m lowers the variance of its own derivative as 1/α_m², raises the bias from the third
+//! derivative about as α_m², and lowers the crosstalk from other parameters as α_n/α_m and α_n²/α_m. Biases are
+//! computed from noiseless records, and their change with each x = α² from records at a larger x. For biases linear in
+//! x, the sum of squared biases and variances is convex and its minimum is found directly; as they are only
+//! approximately linear, the search is repeated from there, with shorter steps if the error rises. The result is the
+//! local minimum found from equal amplitudes of 8 mV; others may exist.
 //!
-//! As many amplitudes as derivatives could also be chosen such that at one operating point the crosstalk of one parameter cancels
-//! the curvature of another, to the last digit and for no other operating point. Errors are therefore means over signs of the sines,
-//! which change how crosstalk adds, and neither its size nor that of anything else. For the signs that are then used, other amplitudes
-//! can be better by chance.
+//! With as many amplitudes as derivatives, crosstalk could be made to cancel other biases exactly, but only at one
+//! operating point. Errors are therefore averaged over the signs of the sines, which change the sign of the crosstalk
+//! but no magnitude. For the signs actually used, other amplitudes can be better by chance.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,14 +27,14 @@ use crate::hge::{Hge, LockInReadout};
 use crate::instrument::Instrument;
 use crate::plan::Scheme;
 
-/// Amplitudes as given, or those of least error.
+/// Given amplitudes, or those of least error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "must be a number, a list of numbers, or \"balanced\"")]
 pub enum AmplitudeChoice {
     /// For all parameters, or for each (V).
     Given(PerParameter),
-    /// One for each parameter, so that the exact mean squared error of all first derivatives together is least on the average over
-    /// signs of the sines; at most a quarter of a parameter's range.
+    /// One for each parameter, minimising the total exact mean squared error of all first derivatives, averaged over
+    /// the signs of the sines; at most a quarter of a parameter's range.
     Balanced(Balanced),
 }
 
@@ -47,7 +47,7 @@ pub enum Balanced {
 }
 
 impl AmplitudeChoice {
-    /// The amplitudes, where they are given.
+    /// The amplitudes, if given.
     #[must_use]
     pub fn given(&self) -> Option<&PerParameter> {
         match self {
@@ -57,15 +57,15 @@ impl AmplitudeChoice {
     }
 }
 
-/// Where the search begins \[V\].
+/// Initial amplitude of the search \[V\].
 const FIRST_VOLT: f64 = 8e-3;
-/// Most parameters: with them grows the number of records, of the weights of each, and so the time as the square.
+/// Largest number of parameters: the time grows with its square.
 const MOST_PARAMETERS: usize = 64;
 /// Lowest amplitude \[V\].
 const LEAST_VOLT: f64 = 1e-6;
-/// By which factor an amplitude is raised to find how biases change with it.
+/// Factor by which an amplitude is raised to find the change of the biases.
 const RAISED: f64 = 1.2;
-/// Natural logarithm of the factor by which an amplitude changes at most in a round, at first.
+/// Natural logarithm of the largest factor by which an amplitude changes in the first round.
 const FIRST_REACH: f64 = 1.0;
 /// Rounds of the search, and the relative change of the error, or of an amplitude, at which it ends.
 const ROUNDS: usize = 30;
@@ -74,7 +74,7 @@ const SETTLED: f64 = 5e-3;
 const SWEEPS: usize = 200;
 const HALVINGS: usize = 60;
 
-/// A device where its gradient is measured.
+/// A device at an operating point.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// The device.
@@ -85,12 +85,12 @@ pub struct Place {
     pub is_reversed: Vec<bool>,
 }
 
-/// For which measurement amplitudes are sought.
+/// The measurement whose amplitudes are optimised.
 #[derive(Debug)]
 pub struct Balance<'b> {
-    /// The measurement; its own amplitudes do not count.
+    /// The measurement; its amplitudes are ignored.
     pub hge: Hge,
-    /// Where it is done; errors are those of the mean over these places.
+    /// Operating points and signs over which the error is averaged.
     pub places: Vec<Place>,
     /// Highest amplitude of each parameter \[V\].
     pub most_volt: Vec<f64>,
@@ -119,8 +119,9 @@ impl Balance<'_> {
     /// every parameter.
     ///
     /// # Errors
-    /// If there are more than 64 parameters, a setting of the measurement is out of range, a device cannot be evaluated or does not
-    /// know its gradient, or the exact error is not known or does not bound the amplitude: without noise, behind an ADC, in R mode.
+    /// If there are more than 64 parameters, a setting of the measurement is out of range, a device cannot be evaluated
+    /// or does not know its gradient, or the exact error is unknown (with an ADC, in R mode) or has no minimum (without
+    /// noise).
     ///
     /// # Panics
     /// If there is no place.
@@ -130,7 +131,7 @@ impl Balance<'_> {
         }
         if self.most_volt.len() > MOST_PARAMETERS {
             return Err(refused(&format!(
-                "is for at most {MOST_PARAMETERS} parameters: here are {}, give a number or a list",
+                "is for at most {MOST_PARAMETERS} parameters, found {}: give a number or a list",
                 self.most_volt.len()
             )));
         }
@@ -138,7 +139,7 @@ impl Balance<'_> {
         let mut amplitudes: Vec<f64> = self.most_volt.iter().map(|most| most.min(FIRST_VOLT)).collect();
         let mut errors = self.errors(&amplitudes, &truth)?;
         if errors.variance.iter().any(|v| v.is_nan()) {
-            return Err(refused("needs an exact variance, which is not known behind an ADC"));
+            return Err(refused("needs an exact variance, which is not known with an ADC"));
         }
         if errors.variance.iter().all(|v| *v <= 0.0) {
             return Err(refused("needs noise: without it, the smallest amplitude is best"));
@@ -147,7 +148,7 @@ impl Balance<'_> {
         for _ in 0..ROUNDS {
             let changes = self.changes(&amplitudes, &errors, &truth)?;
             let before = errors.total();
-            // less far, until it is better there
+            // shorter steps until the error falls
             while errors.total() >= before && reach > SETTLED {
                 let next = self.minimum(&amplitudes, &errors, &changes, reach);
                 let there = self.errors(&next, &truth)?;
@@ -205,8 +206,8 @@ impl Balance<'_> {
         (0..amplitudes_volt.len()).map(change).collect()
     }
 
-    /// The minimum of the sum for biases that are linear in x and variances inverse to it, where no amplitude changes by more than
-    /// e to the power of `reach`.
+    /// The minimum of the sum for biases linear in x and variances proportional to 1/x, with no amplitude changed by
+    /// more than a factor of e to the power of `reach`.
     fn minimum(&self, amplitudes_volt: &[f64], errors: &Errors, changes: &[Vec<f64>], reach: f64) -> Vec<f64> {
         let first: Vec<f64> = amplitudes_volt.iter().map(|a| a * a).collect();
         let weight = 1.0 / self.places.len() as f64;
@@ -214,7 +215,7 @@ impl Balance<'_> {
         let mut bias: Vec<f64> = errors.bias.iter().flatten().copied().collect();
         for _ in 0..SWEEPS {
             for n in 0..x.len() {
-                // the derivative of the sum by x_n rises with it
+                // the derivative of the sum with respect to x_n increases with x_n
                 let slope = weight * bias.iter().zip(&changes[n]).map(|(b, c)| b * c).sum::<f64>();
                 let bend = weight * changes[n].iter().map(|c| c * c).sum::<f64>();
                 let noise = errors.variance[n] * first[n];
@@ -304,8 +305,8 @@ mod tests {
         }
     }
 
-    /// All at once, with even curves whose second harmonics meet the lines of others: no change of one amplitude, or of all, makes the
-    /// exact error of the whole smaller.
+    /// All at once, with even curves whose second harmonics coincide with the lines of other parameters: no change of
+    /// one amplitude, or of all, reduces the total exact error.
     #[test]
     fn no_neighbour_is_better() {
         let generator = noise();
@@ -330,14 +331,14 @@ mod tests {
     #[test]
     fn where_no_amplitude_is_best_is_said() {
         let device = || Polynomial::new(0.0, vec![vec![1.0, 2.0, 3.0]], None).unwrap();
-        let silent = Arc::new(RecordGenerator::new(&NoiseModel::Quiet, RATE_HZ, 1000).unwrap());
+        let silent = Arc::new(RecordGenerator::new(&NoiseModel::None, RATE_HZ, 1000).unwrap());
         let message = balance(device(), hge(Mode::Parallel, vec![1000.0]), &silent).amplitudes_volt().unwrap_err();
         assert!(message.to_string().contains("needs noise"), "{message}");
         let generator = noise();
         let in_r = Hge { readout: LockInReadout::R, ..hge(Mode::Parallel, vec![1000.0]) };
         let message = balance(device(), in_r, &generator).amplitudes_volt().unwrap_err();
         assert!(message.to_string().contains("readout"), "{message}");
-        // a straight line has no bias: the largest is best
+        // a straight line has no bias: the largest amplitude is best
         let line = Polynomial::new(0.0, vec![vec![5.0]], None).unwrap();
         let found = balance(line, hge(Mode::Parallel, vec![1000.0]), &generator).amplitudes_volt().unwrap();
         assert!((found[0] - 1.0).abs() < 1e-9, "{found:?}");

@@ -1,4 +1,4 @@
-//! An experiment from its parts, each said once.
+//! Builds an experiment from its parts.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::random::{RandomCode, Spsa};
 use crate::walsh::Walsh;
 use crate::{EstimatorError, ExactErrors, Experiment, Instrument, Route, Scheme, Workspace};
 
-/// What can be measured with: anything that says what is done and read.
+/// An estimator: defines the perturbation and the readout.
 pub trait Estimator {
     /// The scheme for `parameters` derivatives.
     ///
@@ -64,7 +64,7 @@ impl Estimator for Scheme {
     }
 }
 
-/// An experiment in the making: a device, and then where, with what and under which noise it is measured.
+/// An experiment being set up: device, operating point, estimator, noise.
 #[derive(Clone, Debug)]
 pub struct Setup {
     device: Arc<dyn Device>,
@@ -74,7 +74,7 @@ pub struct Setup {
     route: Option<Route>,
 }
 
-/// A [`Setup`] that knows its estimator.
+/// A [`Setup`] with an estimator.
 #[derive(Clone, Debug)]
 pub struct SetupWith<E> {
     setup: Setup,
@@ -88,7 +88,7 @@ impl Setup {
         SetupWith { setup: self, estimator }
     }
 
-    /// At parameters \[V\]; else where the device is usually used, in the middle of its ranges, or at zero.
+    /// Operating point \[V\]; by default that of the device, the middle of its ranges, or zero.
     #[must_use]
     pub fn at(mut self, operating_point_volt: &[f64]) -> Self {
         self.operating_point_volt = Some(operating_point_volt.to_vec());
@@ -97,35 +97,35 @@ impl Setup {
 }
 
 impl<E: Estimator> SetupWith<E> {
-    /// At parameters \[V\]; else where the device is usually used, in the middle of its ranges, or at zero.
+    /// Operating point \[V\]; by default that of the device, the middle of its ranges, or zero.
     #[must_use]
     pub fn at(mut self, operating_point_volt: &[f64]) -> Self {
         self.setup.operating_point_volt = Some(operating_point_volt.to_vec());
         self
     }
 
-    /// Under noise; else there is none.
+    /// With noise; default none.
     #[must_use]
     pub fn under(mut self, noise: &NoiseModel) -> Self {
         self.setup.noise = noise.clone();
         self
     }
 
-    /// Through an instrument; else an ideal one.
+    /// With an instrument; default an ideal one.
     #[must_use]
     pub fn through(mut self, instrument: Instrument) -> Self {
         self.setup.instrument = instrument;
         self
     }
 
-    /// By a given route; else [`Route::Weights`], which is possible for every noise and instrument.
+    /// With a given route; default [`Route::Weights`], which works for every noise and instrument.
     #[must_use]
     pub fn by(mut self, route: Route) -> Self {
         self.setup.route = Some(route);
         self
     }
 
-    /// The experiment, ready to be repeated. Sampling rate and length of the noise are those of the estimator.
+    /// The complete experiment. Sampling rate and length of the noise are those of the estimator.
     ///
     /// # Errors
     /// If a setting is out of range, the device cannot be evaluated, or the noise or the route is not possible.
@@ -145,7 +145,7 @@ impl<E: Estimator> SetupWith<E> {
 }
 
 impl Experiment {
-    /// Begins to set up an experiment on a device.
+    /// Starts setting up an experiment on a device.
     ///
     /// ```
     /// use device::Linear;
@@ -163,22 +163,22 @@ impl Experiment {
         Self::on_shared(Arc::new(device))
     }
 
-    /// The same, on a device that others use too.
+    /// The same, on a shared device.
     #[must_use]
     pub fn on_shared(device: Arc<dyn Device>) -> Setup {
         Setup {
             device,
             operating_point_volt: None,
-            noise: NoiseModel::Quiet,
+            noise: NoiseModel::None,
             instrument: Instrument::default(),
             route: None,
         }
     }
 
-    /// The true derivatives, as the device knows them; NaN where it does not \[nA/V, then nA/V² of second ones\].
+    /// The exact derivatives of the device; NaN where unknown \[nA/V, then nA/V² for second derivatives\].
     ///
     /// # Errors
-    /// If the device cannot find them at the operating point.
+    /// If the device cannot compute them at the operating point.
     pub fn truth(&self) -> Result<Vec<f64>, EstimatorError> {
         let parameters = self.device.parameters();
         let unknown = || vec![f64::NAN; parameters];
@@ -191,7 +191,7 @@ impl Experiment {
         Ok(truth)
     }
 
-    /// Exact bias and variance of one estimate, against the derivatives that the device knows.
+    /// Exact bias and variance of one estimate, relative to the exact derivatives of the device.
     ///
     /// # Errors
     /// As [`Experiment::exact_against`] and [`Experiment::truth`].
@@ -199,8 +199,8 @@ impl Experiment {
         self.exact_against(&self.truth()?)
     }
 
-    /// One measurement with fresh noise: the estimate of each derivative \[nA/V, then nA/V² of second ones\]. For many,
-    /// [`Experiment::trial_into`] reuses its buffers.
+    /// One measurement with new noise: the estimate of each derivative \[nA/V, then nA/V² for second derivatives\].
+    /// [`Experiment::trial_into`] reuses buffers for many measurements.
     ///
     /// # Errors
     /// If the device cannot be evaluated at a random perturbation.
@@ -224,7 +224,7 @@ mod tests {
         Polynomial::new(20.0, vec![vec![60.0, 45.0, -110.0], vec![-5.0]], None).unwrap()
     }
 
-    /// The same numbers as by hand, to the last bit: rate, length and gradient are those of the parts.
+    /// Bit-identical to an experiment set up by hand: rate, length and gradient are those of the parts.
     #[test]
     fn an_experiment_from_its_parts_is_that_by_hand() {
         let hge = Hge::new(10_000.0, 0.1, 8e-3, vec![1000.0, 960.0]);

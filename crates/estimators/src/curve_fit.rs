@@ -1,8 +1,8 @@
 //! Derivative of a polynomial fitted to a measured current-voltage curve (B25 Figs. 2b and 2e fit cubics to 50 of them).
 //!
-//! A least-squares fit is linear in the currents, so it is a readout as any other: one weight for each point of the curve.
-//! The polynomials are those that are orthogonal over the voltages (G. E. Forsythe, J. SIAM 5, 74 (1957)), which keeps
-//! the fit well-conditioned up to the highest degree that is offered.
+//! A least-squares fit is linear in the currents, so it is a linear readout: one weight for each point of the curve.
+//! The basis polynomials are orthogonal over the voltages (G. E. Forsythe, J. SIAM 5, 74 (1957)), which keeps the fit
+//! well-conditioned up to the highest degree allowed.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,10 +15,10 @@ use crate::kind::{EstimatorKind, Surroundings};
 use crate::plan::{Combination, Drive, Measurement, RecordPlan, Scheme, Waveform, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
-/// Highest degree of the polynomial that is offered.
+/// Highest degree allowed.
 pub const HIGHEST_DEGREE: usize = 9;
 
-/// Polynomial fitted to a measured current-voltage curve of each parameter, one after the other.
+/// Polynomial fitted to a measured current-voltage curve, for one parameter after the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CurveFitSettings {
@@ -44,7 +44,7 @@ fn cubic() -> usize {
 impl EstimatorKind for CurveFitSettings {
     fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
         let Some((device, operating_point_volt)) = around.operating_point else {
-            let message = "found \"curve-fit\": fits a curve around one fixed operating point, and training moves it";
+            let message = "found \"curve-fit\": it fits a curve around a fixed operating point, but training moves it";
             return Err(SettingError::new("kind", message));
         };
         let range_volt = match (self.range_volt, device.range_volt()) {
@@ -52,7 +52,7 @@ impl EstimatorKind for CurveFitSettings {
             (None, Some((low, high))) => low.into_iter().zip(high).collect(),
             (None, None) => {
                 let message =
-                    "is missing, and the device has no ranges of its own: [lowest, highest] voltage of the curve";
+                    "is missing, and the device has no ranges of its own: give [lowest, highest] voltage of the curve";
                 return Err(SettingError::new("range_volt", message));
             }
         };
@@ -83,18 +83,17 @@ pub struct CurveFit {
     pub rate_hz: f64,
     /// Duration of a curve, for one parameter \[s\].
     pub duration_s: f64,
-    /// Number of voltages, held equally long one after the other from the lowest to the highest; the current at each is the
-    /// mean of its samples.
+    /// Number of voltages, applied in increasing order for equal times; the current at each is the mean of its samples.
     pub points: usize,
     /// Degree of the polynomial.
     pub degree: usize,
     /// Lowest and highest voltage \[V\], for each parameter.
     pub range_volt: Vec<(f64, f64)>,
-    /// Where the derivative is taken \[V\], for each parameter; the others rest there while one is varied.
+    /// Operating point \[V\], for each parameter; the others stay there while one is varied.
     pub operating_point_volt: Vec<f64>,
 }
 
-/// Weights with which currents at `x` add up to the derivative at `at` of the least-squares polynomial through them.
+/// Weights of the currents at `x` whose weighted sum is the derivative at `at` of the least-squares polynomial.
 fn derivative_weights(x: &[f64], degree: usize, at: f64) -> Vec<f64> {
     let mut weights = vec![0.0; x.len()];
     let (mut before, mut here) = (vec![0.0; x.len()], vec![1.0; x.len()]);
@@ -123,7 +122,7 @@ impl CurveFit {
     /// The measurement of the derivatives, one curve after the other.
     ///
     /// # Errors
-    /// If a setting is out of range, or an operating point lies outside of its curve.
+    /// If a setting is out of range, or an operating point lies outside its curve.
     pub fn build(&self) -> Result<Measurement, EstimatorError> {
         let samples = samples_in(self.duration_s, self.rate_hz, 2)?;
         if !(1..=HIGHEST_DEGREE).contains(&self.degree) {
@@ -191,7 +190,7 @@ mod tests {
         }
     }
 
-    /// The reading of the curve I(V), every sample of which is known.
+    /// The reading for a known curve I(V).
     fn reading(fit: &CurveFit, current: impl Fn(f64) -> f64) -> f64 {
         let measurement = fit.build().unwrap();
         let volt = measurement.perturbation_volt(0, 0.0);
@@ -213,7 +212,7 @@ mod tests {
         assert!((ninth / (9.0 * 0.5_f64.powi(8)) - 1.0).abs() < 1e-9, "{ninth}");
     }
 
-    /// A straight line through equally spaced points: the slope Σ (x − x̄) y / Σ (x − x̄)², whatever the curve.
+    /// A straight line fitted to equally spaced points: the slope Σ (x − x̄) y / Σ (x − x̄)², for any curve.
     #[test]
     fn a_straight_line_is_the_regression_line() {
         let curve = |v: f64| (3.0 * v).sin() + v.powi(4);

@@ -1,4 +1,4 @@
-//! Finite differences: two levels for each parameter, each low-pass filtered over half of the record.
+//! Finite differences: two levels for each parameter, each low-pass filtered over half the record.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::kind::{EstimatorKind, Surroundings};
 use crate::plan::{Combination, Drive, Measurement, RecordPlan, Scheme, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
-/// Which two levels are compared.
+/// The two levels compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Difference {
@@ -73,7 +73,7 @@ pub struct FiniteDifferences {
     pub amplitude_volt: Vec<f64>,
     /// Forward or central.
     pub difference: Difference,
-    /// Low-pass of each level, settled at half of the duration.
+    /// Low-pass of each level, settled at half the duration.
     pub filter: FilterSettings,
 }
 

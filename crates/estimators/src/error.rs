@@ -1,11 +1,11 @@
-/// What can be wrong with the settings of an estimator.
+/// Errors of an estimator's settings.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EstimatorError {
     /// A setting lies outside its allowed range.
     #[error("`{field}` = {found}: {allowed}")]
     Setting {
-        /// The field, dotted where it lies deeper.
+        /// The field, as a dotted path if nested.
         field: &'static str,
         /// What was found.
         found: String,

@@ -1,8 +1,8 @@
 //! Exact bias and variance of every estimator.
 //!
 //! A reading is a scalar product of weights with the output, so its mean is that of the noiseless output and its
-//! variance `Σ_nk W_n W_k r_{n−k} = ∫ S(f) |W(f)|² df`. It is computed in the time domain, from the structure
-//! function, which loses no digits to noise that the readout rejects.
+//! variance `Σ_nk W_n W_k r_{n−k} = ∫ S(f) |W(f)|² df`. It is computed in the time domain from the structure function,
+//! so that noise rejected by the readout causes no loss of precision.
 
 use noise::{Autocovariance, transform};
 use num_complex::Complex64;
@@ -12,10 +12,10 @@ use crate::experiment::Experiment;
 use crate::plan::{Combination, Measurement, Scheme};
 use crate::random::{Distribution, RandomMeasurement};
 
-/// Most parameters for which the directions of a random estimator on a nonlinear device are enumerated.
+/// Largest number of parameters for which all directions of a random estimator on a nonlinear device are enumerated.
 pub const MOST_ENUMERATED_PARAMETERS: usize = 14;
 
-/// Bias and variance of each derivative; NaN where no exact expression is available ([`Experiment::exact_gap`]).
+/// Bias and variance of each derivative; NaN if no exact expression is available ([`Experiment::exact_gap`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExactErrors {
     /// Bias \[nA/V; nA/V² of second derivatives\].
@@ -41,7 +41,7 @@ pub(crate) struct Covariances<'a> {
 }
 
 impl<'a> Covariances<'a> {
-    /// For channels × samples weights.
+    /// For weights of shape channels × samples.
     pub(crate) fn new(weights: &[f64], r: &'a Autocovariance) -> Self {
         let samples = r.lags();
         let length = (2 * samples).next_power_of_two();
@@ -60,7 +60,7 @@ impl<'a> Covariances<'a> {
         Self { r, sums, spectra, inverse: transform::inverse(length) }
     }
 
-    /// Of channels `a` and `b`.
+    /// Covariance of channels `a` and `b`.
     pub(crate) fn of(&self, a: usize, b: usize) -> f64 {
         let length = self.inverse.len();
         let mut product: Vec<Complex64> =
@@ -77,8 +77,8 @@ impl<'a> Covariances<'a> {
 }
 
 impl Experiment {
-    /// Exact bias and variance against `truth`, one for each derivative: the gradient \[nA/V\], then the second derivatives
-    /// \[nA/V²\] if they are read.
+    /// Exact bias and variance relative to `truth`, which holds the gradient \[nA/V\] and, if they are read, the second
+    /// derivatives \[nA/V²\].
     ///
     /// # Errors
     /// If the device cannot be evaluated.
@@ -124,7 +124,7 @@ impl Experiment {
         (mean, variance)
     }
 
-    /// Mean readings of a record, through the converter if there is one.
+    /// Mean readings of a record, including the ADC if there is one.
     fn mean_readings(&self, index: usize) -> Vec<f64> {
         let record = &self.records[index];
         let Some(adc) = &self.instrument.adc else {
@@ -242,7 +242,7 @@ impl Experiment {
         Ok((mean, variance))
     }
 
-    /// Mean and variance over all 2^M directions of a block; blocks are independent and alike.
+    /// Mean and variance over all 2^M directions of a block; blocks are independent and identically distributed.
     fn directions_enumerated(
         &self,
         measurement: &RandomMeasurement,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{EstimatorError, positive};
 
-/// Highest order of the Butterworth filter that is offered.
+/// Highest order of the Butterworth filter allowed.
 pub const HIGHEST_ORDER: usize = 8;
 
 /// One second-order section: `b₀ b₁ b₂ / 1 a₁ a₂`.
@@ -29,7 +29,7 @@ fn prototype_poles(order: usize) -> Vec<Complex64> {
 /// `scipy.signal.butter(order, cutoff_hz, fs=rate_hz, output="sos")`.
 ///
 /// # Errors
-/// If the order is not 1 to 8 or the cut-off does not lie between 0 and half the sampling rate.
+/// If the order is not 1 to 8 or the cut-off is not between 0 and half the sampling rate.
 pub fn butterworth(order: usize, cutoff_hz: f64, rate_hz: f64) -> Result<Vec<Section>, EstimatorError> {
     check_order(order)?;
     if !(cutoff_hz > 0.0 && cutoff_hz < 0.5 * rate_hz) {
@@ -76,8 +76,8 @@ fn check_order(order: usize) -> Result<(), EstimatorError> {
     }
 }
 
-/// `2π f_c T` at which the analog prototype's step response stays within `1 − settled` of its end value from T on:
-/// 6.637448 for order 3 and 0.98.
+/// `2π f_c T` for which the step response of the analog prototype stays within `1 − settled` of its final value after
+/// T: 6.637448 for order 3 and 0.98.
 ///
 /// # Errors
 /// If the order is not 1 to 8 or `settled` does not lie between 0.5 and 1.
@@ -139,7 +139,7 @@ pub struct FilterSettings {
     pub order: usize,
     /// Fraction to which the analog prototype has settled at the end of the window.
     pub settled: f64,
-    /// Cut-off (Hz), instead of the one that follows from `settled`.
+    /// Cut-off (Hz), instead of the one derived from `settled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cutoff_hz: Option<f64>,
     /// Divide the readout by the fraction to which the digital filter has settled.
@@ -177,7 +177,7 @@ impl FilterSettings {
     }
 }
 
-/// A low-pass filter that is read once, at the end of a window.
+/// A low-pass filter read once, at the end of a window.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LowPass {
     /// Cascade of second-order sections, starting from rest, and a factor on its output.
@@ -226,7 +226,7 @@ pub struct LowPassState<'a> {
 }
 
 impl LowPassState<'_> {
-    /// Takes one sample and returns the output at that sample.
+    /// Processes one sample and returns the output.
     pub fn push(&mut self, sample: f64) -> f64 {
         if self.sections.is_empty() {
             self.mean += sample * self.factor;

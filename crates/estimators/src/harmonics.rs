@@ -1,10 +1,11 @@
-//! Remarks on frequencies whose second harmonics are read as well, for the curvature
+//! Checks of frequencies whose second harmonics are read as well, for the curvature
 //! ([`LockInReadout::Curvature`](crate::hge::LockInReadout::Curvature)).
 //!
-//! The lock-in at 2f_m hears the lines f_n, which are stronger than any second harmonic by 4 I'/(α I''), and the mixing products
-//! f_n ± f_k and 2f_n. On equal spacings f_n + f_k is 2f_m wherever m lies midway between n and k, and no filter helps. A line at
-//! distance δ is heard by the steady response of the low-pass, and by what is left at the end of the record of its having been
-//! switched on at the start: the last value of the impulse response over |1 − exp(2πi δ/f_s)|. Far away the latter is the larger one.
+//! The lock-in at 2f_m picks up the lines f_n, which are stronger than any second harmonic by 4 I'/(α I''), and the
+//! mixing products f_n ± f_k and 2f_n. For equal spacings, f_n + f_k equals 2f_m if m lies midway between n and k, and
+//! no filter separates them. A line at distance δ contributes through the steady response of the low-pass and through
+//! the remaining transient of its onset at the start of the record: the last value of the impulse response over |1 −
+//! exp(2πi δ/f_s)|. At large distances the transient dominates.
 
 use std::f64::consts::PI;
 
@@ -14,10 +15,10 @@ use crate::plan::samples_in;
 use crate::planner::{Finding, Requirements, Severity, check_count};
 
 impl Requirements {
-    /// Remarks on frequencies \[Hz\] at whose second harmonics curvatures are read.
+    /// Checks frequencies \[Hz\] at whose second harmonics curvatures are read.
     ///
-    /// `line_ratio` is the largest ratio |I_n α_n| / |¼ I_mm α_m²| of a line to a second harmonic; lines of first order are not
-    /// looked at where it is not known. Mixing products are held against curvatures that equal the mixed derivatives.
+    /// `line_ratio` is the largest ratio |I_n α_n| / |¼ I_mm α_m²| of a line to a second harmonic; if it is unknown,
+    /// first-order lines are not checked. Mixing products are compared with curvatures equal to the mixed derivatives.
     ///
     /// # Errors
     /// If a requirement is out of range, or there are more frequencies than [`MOST_FREQUENCIES`](crate::planner::MOST_FREQUENCIES).
@@ -111,7 +112,7 @@ mod tests {
     fn strong_lines_and_harmonics_beyond_the_sampling_rate_are_remarked_on() {
         let line = messages(&[1000.0, 505.0], Some(50.0));
         assert!(line[0].contains("2 f_2 = 1010.0 Hz") && line[0].contains("f_1 (10.0 Hz away"), "{line:?}");
-        // 51 times a second harmonic, 1000 Hz away: heard at 0.1 % (`hge` measures as much), 4 % is tolerated
+        // 51 times a second harmonic, 1000 Hz away: leaks 0.1 % (as measured in `hge`), 4 % is tolerated
         assert_eq!(messages(&[1000.0], Some(51.0)), Vec::<String>::new());
         assert!(!messages(&[1000.0], Some(51.0 * 45.0)).is_empty());
         assert!(messages(&[2500.0], None)[0].contains("quarter of the sampling rate"));

@@ -1,15 +1,16 @@
-//! Homodyne gradient extraction: a sine on each parameter, a lock-in for each on the output (B25).
+//! Homodyne gradient extraction: a sine on each parameter, and a lock-in on the output for each (B25).
 //!
-//! The same record holds the diagonal of the second derivatives. To second order, a drive α sin θ, θ = 2π f t + φ, moves
-//! the output by `I' α sin θ + ¼ I'' α² (1 − cos 2θ)`, so a lock-in on cos 2θ reads `⟨y cos 2θ⟩ = −I'' α²/8`, and
+//! The same record holds the diagonal of the second derivatives. To second order, a perturbation α sin θ, θ = 2π f t +
+//! φ, changes the output by `I' α sin θ + ¼ I'' α² (1 − cos 2θ)`, so a lock-in on cos 2θ reads `⟨y cos 2θ⟩ = −I''
+//! α²/8`, and
 //!
 //! ```text
 //! ∂²I/∂w² = −(8/α²) ⟨y cos 2θ⟩,   variance = 32 S(2f) f_ENBW/α⁴ (S flat around 2f),
 //! bias of fourth order = α_m² I_mmmm/12 + Σ_{n≠m} α_n² I_mmnn/4
 //! ```
 //!
-//! Besides, everything that falls near 2f_m leaks into it: the larger first-order lines f_n, and f_n + f_k, which on a ladder of
-//! equal spacings coincides with 2f_m wherever m lies midway between n and k ([`crate::planner`]).
+//! In addition, everything near 2f_m leaks into it: the larger first-order lines f_n, and f_n + f_k, which for equally
+//! spaced frequencies coincides with 2f_m if m lies midway between n and k ([`crate::planner`]).
 
 use std::f64::consts::FRAC_PI_2;
 
@@ -37,7 +38,7 @@ pub enum Mode {
     Parallel,
 }
 
-/// Which number of the lock-in is taken.
+/// Which output of the lock-in is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LockInReadout {
@@ -60,13 +61,13 @@ pub enum Frequencies {
     List(Vec<f64>),
 }
 
-/// A ladder of frequencies.
+/// Equally spaced frequencies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ladder {
     /// Frequency of the first parameter (Hz).
     pub top: f64,
-    /// How much lower each next one is (Hz).
+    /// Difference to the next lower frequency (Hz).
     #[serde(default)]
     pub spacing: f64,
 }
@@ -111,10 +112,10 @@ pub struct HgeSettings {
     pub amplitude_volt: AmplitudeChoice,
     /// Frequencies (Hz).
     pub frequencies_hz: Frequencies,
-    /// Phases (rad); all zero if not given.
+    /// Phases (rad); zero if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phases_rad: Option<Vec<f64>>,
-    /// Put two parameters on each frequency of the ladder, a quarter period apart.
+    /// Use each frequency for two parameters, in quadrature.
     #[serde(default)]
     pub quadrature: bool,
     /// Low-pass of the lock-ins.
@@ -126,10 +127,10 @@ pub struct HgeSettings {
 }
 
 impl HgeSettings {
-    /// The measurement of `parameters` derivatives at a sampling rate; without amplitudes where these are to be balanced.
+    /// The measurement of `parameters` derivatives at a sampling rate; without amplitudes if these are to be balanced.
     ///
     /// # Errors
-    /// If settings stand beside each other that exclude each other.
+    /// If settings contradict each other.
     pub fn hge(&self, rate_hz: f64, parameters: usize) -> Result<Hge, SettingError> {
         let (frequencies_hz, ladder_phases) = match &self.frequencies_hz {
             Frequencies::Ladder(l) if self.quadrature => Hge::quadrature_ladder(l.top, l.spacing, parameters),
@@ -137,7 +138,7 @@ impl HgeSettings {
             Frequencies::List(_) if self.quadrature => {
                 return Err(SettingError::new(
                     "quadrature",
-                    "goes with frequencies_hz = { top, spacing }: beside a list, write phases_rad",
+                    "needs frequencies_hz = { top, spacing }: with a list, give phases_rad",
                 ));
             }
             Frequencies::List(list) => (list.clone(), vec![0.0; parameters]),
@@ -202,8 +203,8 @@ pub struct Hge {
 }
 
 impl Hge {
-    /// All parameters at once with one amplitude \[V\], in phase, the in-phase component read: change what differs,
-    /// `Hge { mode: Mode::Sequential, ..Hge::new(…) }`.
+    /// All parameters at once with one amplitude \[V\], zero phases and readout of the in-phase component. Override
+    /// fields as in `Hge { mode: Mode::Sequential, ..Hge::new(…) }`.
     #[must_use]
     pub fn new(rate_hz: f64, duration_s: f64, amplitude_volt: f64, frequencies_hz: Vec<f64>) -> Self {
         Self {
@@ -218,13 +219,13 @@ impl Hge {
         }
     }
 
-    /// Frequencies `top − m · spacing` for M parameters, all in phase.
+    /// Frequencies `top − m · spacing` for M parameters, with zero phases.
     #[must_use]
     pub fn ladder(top_hz: f64, spacing_hz: f64, parameters: usize) -> (Vec<f64>, Vec<f64>) {
         ((0..parameters).map(|m| top_hz - m as f64 * spacing_hz).collect(), vec![0.0; parameters])
     }
 
-    /// The ladder with two parameters on each frequency, a quarter period apart.
+    /// Equally spaced frequencies with two parameters on each, in quadrature.
     #[must_use]
     pub fn quadrature_ladder(top_hz: f64, spacing_hz: f64, parameters: usize) -> (Vec<f64>, Vec<f64>) {
         let frequency = |m: usize| top_hz - (m / 2) as f64 * spacing_hz;
@@ -241,7 +242,7 @@ impl Hge {
     /// Samples of a record.
     ///
     /// # Errors
-    /// If these are fewer than 8, or more than a record may hold.
+    /// If there are fewer than 8, or more than a record may hold.
     pub fn samples(&self) -> Result<usize, EstimatorError> {
         samples_in(self.duration_s, self.rate_hz, 8)
     }
@@ -288,11 +289,8 @@ impl Hge {
         }
         for (m, f) in self.frequencies_hz.iter().enumerate() {
             if let Some(n) = self.frequencies_hz[..m].iter().position(|other| other.to_bits() == f.to_bits()) {
-                let allowed = format!(
-                    "parameters {} and {} share {f} Hz, where only readout \"x\" tells them apart",
-                    n + 1,
-                    m + 1
-                );
+                let allowed =
+                    format!("parameters {} and {} share {f} Hz, where only readout \"x\" separates them", n + 1, m + 1);
                 return Err(EstimatorError::setting("readout", alone, allowed));
             }
         }
@@ -317,11 +315,11 @@ impl Hge {
         }
     }
 
-    /// The measurement of `parameters` derivatives, and as many second ones for [`LockInReadout::Curvature`].
+    /// The measurement of `parameters` derivatives, and as many second derivatives for [`LockInReadout::Curvature`].
     ///
     /// # Errors
-    /// If a setting is out of range, a frequency exceeds half the sampling rate, or R mode or curvature is asked for on a
-    /// shared frequency.
+    /// If a setting is out of range, a frequency exceeds half the sampling rate, or R mode or curvature is requested on
+    /// a shared frequency.
     pub fn build(&self, parameters: usize) -> Result<Measurement, EstimatorError> {
         let samples = self.samples()?;
         let readings = if self.readout == LockInReadout::X { parameters } else { parameters.saturating_mul(2) };
@@ -388,7 +386,7 @@ mod tests {
     fn read(hge: &Hge, device: Polynomial) -> Vec<f64> {
         let parameters = device.parameters();
         let measurement = hge.build(parameters).unwrap();
-        let generator = RecordGenerator::new(&NoiseModel::Quiet, hge.rate_hz, measurement.samples).unwrap();
+        let generator = RecordGenerator::new(&NoiseModel::None, hge.rate_hz, measurement.samples).unwrap();
         let experiment = Experiment::new(
             Scheme::Fixed(measurement),
             Arc::new(device),
@@ -402,9 +400,9 @@ mod tests {
         experiment.exact_against(&vec![0.0; experiment.derivatives()]).unwrap().bias
     }
 
-    /// Against the expansion to fourth order. Lines are 460 Hz away or more, and 60 times stronger in current than the weaker
-    /// harmonic: the filter lets (6/460)⁴ = 3·10⁻⁸ of them through, and of their start in the record 10⁻⁸ are left. With the usual
-    /// filter, settled to 98 %, these starts make 5·10⁻³ ([`crate::harmonics`]).
+    /// Compared with the expansion to fourth order. Lines are at least 460 Hz away, and 60 times stronger in current
+    /// than the weaker harmonic: the filter passes (6/460)⁴ = 3·10⁻⁸ of them, and 10⁻⁸ of their onset transient
+    /// remains. With the default filter, settled to 98 %, these transients give 5·10⁻³ ([`crate::harmonics`]).
     #[test]
     fn the_second_harmonic_is_the_curvature_whatever_the_phase() {
         let alpha = 0.05;
@@ -427,7 +425,8 @@ mod tests {
         }
     }
 
-    /// On equal spacings, 2 f₂ = f₁ + f₃: the mixed derivative I₁₃ is read as 2 I₁₃ of curvature. Sequentially it is not.
+    /// For equal spacings, 2 f₂ = f₁ + f₃: the mixed derivative I₁₃ adds 2 I₁₃ to the curvature. In sequential mode it
+    /// does not.
     #[test]
     fn on_a_ladder_mixed_derivatives_stand_in_for_curvatures() {
         let mixing = vec![vec![0.0, 0.0, 70.0], vec![0.0; 3], vec![0.0; 3]];

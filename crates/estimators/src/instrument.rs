@@ -1,4 +1,4 @@
-//! What real converters and wires do to the perturbation and to the output.
+//! Effects of real converters and wiring on the perturbation and the output.
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -19,7 +19,7 @@ pub struct ConverterSettings {
     pub high: f64,
 }
 
-/// Departures from an ideal instrument.
+/// Deviations from an ideal instrument.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct InstrumentSettings {
@@ -29,11 +29,11 @@ pub struct InstrumentSettings {
     /// Converter of the current.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adc: Option<ConverterSettings>,
-    /// Voltages change only at every this many samples.
+    /// Number of samples for which each voltage is held.
     pub hold_samples: usize,
-    /// The output answers this many samples late.
+    /// Delay of the output in samples.
     pub delay_samples: usize,
-    /// Sines grow, and steps are linear, over this time (s).
+    /// Time over which sines rise to full amplitude and steps ramp linearly (s).
     pub ramp_s: f64,
 }
 
@@ -41,7 +41,7 @@ impl InstrumentSettings {
     /// The instrument, for records of `samples` samples at `rate_hz`.
     ///
     /// # Errors
-    /// At the field that is at fault.
+    /// Names the invalid field.
     pub fn build(&self, samples: usize, rate_hz: f64) -> Result<Instrument, SettingError> {
         let converter = |field: &'static str, s: &Option<ConverterSettings>| {
             s.as_ref().map(|s| Converter::new(field, s.bits, s.low, s.high)).transpose()
@@ -57,7 +57,7 @@ impl InstrumentSettings {
     }
 }
 
-/// A converter of 2^bits equally spaced levels; values beyond its range clip.
+/// A converter with 2^bits equally spaced levels; values beyond its range are clipped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Converter {
     low: f64,
@@ -66,7 +66,7 @@ pub struct Converter {
 }
 
 impl Converter {
-    /// With levels from `low` to `high`, both included.
+    /// Converter with levels from `low` to `high`, inclusive.
     ///
     /// # Errors
     /// If the range is empty or `bits` is not 1 to 32.
@@ -87,7 +87,7 @@ impl Converter {
         self.low + self.step * ((value - self.low) / self.step).round().clamp(0.0, self.levels)
     }
 
-    /// Whether a value lies beyond the range, so that only its end is read.
+    /// Whether a value lies beyond the range and is clipped.
     #[must_use]
     pub fn clips(&self, value: f64) -> bool {
         !(self.low..=self.low + self.step * self.levels).contains(&value)
@@ -106,7 +106,7 @@ impl Converter {
         self.low + self.step * index
     }
 
-    /// The chances to lie above each threshold, added up.
+    /// Sum of the probabilities of exceeding each threshold.
     fn summed(&self, mean: f64, standard_deviation: f64) -> f64 {
         let index = |value: f64| ((value - self.low) / self.step).round().clamp(0.0, self.levels);
         let first = index(mean - 10.0 * standard_deviation);
@@ -122,10 +122,10 @@ impl Converter {
     }
 }
 
-/// Standard deviation in steps from which on levels lie so densely that they need not be counted.
+/// Standard deviation in steps above which the sum over levels is replaced by an integral.
 const FINE: f64 = 100.0;
 
-/// Chance of a standard Gaussian to lie above `z`, and its density.
+/// Probability that a standard Gaussian exceeds `z`, and its density.
 fn tail(z: f64) -> f64 {
     0.5 * libm::erfc(z * std::f64::consts::FRAC_1_SQRT_2)
 }
@@ -134,8 +134,9 @@ fn density(z: f64) -> f64 {
     (-0.5 * z * z).exp() * (0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2)
 }
 
-/// Expected number of the level, mean and deviation in steps: the sum over thresholds by the Euler-Maclaurin formula: an integral, and corrections at the two ends of the range. What is
-/// left out is of sixth order in 1/deviation; at [`FINE`] it is below 1e-14 of a step.
+/// Expected index of the level, with mean and deviation in steps: the sum over thresholds by the Euler-Maclaurin
+/// formula, an integral with corrections at the two ends of the range. The error is of sixth order in 1/deviation; at
+/// [`FINE`] it is below 1e-14 of a step.
 fn expected_when_fine(mean: f64, deviation: f64, levels: f64) -> f64 {
     let [low, high] = [0.0, levels].map(|threshold| (threshold - mean) / deviation);
     // the integral of the tail is density(z) - z tail(z)
@@ -146,23 +147,23 @@ fn expected_when_fine(mean: f64, deviation: f64, levels: f64) -> f64 {
     -between(&integral) - between(&slope) / 24.0 + 7.0 / 5760.0 * between(&third)
 }
 
-/// Departures of the instrument from the ideal one. The default is ideal.
+/// Deviations of the instrument from an ideal one. The default is ideal.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Instrument {
     /// Resolution and range of the voltages applied \[V\].
     pub dac: Option<Converter>,
     /// Resolution and range of the current read \[nA\].
     pub adc: Option<Converter>,
-    /// The voltages change only at every this many samples (0 and 1: at every sample).
+    /// Number of samples for which each voltage is held (0 and 1: no hold).
     pub hold_samples: usize,
-    /// The output answers this many samples late.
+    /// Delay of the output in samples.
     pub delay_samples: usize,
-    /// Sines grow to full amplitude, and steps are linear, over this time \[s\].
+    /// Time over which sines rise to full amplitude and steps ramp linearly \[s\].
     pub ramp_s: f64,
 }
 
 impl Instrument {
-    /// Checks the numbers for records of `samples` samples at `rate_hz`: nothing may take longer than the record.
+    /// Checks the numbers for records of `samples` samples at `rate_hz`: no time may exceed the record.
     ///
     /// # Errors
     /// If the ramp is negative or not finite, or hold, delay or ramp are longer than the record.
@@ -186,20 +187,20 @@ impl Instrument {
         Ok(self)
     }
 
-    /// Whether the perturbation is a linear function of the levels that an estimator asks for.
+    /// Whether the applied perturbation is a linear function of the requested levels.
     #[must_use]
     pub fn drives_linearly(&self) -> bool {
         self.dac.is_none()
     }
 
-    /// Whether every sample depends on the levels of its own window only.
+    /// Whether every sample depends only on the levels of its own window.
     #[must_use]
     pub fn is_instantaneous(&self) -> bool {
         self.hold_samples <= 1 && self.delay_samples == 0 && self.ramp_s <= 0.0
     }
 
-    /// Turns the perturbation asked for into the voltages that act on each sample of the output, shape
-    /// (samples, parameters) \[V\].
+    /// Converts the requested perturbation to the voltages that act on each sample of the output, shape (samples,
+    /// parameters) \[V\].
     #[must_use]
     pub fn applied(&self, operating_point_volt: &[f64], perturbation_volt: Array2<f64>) -> Array2<f64> {
         let hold = self.hold_samples.max(1);
@@ -237,7 +238,7 @@ mod tests {
         assert!((adc.expected(5.0, 0.1) - 1.0).abs() < 1e-12);
     }
 
-    /// Counting the levels and integrating over them agree where they meet, also at the ends of the range and beyond them.
+    /// The sum over levels and the integral agree at their boundary, also at the ends of the range and beyond.
     #[test]
     fn many_levels_need_not_be_counted() {
         let adc = Converter::new("adc", 12, 0.0, 4095.0).unwrap();
@@ -248,8 +249,7 @@ mod tests {
                 assert!((counted - found).abs() < 1e-11, "{mean} ± {deviation}: {counted} and {found}");
             }
         }
-        // 2³² levels take no longer than 2¹²
-        // a clipped Gaussian at its upper end: 1 - σ/√(2π), and half a level
+        // 2³² levels take no longer than 2¹² a clipped Gaussian at its upper end: 1 - σ/√(2π), and half a level
         let finest = Converter::new("adc", 32, -1.0, 1.0).unwrap();
         let half = finest.expected(1.0, 0.2);
         assert!((half - (1.0 - 0.2 / (2.0 * std::f64::consts::PI).sqrt())).abs() < 2.0 * 2.0_f64.powi(-32), "{half}");

@@ -1,4 +1,4 @@
-//! What every kind of estimator is asked for.
+//! Interface of the kinds of estimator.
 
 use device::Device;
 use settings::{PerParameter, SettingError};
@@ -7,34 +7,35 @@ use crate::Scheme;
 use crate::hge::HgeSettings;
 use crate::instrument::InstrumentSettings;
 
-/// What the building of an estimator is told of its surroundings.
+/// Context in which an estimator is built.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings<'s> {
     /// Sampling rate \[Hz\].
     pub rate_hz: f64,
     /// Number of derivatives.
     pub parameters: usize,
-    /// Amplitudes that were sought for it \[V\], where the settings leave them open.
+    /// Optimised amplitudes \[V\], if the settings do not give any.
     pub balanced_volt: Option<&'s [f64]>,
-    /// The device, and the one place where its derivatives are measured \[V\]; nothing in training, which moves about.
+    /// The device and its fixed operating point \[V\]; `None` in training, which moves it.
     pub operating_point: Option<(&'s dyn Device, &'s [f64])>,
 }
 
 /// The settings of a kind of estimator.
 pub trait EstimatorKind {
-    /// What is done and read.
+    /// The perturbation and readout.
     ///
     /// # Errors
-    /// At the field that is at fault.
+    /// Names the invalid field.
     fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError>;
 
-    /// By how much it moves the parameters \[V\], if it has an amplitude and that is given.
+    /// Its perturbation amplitude \[V\], if it has one and that is given.
     fn amplitude_volt(&self) -> Option<&PerParameter>;
 
     /// Its instrument.
     fn instrument(&self) -> &InstrumentSettings;
 
-    /// Its settings, if it is homodyne gradient extraction, for which alone there are published errors and a planner.
+    /// Its settings, if it is homodyne gradient extraction, the only kind with published errors and a frequency
+    /// planner.
     fn as_hge(&self) -> Option<&HgeSettings> {
         None
     }

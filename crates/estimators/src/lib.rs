@@ -7,8 +7,8 @@
 //! g[m] = sum_n W[m,n] y[n],   y[n] = h(w + dw[n]) + noise[n]
 //! ```
 //!
-//! so that bias and variance are exact for any device and any stationary noise ([`exact`]). The published expressions
-//! of Boon et al., Nat. Commun. 16, 10272 (2025) ("B25") stand beside them ([`published`]).
+//! so that bias and variance are exact for any device and any stationary noise ([`exact`]). [`published`] holds the
+//! expressions of Boon et al., Nat. Commun. 16, 10272 (2025) ("B25").
 //!
 //! | kind | built by |
 //! |---|---|

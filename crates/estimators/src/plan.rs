@@ -1,4 +1,4 @@
-//! Perturbation plans: what is added to each parameter at each sample, and what is read from each record.
+//! Perturbation plans: the perturbation of each parameter at each sample, and the readout of each record.
 
 use ndarray::Array2;
 
@@ -7,12 +7,12 @@ use crate::filter::LowPass;
 use crate::random::RandomMeasurement;
 use crate::readout::{Channel, sine};
 
-/// What one parameter does during a record.
+/// Perturbation of one parameter during a record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drive {
     /// Which parameter.
     pub parameter: usize,
-    /// How it is moved \[V\].
+    /// Its waveform \[V\].
     pub waveform: Waveform,
 }
 
@@ -28,12 +28,12 @@ pub enum Waveform {
         /// Phase φ \[rad\].
         phase_rad: f64,
     },
-    /// Steps: from each first sample on, a level \[V\]; zero before the first.
+    /// Steps: pairs of a first sample and the level \[V\] from there on; zero before the first.
     Levels(Vec<(usize, f64)>),
 }
 
 impl Waveform {
-    /// Its `samples` first samples \[V\] at `rate_hz`, steps and onsets spread linearly over `ramp_samples`.
+    /// Its first `samples` samples \[V\] at `rate_hz`, with steps and onsets ramped linearly over `ramp_samples`.
     #[must_use]
     pub fn samples(&self, samples: usize, rate_hz: f64, ramp_samples: usize) -> Vec<f64> {
         match self {
@@ -65,14 +65,14 @@ impl Waveform {
     }
 }
 
-/// One record: what drives the device meanwhile, and what is read from it.
+/// One record: perturbations and readouts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordPlan {
-    /// Parameters that move.
+    /// Perturbed parameters.
     pub drives: Vec<Drive>,
-    /// Numbers that are read.
+    /// Readout channels.
     pub channels: Vec<Channel>,
-    /// The derivative that each channel serves: m for ∂I/∂w_m, M + m for ∂²I/∂w_m², of M parameters.
+    /// The derivative that each channel measures: m for ∂I/∂w_m, M + m for ∂²I/∂w_m², of M parameters.
     pub derivative_of_channel: Vec<usize>,
 }
 
@@ -85,7 +85,7 @@ pub enum Combination {
     Amplitude,
 }
 
-/// A measurement whose perturbation is the same every time.
+/// A measurement with a fixed perturbation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
     /// Sampling rate \[Hz\].
@@ -94,11 +94,12 @@ pub struct Measurement {
     pub samples: usize,
     /// Number of parameters M.
     pub parameters: usize,
-    /// Number of derivatives: M, or 2 M where diagonal second derivatives are read with the first ones, which come before them.
+    /// Number of derivatives: M, or 2 M if the diagonal second derivatives are read as well; they follow the first
+    /// derivatives.
     pub derivatives: usize,
     /// The filter of every channel.
     pub filter: LowPass,
-    /// Records: one if all parameters are measured at once, one for each parameter otherwise. Noise of different
+    /// Records: one if all parameters are measured at once, otherwise one for each parameter. The noise of different
     /// records is independent.
     pub records: Vec<RecordPlan>,
     /// How readings become derivatives.
@@ -106,7 +107,7 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Perturbation asked for in record `record`, shape (samples, parameters) \[V\].
+    /// Requested perturbation in record `record`, shape (samples, parameters) \[V\].
     #[must_use]
     pub fn perturbation_volt(&self, record: usize, ramp_s: f64) -> Array2<f64> {
         let ramp_samples = (ramp_s * self.rate_hz).round() as usize;
@@ -146,7 +147,7 @@ impl Measurement {
         }
     }
 
-    /// Time that the whole measurement takes \[s\].
+    /// Duration of the whole measurement \[s\].
     #[must_use]
     pub fn total_time_s(&self) -> f64 {
         self.records.len() as f64 * self.samples as f64 / self.rate_hz
@@ -158,7 +159,7 @@ impl Measurement {
 pub enum Scheme {
     /// The same perturbation every time: HGE, finite differences, Walsh codes.
     Fixed(Measurement),
-    /// A perturbation drawn anew for every estimate: SPSA, random codes.
+    /// A perturbation drawn again for every estimate: SPSA, random codes.
     Random(RandomMeasurement),
 }
 
@@ -199,7 +200,7 @@ impl Scheme {
         }
     }
 
-    /// Number of derivatives of one estimate: those of each parameter, then second ones if they are read.
+    /// Number of derivatives of one estimate: first derivatives, then second derivatives if they are read.
     #[must_use]
     pub fn derivatives(&self) -> usize {
         match self {
@@ -208,7 +209,7 @@ impl Scheme {
         }
     }
 
-    /// Time that one estimate of the whole gradient takes \[s\].
+    /// Duration of one estimate of the whole gradient \[s\].
     #[must_use]
     pub fn total_time_s(&self) -> f64 {
         match self {
@@ -218,10 +219,11 @@ impl Scheme {
     }
 }
 
-/// Most samples in a record: 1000 s at 10 kHz.
+/// Largest number of samples in a record: 1000 s at 10 kHz.
 pub const MOST_SAMPLES: usize = 10_000_000;
 
-/// Most weights of a measurement, samples times what is read from them: 0.8 GB, of which preparing it takes some ten.
+/// Largest number of weights of a measurement, samples times channels: 0.8 GB, of which preparation takes about ten
+/// times as much.
 pub const MOST_WEIGHTS: usize = 100_000_000;
 
 /// Number of samples in `duration_s`, at least `least`.
@@ -233,14 +235,14 @@ pub(crate) fn samples_in(duration_s: f64, rate_hz: f64, least: usize) -> Result<
         return Err(EstimatorError::setting(
             "duration_s",
             duration_s,
-            format!("makes {samples} samples at {rate_hz} Hz: {least} to {MOST_SAMPLES} are allowed here"),
+            format!("gives {samples} samples at {rate_hz} Hz: {least} to {MOST_SAMPLES} are allowed here"),
         ));
     }
     Ok(samples as usize)
 }
 
-/// Refuses, before any of them is made, more weights than [`MOST_WEIGHTS`]: `samples` for each of `readings` (`what` they
-/// are), of which `key` set the number.
+/// Refuses more weights than [`MOST_WEIGHTS`] before allocating them: `samples` for each of `readings`; `what` names
+/// the readings and `key` the setting that determines their number.
 pub(crate) fn check_weights(
     key: &'static str,
     found: impl std::fmt::Display,
@@ -253,7 +255,7 @@ pub(crate) fn check_weights(
         _ => Err(EstimatorError::setting(
             key,
             found,
-            format!("makes {samples} samples for each of {readings} {what}: at most {MOST_WEIGHTS} in all are allowed"),
+            format!("gives {samples} samples for each of {readings} {what}: at most {MOST_WEIGHTS} in all are allowed"),
         )),
     }
 }

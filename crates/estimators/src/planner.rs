@@ -1,24 +1,25 @@
-//! Frequencies for parallel homodyne gradient extraction: checks of a plan, and proposals.
+//! Frequencies for parallel homodyne gradient extraction: checks and proposals.
 //!
-//! The lock-in of parameter m at f_m hears every other line of the output through its low-pass: the other
-//! perturbations f_n, and from the device's curvature the second harmonics 2f_n, sums f_n + f_k and differences
-//! |f_n − f_k|, all folded back below half the sampling rate. A *guard* around f_m keeps each of them below a tolerated
-//! fraction of the derivative.
+//! Every other line of the output leaks through the low-pass into the lock-in at f_m: the other perturbations f_n and,
+//! from the curvature of the device, the second harmonics 2f_n, sums f_n + f_k and differences |f_n − f_k|, all aliased
+//! to below half the sampling rate. A *guard* interval around f_m keeps each of them below a tolerated fraction of the
+//! derivative.
 
 use crate::error::{EstimatorError, positive};
 use crate::filter::{FilterSettings, prototype_response};
 
-/// Fewest cycles of a perturbation in the measurement that pass without a remark.
+/// Smallest number of cycles of a perturbation without a remark.
 pub const FEWEST_CYCLES: f64 = 4.0;
 
-/// Most frequencies of a plan: each pair makes two lines, and each line is held against each frequency.
+/// Largest number of frequencies: each pair gives two lines, and each line is compared with each frequency.
 pub const MOST_FREQUENCIES: usize = 100;
 
-/// Most frequencies, at whole numbers of half cycles, among which a proposal is sought, and most comparisons on the way.
+/// Largest number of candidate frequencies (whole numbers of half cycles), and of comparisons, in the search for a
+/// proposal.
 const MOST_CANDIDATES: f64 = 1e6;
 const MOST_COMPARISONS: usize = 1 << 30;
 
-/// What the frequencies have to satisfy.
+/// Requirements on the frequencies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Requirements {
     /// Sampling rate \[Hz\].
@@ -33,21 +34,21 @@ pub struct Requirements {
     pub filter: FilterSettings,
 }
 
-/// How serious a remark is.
+/// Severity of a remark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// The measurement works, with a larger error than it could have.
+    /// The measurement works, but its error is larger than necessary.
     Warning,
     /// The measurement cannot work.
     Error,
 }
 
-/// A remark on a plan.
+/// A remark on the frequencies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// How serious.
+    /// Severity.
     pub severity: Severity,
-    /// What it is about.
+    /// Text of the remark.
     pub message: String,
 }
 
@@ -58,13 +59,14 @@ pub(crate) struct Line {
     pub(crate) frequency_hz: f64,
 }
 
-/// By how much each channel is weaker than the others: the mean of their |responses| over its own (B25, Fig. 3b and Suppl. 2,
-/// which find a median of 2.05). `responses` are g_m α_m; infinite where the own one is 0, NaN for a single channel.
+/// Response ratio of each channel: the mean |response| of the others over its own (B25, Fig. 3b and Suppl. 2, with a
+/// median of 2.05). `responses` are g_m α_m. The ratio is infinite if the channel's own response is 0, NaN for a single
+/// channel.
 #[must_use]
 pub fn response_ratios(responses: &[f64]) -> Vec<f64> {
     let sum: f64 = responses.iter().map(|r| r.abs()).sum();
     let others = responses.len().saturating_sub(1) as f64;
-    // added up anew where the own one is nearly all of the sum, lest the rest be rounded away
+    // summed again if the channel's own response dominates, so that the rest is not lost in rounding
     let rest = |m: usize, own: f64| match sum - own {
         rest if rest > 1e-3 * sum => rest,
         _ => responses.iter().enumerate().filter(|(n, _)| *n != m).map(|(_, r)| r.abs()).sum(),
@@ -84,7 +86,7 @@ impl Requirements {
         self.filter.cutoff_for(positive("duration", self.duration_s)?)
     }
 
-    /// Distance at which one line is heard with no more than the tolerated crosstalk \[Hz\].
+    /// Distance beyond which the crosstalk of a line is tolerated \[Hz\].
     ///
     /// # Errors
     /// If a setting is out of range.
@@ -100,7 +102,7 @@ impl Requirements {
         turn.min(self.rate_hz - turn)
     }
 
-    /// Second-order lines that parameter `new` makes with those before it.
+    /// Second-order lines of parameter `new` with the preceding parameters.
     pub(crate) fn second_order(&self, frequencies_hz: &[f64], new: usize) -> Vec<Line> {
         let f = frequencies_hz[new];
         let mut lines = vec![Line { name: format!("2 f_{}", new + 1), frequency_hz: self.folded_hz(2.0 * f) }];
@@ -115,7 +117,7 @@ impl Requirements {
         lines
     }
 
-    /// Remarks on frequencies \[Hz\] with phases \[rad\] that a user wrote.
+    /// Checks given frequencies \[Hz\] with phases \[rad\].
     ///
     /// # Errors
     /// If a requirement is out of range, or there are more than [`MOST_FREQUENCIES`].
@@ -157,7 +159,7 @@ impl Requirements {
                 }
                 let leak = self.response_ratio * prototype_response(self.filter.order, cutoff_hz, distance);
                 if distance * self.duration_s < 1e-9 {
-                    remark(Severity::Error, format!("{name} coincides with f_{}: they cannot be told apart", n + 1));
+                    remark(Severity::Error, format!("{name} coincides with f_{}: they cannot be separated", n + 1));
                 } else if distance < guard_hz {
                     remark(
                         Severity::Warning,
@@ -193,12 +195,12 @@ impl Requirements {
         Ok(findings)
     }
 
-    /// Frequencies \[Hz\] for `parameters` parameters between `low_hz` and `high_hz`, highest first, that keep every line
-    /// a guard away from every lock-in. Each makes a whole number of half cycles.
+    /// Frequencies \[Hz\] for `parameters` parameters between `low_hz` and `high_hz`, highest first, such that every
+    /// line lies outside the guard interval of every lock-in. Each has a whole number of half cycles.
     ///
     /// # Errors
-    /// If a requirement is out of range or the band does not hold that many; the message says how many it holds and
-    /// what stands in the way.
+    /// If a requirement is out of range or the band is too narrow; the message tells how many frequencies fit and what
+    /// limits them.
     pub fn propose(&self, parameters: usize, low_hz: f64, high_hz: f64) -> Result<Vec<f64>, EstimatorError> {
         let guard_hz = self.guard_hz()?;
         let band = format!("{low_hz} Hz to {high_hz} Hz");
@@ -228,7 +230,7 @@ impl Requirements {
         let top = (high_hz / step_hz).floor() as usize;
         let mut left = MOST_COMPARISONS;
         let mut best: Vec<f64> = Vec::new();
-        // the highest frequency decides which residues are free: a few starts are tried
+        // the highest frequency determines which residues are free: a few starting values are tried
         let starts = (2.0 * guard_hz / step_hz).ceil().clamp(1.0, top.max(1) as f64) as usize;
         for start in 0..starts {
             let mut chosen: Vec<f64> = Vec::new();
@@ -278,7 +280,7 @@ pub(crate) fn check_count(frequencies: usize) -> Result<(), EstimatorError> {
     if (1..=MOST_FREQUENCIES).contains(&frequencies) {
         return Ok(());
     }
-    let allowed = format!("must be 1 to {MOST_FREQUENCIES}, each of which is held against the lines of all pairs");
+    let allowed = format!("must be 1 to {MOST_FREQUENCIES}, since each is compared with the lines of all pairs");
     Err(EstimatorError::setting("parameters", frequencies, allowed))
 }
 
@@ -343,7 +345,7 @@ mod tests {
         assert!(message.contains("holds 3 frequencies"), "{message}");
     }
 
-    /// Numbers that a slip of the finger makes end at once, in a message.
+    /// Absurd inputs (typing errors) give an error message at once.
     #[test]
     fn a_plan_is_not_sought_for_ever() {
         let sought = |parameters, high_hz, changed: Requirements| changed.propose(parameters, 100.0, high_hz);

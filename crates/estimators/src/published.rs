@@ -1,15 +1,15 @@
-//! The mean squared error of homodyne gradient extraction as published: B25 Eqs. (8) to (10), as printed.
+//! The mean squared error of homodyne gradient extraction as published in B25, Eqs. (8) to (10).
 //!
-//! The exact calculation ([`crate::exact`]) puts half of the printed noise power into the X component, and resolves the
-//! settling of the filter; the printed expressions are kept as they are so that a user sees where they hold.
+//! The exact calculation ([`crate::exact`]) assigns half of the published noise power to the X component and includes
+//! the settling of the filter; the published expressions are implemented as printed, to show where they hold.
 
 use crate::filter::{prototype_enbw_hz, prototype_response};
 use crate::hge::{Hge, Mode};
 
 /// Mean squared error \[(nA/V)²\] of each derivative: Eq. (8) in sequential mode, Eq. (10) in parallel mode.
 ///
-/// `density` is the one-sided noise spectrum \[nA²/Hz\]; `gradient_na_per_volt` the true gradient. Not defined (NaN) in
-/// parallel mode where two parameters share a frequency in quadrature, which the printed expression does not know.
+/// `density` is the one-sided noise spectrum \[nA²/Hz\]; `gradient_na_per_volt` the true gradient. Undefined (NaN) in
+/// parallel mode if two parameters share a frequency in quadrature, which the published expression does not cover.
 #[must_use]
 pub fn mean_squared_error(
     hge: &Hge,

@@ -1,7 +1,7 @@
-//! Estimators that draw their perturbation: simultaneous perturbation (Spall 1992) and random codes.
+//! Estimators with random perturbations: simultaneous perturbation (Spall 1992) and random codes.
 //!
-//! The record is cut into blocks. In block k all parameters move along one random direction, by ±c Δ_k or 0 and c Δ_k;
-//! what the block reads, divided by c_m Δ_mk, is an estimate of derivative m, and blocks are averaged.
+//! The record is divided into blocks. In block k all parameters move along one random direction, by ±c Δ_k or by 0 and
+//! c Δ_k; the reading of the block divided by c_m Δ_mk is an estimate of derivative m, which is averaged over blocks.
 
 use ndarray::Array2;
 use rand::{Rng, RngExt};
@@ -16,7 +16,7 @@ use crate::kind::{EstimatorKind, Surroundings};
 use crate::plan::{Scheme, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
 
-/// Law of the components of a random direction; symmetric, of unit variance, bounded away from zero.
+/// Distribution of the components of a random direction: symmetric, of unit variance, bounded away from zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Distribution {
@@ -76,10 +76,10 @@ pub struct SpsaSettings {
     /// One- or two-sided.
     #[serde(default)]
     pub sides: Sides,
-    /// Directions that share the duration.
+    /// Number of directions, which share the duration.
     #[serde(default = "one")]
     pub directions: usize,
-    /// Law of the directions.
+    /// Distribution of the directions.
     #[serde(default)]
     pub distribution: Distribution,
     /// Duration of the record, for all parameters and directions (s).
@@ -134,7 +134,7 @@ pub struct Spsa {
     pub sides: Sides,
     /// Number of directions K, each with 1/K of the duration.
     pub directions: usize,
-    /// Law of the directions.
+    /// Distribution of the directions.
     pub distribution: Distribution,
     /// Low-pass of each level, settled at the end of its window.
     pub filter: FilterSettings,
@@ -144,9 +144,9 @@ pub struct Spsa {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RandomCodeSettings {
-    /// Number of chips, each with a random direction.
+    /// Number of chips (time slots), each with a random direction.
     pub chips: usize,
-    /// Law of the code.
+    /// Distribution of the code.
     #[serde(default)]
     pub distribution: Distribution,
     /// Duration of the record, for all parameters (s).
@@ -179,7 +179,7 @@ impl EstimatorKind for RandomCodeSettings {
     }
 }
 
-/// A measurement with a random code: a random direction for each chip, the output correlated with it.
+/// A measurement with a random code: a random direction for each chip, with which the output is correlated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RandomCode {
     /// Sampling rate \[Hz\].
@@ -190,11 +190,11 @@ pub struct RandomCode {
     pub amplitude_volt: Vec<f64>,
     /// Number of chips.
     pub chips: usize,
-    /// Law of the code.
+    /// Distribution of the code.
     pub distribution: Distribution,
 }
 
-/// A measurement whose perturbation is drawn anew for every estimate.
+/// A measurement whose perturbation is drawn again for every estimate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RandomMeasurement {
     /// Sampling rate \[Hz\].
@@ -203,7 +203,7 @@ pub struct RandomMeasurement {
     pub samples: usize,
     /// Step c of each parameter \[V\].
     pub step_volt: Vec<f64>,
-    /// Law of the directions.
+    /// Distribution of the directions.
     pub distribution: Distribution,
     /// Level of each window of a block, in units of cΔ.
     pub levels: Vec<f64>,
@@ -267,7 +267,7 @@ impl RandomMeasurement {
         self.blocks.iter().flat_map(|b| b.weights(&self.filter, self.rate_hz, self.samples)).collect()
     }
 
-    /// Turns the readings of the blocks into derivatives \[nA/V\].
+    /// Converts the readings of the blocks to derivatives \[nA/V\].
     pub fn combine(&self, readings: &[f64], directions: &[f64], gradient: &mut [f64]) {
         let parameters = self.parameters();
         gradient.fill(0.0);

@@ -1,17 +1,17 @@
-//! Readout channels: what is done with the samples of one record, as weights and as an instrument.
+//! Readout channels of one record, as weights and as a streaming lock-in.
 
 use std::f64::consts::{FRAC_PI_2, TAU};
 
 use crate::filter::LowPass;
 
-/// What the output is multiplied with before it is filtered.
+/// Reference with which the output is multiplied before filtering.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reference {
-    /// Nothing: the level itself is read.
+    /// None: the level itself is read.
     One,
     /// `sin(2π f t + φ)`, t counted from the start of the record.
     Sine {
-        /// Frequency f \[Hz\]; negative ones turn the other way.
+        /// Frequency f \[Hz\], of either sign.
         frequency_hz: f64,
         /// Phase φ \[rad\].
         phase_rad: f64,
@@ -38,28 +38,28 @@ impl Reference {
     }
 }
 
-/// `sin(2π f n / fs + φ)`, with the whole turns taken off before the sine.
+/// `sin(2π f n / fs + φ)`, with whole periods subtracted before the sine.
 pub(crate) fn sine(frequency_hz: f64, phase_rad: f64, n: usize, rate_hz: f64) -> f64 {
     (TAU * (frequency_hz * n as f64 / rate_hz).fract() + phase_rad).sin()
 }
 
-/// A stretch of the record that is multiplied, filtered from rest, and read at its last sample.
+/// A window of the record: multiplied, filtered from rest, and read at its last sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
     /// First sample.
     pub start: usize,
     /// Number of samples.
     pub length: usize,
-    /// What the reading is multiplied with.
+    /// Factor of the reading.
     pub factor: f64,
 }
 
 /// One number read from a record: the sum of the readings of its windows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Channel {
-    /// What the output is multiplied with.
+    /// Reference.
     pub reference: Reference,
-    /// Where it is read.
+    /// Its windows.
     pub windows: Vec<Window>,
 }
 

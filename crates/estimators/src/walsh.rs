@@ -16,7 +16,8 @@ use crate::readout::{Channel, Reference, Window};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WalshSettings {
-    /// Chips in a period, a power of two above the number of parameters; the smallest if not given.
+    /// Chips (time slots) in a period, a power of two above the number of parameters; the smallest possible if not
+    /// given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chips: Option<usize>,
     /// Periods of the code in the record.
@@ -65,7 +66,7 @@ pub struct Walsh {
     pub duration_s: f64,
     /// Amplitude α \[V\]; one for all, or one for each parameter.
     pub amplitude_volt: Vec<f64>,
-    /// Chips in a period: a power of two above the number of parameters; the smallest if not given.
+    /// Chips in a period: a power of two above the number of parameters; the smallest possible if not given.
     pub chips: Option<usize>,
     /// Periods of the code in the record.
     pub periods: usize,

@@ -1,5 +1,5 @@
-//! Where one estimator is better than all others: the exact mean squared error of the first, divided by that of the best
-//! other one, over two swept numbers; the boundary is where both are equal.
+//! Map of the exact mean squared error of the first estimator divided by that of the best other one, over two swept
+//! numbers; the boundary is where both are equal.
 
 use crate::settings::FigureSection;
 use results::{Coordinate, Results, Variable};
@@ -39,7 +39,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     Ok(vec![Plot { title, x: x_axis, y: y_axis, series, notes: Vec::new() }])
 }
 
-/// Errors of some estimators over two swept numbers.
+/// Errors of several estimators over two swept numbers.
 struct Compared<'a> {
     results: &'a Results,
     exact: &'a Variable,
@@ -120,7 +120,7 @@ fn boundary_line(points: Vec<(f64, f64)>, legend: Option<String>) -> Series {
     Series { item: Item::Line { points, dash: Dash::Solid, width: 3 }, colour: [0, 0, 0], legend }
 }
 
-/// Entries of the legend that say what a shade means.
+/// Legend entries for the shades.
 fn shades_explained(estimator: &str) -> impl Iterator<Item = Series> {
     [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0].into_iter().map(move |decades| {
         let text = match decades {
@@ -137,7 +137,7 @@ fn plain_power(decades: f64) -> String {
     format!("{:.0}", 10.0_f64.powf(decades))
 }
 
-/// Blue below zero, orange above, white at it.
+/// Blue below zero, orange above, white at zero.
 fn shade(log_ratio: f64) -> [u8; 3] {
     let part = (log_ratio.abs() / MOST_DECADES).min(1.0).sqrt();
     let full: [f64; 3] = if log_ratio < 0.0 { [0.0, 114.0, 178.0] } else { [213.0, 94.0, 0.0] };
@@ -152,7 +152,7 @@ fn back(scale: Scale, value: f64) -> f64 {
     if scale == Scale::Log { value.exp() } else { value }
 }
 
-/// Edges half-way between neighbours.
+/// Cell edges half-way between neighbours.
 fn edges(values: &[f64], scale: Scale) -> Vec<f64> {
     let v: Vec<f64> = values.iter().map(|x| forward(scale, *x)).collect();
     let last = v.len() - 1;
@@ -162,7 +162,7 @@ fn edges(values: &[f64], scale: Scale) -> Vec<f64> {
     edges.into_iter().map(|e| back(scale, e)).collect()
 }
 
-/// Pieces of the line on which `ratios` are zero, between points of the grid (marching squares).
+/// Segments of the contour `ratios` = 0 (marching squares).
 fn boundary(xs: &[f64], ys: &[f64], ratios: &[Vec<f64>], x_scale: Scale, y_scale: Scale) -> Vec<Vec<(f64, f64)>> {
     let mut pieces = Vec::new();
     for j in 0..ys.len() - 1 {

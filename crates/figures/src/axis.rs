@@ -5,7 +5,7 @@
 pub enum Scale {
     /// Equal steps.
     Linear,
-    /// Equal ratios; only positive values are shown.
+    /// Logarithmic; only positive values are shown.
     Log,
 }
 
@@ -20,21 +20,21 @@ pub struct Axis {
     pub low: f64,
     /// Upper end.
     pub high: f64,
-    /// These ticks instead of those that fit the range.
+    /// Explicit ticks instead of automatic ones.
     pub named: Option<Vec<Tick>>,
 }
 
 /// A tick.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
-    /// Where.
+    /// Position.
     pub value: f64,
-    /// Its label; none for minor ticks.
+    /// Label; `None` for minor ticks.
     pub label: Option<String>,
 }
 
-/// Largest size that an axis shows, and the inverse of the smallest positive one on a logarithmic axis: beyond, its margins and ticks
-/// would leave the range of numbers.
+/// Largest magnitude on an axis, and the inverse of the smallest positive value on a logarithmic axis: beyond, margins
+/// and ticks would overflow.
 const LARGEST: f64 = 1e150;
 
 impl Axis {
@@ -52,7 +52,7 @@ impl Axis {
                 (low / margin, high * margin)
             }
             Scale::Linear => {
-                // around a single zero, no scale is better than another
+                // around a single zero, any scale will do
                 let size = low.abs().max(high.abs());
                 let span = if size > 1.0 / LARGEST { (high - low).max(1e-3 * size) } else { 1.0 };
                 let margin = 0.05 * span;
@@ -136,7 +136,7 @@ impl Axis {
     }
 }
 
-/// A number as it is written on an axis.
+/// Formats a number for an axis.
 #[must_use]
 pub fn plain(value: f64) -> String {
     let text = format!("{value:.6}");
@@ -144,7 +144,7 @@ pub fn plain(value: f64) -> String {
     if text.is_empty() || text == "0" && value.abs() > 0.0 { format!("{value:e}") } else { minus(text) }
 }
 
-/// A multiple of a power of ten: with as many decimals as it takes, or with the power written out where those would be many.
+/// Formats a multiple of a power of ten: with the necessary decimals, or as a power if these are many.
 fn in_steps(value: f64, exponent: i32) -> String {
     match exponent {
         -6..=6 => minus(&format!("{:.*}", exponent.min(0).unsigned_abs() as usize, value + 0.0)),
@@ -159,7 +159,7 @@ fn minus(text: &str) -> String {
     text.replace('-', "−")
 }
 
-/// 10 to a power, with a raised exponent; small ones written out.
+/// A power of ten with a superscript exponent; small powers are written out.
 #[must_use]
 pub fn power_of_ten(exponent: i64) -> String {
     match exponent {

@@ -1,4 +1,4 @@
-//! Derivatives as they are measured, mean ± standard deviation, against a swept number (B25 Figs. 2b and 2e).
+//! Measured derivatives, mean ± standard deviation, against a swept number (B25 Figs. 2b and 2e).
 
 use crate::settings::FigureSection;
 use results::Coordinate;
@@ -35,7 +35,7 @@ impl Law {
     }
 }
 
-/// Which derivatives are drawn: the variable of the true ones, what the names of the others begin with, and words.
+/// Which derivatives are drawn: variable of the true values, prefix of the other variables, and texts.
 struct Quantity {
     truth: &'static str,
     prefix: &'static str,
@@ -47,7 +47,7 @@ const FIRST: Quantity = Quantity { truth: "true_gradient", prefix: "", name: "de
 const SECOND: Quantity =
     Quantity { truth: "true_curvature", prefix: "curvature_", name: "second derivative", units: "nA/V²" };
 
-/// The derivatives, and beside them what they are off by, in which they can be told apart.
+/// Panels of the derivatives and of their deviations from the true values, which show small differences.
 pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
     Ok(vec![panel(results, figure, &FIRST, false)?, panel(results, figure, &FIRST, true)?])
 }

@@ -1,5 +1,5 @@
-//! How much has to be measured until a loss is reached, against a swept number: median and quartiles of the runs, those that do not
-//! reach it within the budget counted as longer than all others.
+//! Samples and time needed to reach a loss, against a swept number: median and quartiles of the runs; runs that do not
+//! reach it within the budget count as infinitely long.
 
 use crate::settings::FigureSection;
 use results::{Coordinate, Results, Variable};
@@ -12,10 +12,10 @@ use crate::render::spanning;
 use crate::training::{axes_of, line, title_of, values_at};
 use crate::variable;
 
-/// Height of a line of marks of medians that lie beyond the budget, as a ratio.
+/// Spacing, as a ratio, between the rows of marks for medians beyond the budget.
 const LINE_HEIGHT: f64 = 1.6;
 
-/// Samples or seconds until success of a run each, infinite where there was none; in order.
+/// Samples or seconds until success for each run, infinite without success; sorted.
 #[derive(Clone, Debug, PartialEq)]
 struct Effort(Vec<f64>);
 
@@ -27,8 +27,8 @@ impl Effort {
         Self(all)
     }
 
-    /// The lowest amount that at least this part of the runs does not exceed: an order statistic, since nothing can be interpolated
-    /// to infinity.
+    /// The lowest amount that at least this fraction of the runs does not exceed: an order statistic, since there is no
+    /// interpolation to infinity.
     fn quantile(&self, part: f64) -> f64 {
         let rank = (part * self.0.len() as f64).ceil() as usize;
         self.0.get(rank.max(1) - 1).copied().unwrap_or(f64::INFINITY)
@@ -38,14 +38,15 @@ impl Effort {
         self.0.iter().filter(|x| x.is_finite()).count()
     }
 
-    /// Whether a method does better with these settings than with others: by the median, then by the runs that reach the loss.
+    /// Whether these settings of a method are better than others: by the median, then by the number of runs that reach
+    /// the loss.
     fn is_better_than(&self, other: &Self) -> bool {
         let order = self.quantile(0.5).total_cmp(&other.quantile(0.5)).then(other.reached().cmp(&self.reached()));
         order.is_lt()
     }
 }
 
-/// A method: its name, and the efforts of its best setting at each x.
+/// A method: its name, and the effort with its best settings at each x.
 struct Method {
     name: String,
     efforts: Vec<Effort>,
@@ -57,7 +58,7 @@ impl Method {
     }
 }
 
-/// What stands before the first semicolon of a name; settings of one method agree in it.
+/// The method: the part of a name before the first semicolon, common to all settings of a method.
 fn method_of(name: &str) -> &str {
     name.split(';').next().unwrap_or_default().trim_end()
 }
@@ -124,7 +125,7 @@ fn panel(
                 continue;
             }
             finish(&mut piece, colour, &mut series);
-            // beyond the budget, a line for each method
+            // beyond the budget, a row of marks for each method
             let y = longest * LINE_HEIGHT.powi(m as i32 + 1);
             ys.push(y * LINE_HEIGHT);
             let text = format!("{}/{}", effort.reached(), effort.0.len());
@@ -147,7 +148,7 @@ fn panel(
     Ok(Plot { title, x: x_axis, y: spanning(label, Scale::Log, ys)?, series, notes: Vec::new() })
 }
 
-/// The line through medians that are neighbours.
+/// Line segments through adjacent finite medians.
 fn finish(piece: &mut Vec<(f64, f64)>, colour: [u8; 3], series: &mut Vec<Series>) {
     let points = std::mem::take(piece);
     if points.len() > 1 {

@@ -1,13 +1,13 @@
-/// Why a figure cannot be drawn.
+/// Errors of drawing a figure.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FigureError {
-    /// A setting of `[figure]` that does not fit what is to be drawn.
+    /// A setting of `[figure]` that does not apply to the figure.
     #[error("`figure.{key}`: {message}")]
     Setting {
         /// Its key within `[figure]`.
         key: String,
-        /// What was found, what is allowed.
+        /// What was found, and what is allowed.
         message: String,
     },
     /// The results lack something.
@@ -19,13 +19,13 @@ pub enum FigureError {
     /// A variable of the results does not stand over the dimensions that it should.
     #[error("the results are damaged or not from this program ({0})")]
     Damaged(String),
-    /// Nothing that could be drawn, for instance only NaN or only zeros on a logarithmic axis.
+    /// Nothing to draw, for instance only NaN or only zeros on a logarithmic axis.
     #[error("there is nothing to draw: {what}")]
     Empty {
         /// Why.
         what: String,
     },
-    /// The drawing library refused.
+    /// An error of the drawing library.
     #[error("cannot draw: {0}")]
     Drawing(String),
     /// A file cannot be written.
@@ -34,7 +34,7 @@ pub enum FigureError {
 }
 
 impl FigureError {
-    /// A setting of `[figure]` that does not fit.
+    /// A setting of `[figure]` that does not apply.
     pub(crate) fn setting(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Setting { key: key.into(), message: message.into() }
     }

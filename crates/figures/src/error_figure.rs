@@ -1,4 +1,4 @@
-//! An error against a swept quantity: Monte Carlo as points with error bars, the exact and the published error as lines.
+//! Error against a swept quantity: Monte Carlo as points with error bars, the exact and the published error as lines.
 
 use results::{Coordinate, Dimension, Results, Variable};
 
@@ -9,10 +9,10 @@ use crate::render::spanning;
 use crate::settings::{ErrorVariable, FigureSection};
 use crate::variable;
 
-/// Most series that one panel shows.
+/// Largest number of series in one panel.
 pub(crate) const MOST_SERIES: usize = 8;
 
-/// Marks of series, in the order of use.
+/// Markers of the series, in order of use.
 pub(crate) const MARKERS: [Marker; 4] = [Marker::Disc, Marker::Square, Marker::Triangle, Marker::Diamond];
 
 /// Name of a coordinate value in legends.
@@ -45,7 +45,7 @@ pub(crate) fn axis_label(name: &str, units: &str) -> String {
     if units == "1" || units.is_empty() { bare } else { format!("{bare} [{}]", pretty_units(units)) }
 }
 
-/// Units with raised powers.
+/// Units with superscripts.
 pub(crate) fn pretty_units(units: &str) -> String {
     units.replace("^2", "²").replace("^3", "³")
 }
@@ -86,14 +86,14 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     }])
 }
 
-/// What is drawn of some results.
+/// Selection of the data to draw.
 struct Drawing<'a> {
     results: &'a Results,
     errors: Errors<'a>,
     axes: Axes<'a>,
-    /// The Monte Carlo is drawn at every this many values of x.
+    /// Step between the values of x at which the Monte Carlo is drawn.
     markers_every: usize,
-    /// Parameters of which the mean is drawn.
+    /// Parameters whose mean is drawn.
     parameters: Vec<usize>,
     is_bias: bool,
 }
@@ -111,7 +111,7 @@ impl<'a> Drawing<'a> {
         if self.is_bias { error.abs() } else { error }
     }
 
-    /// Legend of what lines, points and shades mean.
+    /// Legend of lines, points and shades.
     fn key(&self, has_published: bool) -> Vec<Series> {
         let entry = |item: Item, legend: &str| Series { item, colour: GREY, legend: Some(legend.to_owned()) };
         let line = |dash, width| Item::Line { points: Vec::new(), dash, width };
@@ -140,7 +140,7 @@ impl<'a> Drawing<'a> {
     }
 }
 
-/// The error that is drawn, by each of the ways to it.
+/// The error: Monte Carlo, exact and published.
 struct Errors<'a> {
     monte_carlo: &'a Variable,
     standard_error: &'a Variable,
@@ -167,7 +167,7 @@ impl<'a> Errors<'a> {
     }
 }
 
-/// What each dimension of the errors is drawn as.
+/// Role of each dimension of the errors in the figure.
 struct Axes<'a> {
     /// Dimension along x.
     x: usize,
@@ -176,9 +176,9 @@ struct Axes<'a> {
     order: Vec<usize>,
     /// Dimension of the parameters.
     parameter: usize,
-    /// Dimension whose extremes are a band.
+    /// Dimension whose extremes are drawn as a band.
     band: Option<usize>,
-    /// Dimensions of which every combination has its own curves.
+    /// Dimensions whose combinations have separate curves.
     others: Vec<usize>,
 }
 
@@ -189,7 +189,7 @@ impl<'a> Axes<'a> {
         let x = x_axis(results, swept, figure.x.as_deref())?;
         let band = figure.band.as_deref().map(|path| axis_named(results, swept, "band", path)).transpose()?;
         if band == Some(x) {
-            let message = "is the axis drawn along x: give another one, or `x` beside it";
+            let message = "is the axis drawn along x: give another one, or give `x` as well";
             return Err(FigureError::setting("band", message));
         }
         let Coordinate::Numbers(xs) = &results.dimensions[x].coordinate else { unreachable!("an axis of numbers") };
@@ -200,10 +200,10 @@ impl<'a> Axes<'a> {
     }
 }
 
-/// One choice of the values that are swept beside x and the band.
+/// One combination of the swept values other than x and the band.
 struct Combination<'a> {
     drawing: &'a Drawing<'a>,
-    /// Dimensions and the indices that were chosen along them.
+    /// Dimensions and chosen indices.
     fixed: &'a [(usize, usize)],
 }
 
@@ -226,7 +226,8 @@ impl Combination<'_> {
         }
     }
 
-    /// Between the extremes along the band's dimension: of the published error, or of the exact one if there is none.
+    /// Band between the extremes along the band's dimension: of the published error, or of the exact error if there is
+    /// none.
     fn band(&self, band: usize, colour: [u8; 3]) -> Series {
         let Drawing { results, errors, axes, .. } = self.drawing;
         let levels = results.dimensions[band].coordinate.len();
@@ -277,7 +278,7 @@ impl Combination<'_> {
             .map_or(f64::NAN, |time| value_at(results, time, &|d| if d == axes.x { k } else { self.fixed_index(d) }))
     }
 
-    /// Mean over the parameters that are shown.
+    /// Mean over the parameters shown.
     fn value(&self, of: &Variable, k: usize, level: usize) -> f64 {
         self.drawing.absolute(mean(&self.values(of, k, level)))
     }
@@ -303,7 +304,7 @@ impl Combination<'_> {
                 }
             })
         };
-        // points of fewer parameters are padded
+        // points with fewer parameters are padded
         parameters.iter().map(|p| at(*p)).filter(|x| x.is_finite()).collect()
     }
 
@@ -327,13 +328,13 @@ struct Curves {
 }
 
 impl Curves {
-    /// In the order of drawing: what comes later lies above.
+    /// In drawing order: later items lie above.
     fn into_series(self) -> impl Iterator<Item = Series> {
         self.band.into_iter().chain([self.exact]).chain(self.published).chain([self.monte_carlo])
     }
 }
 
-/// Values of y that an axis has to reach.
+/// Values of y that the axis has to include.
 fn heights(series: &[Series]) -> Vec<f64> {
     let of_one = |series: &Series| -> Vec<f64> {
         match &series.item {
@@ -418,7 +419,7 @@ pub(crate) fn x_axis(results: &Results, swept: &[usize], asked: Option<&str>) ->
     }
 }
 
-/// At every how many values of x the Monte Carlo is drawn.
+/// Step between the values of x at which the Monte Carlo is drawn.
 pub(crate) fn markers_every(figure: &FigureSection) -> Result<usize, FigureError> {
     match figure.markers_every {
         Some(0) => Err(FigureError::setting("markers_every", "found 0: must be at least 1")),
@@ -426,7 +427,7 @@ pub(crate) fn markers_every(figure: &FigureSection) -> Result<usize, FigureError
     }
 }
 
-/// The parameters of which the mean is drawn: usually one.
+/// The parameters whose mean is drawn: usually one.
 pub(crate) fn shown_parameters(
     results: &Results,
     dimension: usize,
@@ -434,9 +435,10 @@ pub(crate) fn shown_parameters(
 ) -> Result<Vec<usize>, FigureError> {
     let parameters = results.dimensions[dimension].coordinate.len();
     match (figure.parameter, figure.mean_over_parameters) {
-        (Some(_), true) => {
-            Err(FigureError::setting("mean_over_parameters", "stands beside `parameter`: give one of the two"))
-        }
+        (Some(_), true) => Err(FigureError::setting(
+            "mean_over_parameters",
+            "cannot be combined with `parameter`: give one of the two",
+        )),
         (Some(p), false) if (1..=parameters).contains(&p) => Ok(vec![p - 1]),
         (Some(p), false) => Err(FigureError::setting("parameter", format!("found {p}: must be 1 to {parameters}"))),
         (None, true) => Ok((0..parameters).collect()),
@@ -452,7 +454,7 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The time that one estimate of the whole gradient takes, for the legend: a range where it changes along x.
+/// Duration of one estimate of the whole gradient, for the legend: a range if it changes along x.
 fn time_note(times: &[f64]) -> String {
     let (low, high) = times.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &t| (l.min(t), h.max(t)));
     if !(low.is_finite() && high.is_finite()) {
@@ -470,7 +472,7 @@ pub(crate) fn scale_of(xs: &[f64]) -> Scale {
     if low > 0.0 && high > 8.0 * low { Scale::Log } else { Scale::Linear }
 }
 
-/// The parameter whose derivative in the variable `truth` is the weakest in the mean.
+/// The parameter whose derivative in the variable `truth` is the weakest on average.
 pub(crate) fn weakest(results: &Results, truth: &str, parameter_dimension: usize) -> Result<usize, FigureError> {
     let gradient = variable(results, truth)?;
     let parameters = results.dimensions[parameter_dimension].coordinate.len();

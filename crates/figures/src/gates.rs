@@ -1,4 +1,4 @@
-//! Abundance of Boolean gates against the least fitness, and the spread of responses behind it.
+//! Abundance of Boolean gates against the minimum fitness, and the distribution of responses.
 
 use crate::settings::FigureSection;
 use results::{Coordinate, Results};

@@ -1,7 +1,7 @@
-//! Figures from results files: points for Monte Carlo, lines for theory, in the manner of a physics journal.
+//! Figures from results files in the style of a physics journal: points for Monte Carlo, lines for theory.
 //!
-//! A figure is laid out once, as SVG through plotters, with a font that is part of the binary. From that SVG come a file
-//! whose text is outlines (no font is needed to view it) and a PNG.
+//! A figure is drawn as SVG by plotters, with a font included in the binary. This SVG is converted to an SVG with text
+//! as outlines, which needs no font, and a PNG.
 
 mod advantage;
 pub mod axis;
@@ -40,7 +40,7 @@ pub use settings::{ErrorVariable, FigureSection, schema};
 /// `figure` overrides the scenario's own `[figure]`.
 ///
 /// # Errors
-/// If the results do not hold what the figure shows.
+/// If the results lack the data of the figure.
 pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<Plot>, FigureError> {
     let own = match figure {
         Some(_) => FigureSection::default(),
@@ -51,20 +51,20 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
     (Kind::of(results, figure)?.panels)(results, figure)
 }
 
-/// Whether the figure of a study can be drawn, before anything of it is computed: tries it on a stand-in for the results.
+/// Checks before a study is computed whether its figure can be drawn, using placeholder results.
 ///
 /// # Errors
-/// If it cannot, or `[figure]` holds a setting that the figure would not heed. A figure may still turn out empty, if
-/// nothing but zeros or NaN is found.
+/// If it cannot, or `[figure]` holds a setting that the figure does not use. A figure may still be empty, if the
+/// results are only zeros or NaN.
 pub fn check(study: &Study) -> Result<(), FigureError> {
     let given = study.document.table.get("figure").and_then(Value::as_table).cloned().unwrap_or_default();
     let figure = FigureSection::of(study)?.unwrap_or_default();
     let results = study::foreseen(study);
     let kind = Kind::of(&results, &figure)?;
-    let heeded = |key: &str| ["kind", "title"].contains(&key) || kind.heeds.contains(&key);
-    if let Some(key) = given.keys().find(|key| !heeded(key)) {
-        let keys: Vec<String> = ["title"].iter().chain(kind.heeds).map(|k| format!("`{k}`")).collect();
-        let message = format!("a figure of kind \"{}\" does not heed it, only {}", kind.name, keys.join(", "));
+    let used = |key: &str| ["kind", "title"].contains(&key) || kind.uses.contains(&key);
+    if let Some(key) = given.keys().find(|key| !used(key)) {
+        let keys: Vec<String> = ["title"].iter().chain(kind.uses).map(|k| format!("`{k}`")).collect();
+        let message = format!("a figure of kind \"{}\" does not use it, only {}", kind.name, keys.join(", "));
         return Err(FigureError::setting(key.as_str(), message));
     }
     match (kind.panels)(&results, &figure) {
@@ -78,7 +78,7 @@ pub fn check(study: &Study) -> Result<(), FigureError> {
     }
 }
 
-/// A variable that a figure cannot do without.
+/// A required variable.
 fn variable<'r>(results: &'r Results, name: &str) -> Result<&'r Variable, FigureError> {
     results.variable(name).ok_or_else(|| FigureError::Missing { what: format!("the variable `{name}`") })
 }
@@ -86,7 +86,7 @@ fn variable<'r>(results: &'r Results, name: &str) -> Result<&'r Variable, Figure
 /// The `[figure]` of the scenario that `results` came from.
 ///
 /// # Errors
-/// If they do not hold it, as a damaged file may not.
+/// If they do not hold it, for instance in a damaged file.
 pub fn section_of(results: &Results) -> Result<FigureSection, FigureError> {
     let missing = |what: &str| FigureError::Missing { what: what.to_owned() };
     let text = results.attribute("scenario_resolved").ok_or_else(|| missing("attribute `scenario_resolved`"))?;
@@ -100,18 +100,18 @@ pub fn section_of(results: &Results) -> Result<FigureSection, FigureError> {
 /// Draws the figure of `results` to `stem.svg` and, with the feature `png`, `stem.png` and returns their paths.
 ///
 /// # Errors
-/// If the results do not hold what the figure shows or a file cannot be written.
+/// If the results lack the data of the figure or a file cannot be written.
 pub fn draw(results: &Results, figure: Option<&FigureSection>, stem: &Path) -> Result<Vec<PathBuf>, FigureError> {
     write(&panels(results, figure)?, stem)
 }
 
-/// How the files of a figure end.
+/// File extensions of a figure.
 pub const ENDINGS: &[&str] = if cfg!(feature = "png") { &[".svg", ".png"] } else { &[".svg"] };
 
 /// The files of a figure: `stem.svg` and, with the feature `png`, `stem.png`.
 #[must_use]
 pub fn files(stem: &Path) -> Vec<PathBuf> {
-    // not Path::with_extension: a study's name may hold a dot
+    // not Path::with_extension: a study's name may contain a dot
     let named = |ending: &&str| {
         let mut name = stem.as_os_str().to_owned();
         name.push(ending);

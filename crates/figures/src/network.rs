@@ -5,14 +5,14 @@ use crate::error::FigureError;
 use crate::plot::{Dash, GREY, Item, Marker, PALETTE, Plot, Series};
 use crate::render::spanning;
 
-/// Width over height of a panel's frame, so that a map is not stretched.
+/// Aspect ratio of a panel's frame, for undistorted maps.
 const FRAME_ASPECT: f64 = 450.0 / 350.0;
 /// Widest current path \[pixels\].
 const WIDEST_PATH: f64 = 9.0;
 /// Paths weaker than this fraction of the strongest are not drawn.
 const WEAKEST_PATH: f64 = 0.01;
 
-/// Values on a grid, row after row from the lowest y; NaN where there is nothing.
+/// Values on a grid, row by row from the lowest y; NaN for empty cells.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
     /// Edges along x.
@@ -23,20 +23,20 @@ pub struct Grid {
     pub values: Vec<f64>,
 }
 
-/// A device to be drawn.
+/// Drawing of a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DevicePicture {
     /// Title.
     pub title: String,
     /// Outline of the domain, closed \[nm\].
     pub outline: Vec<[f64; 2]>,
-    /// Acceptors and the probability that they hold a hole.
+    /// Acceptors and their occupation probability.
     pub acceptors: Vec<([f64; 2], f64)>,
     /// Donors.
     pub donors: Vec<[f64; 2]>,
-    /// Electrodes: the boundary they cover and a label.
+    /// Electrodes: the boundary covered and a label.
     pub electrodes: Vec<(Vec<[f64; 2]>, String)>,
-    /// Net flow of holes between two places, any unit.
+    /// Net flow of holes between two points, in any unit.
     pub paths: Vec<([f64; 2], [f64; 2], f64)>,
     /// Potential \[V\].
     pub potential: Grid,
@@ -49,7 +49,7 @@ fn diverging(t: f64) -> [u8; 3] {
     end.map(|c| (255.0 + (c - 255.0) * weight).round() as u8)
 }
 
-/// Cells coloured by value, zero in the middle, and five entries for the legend.
+/// Cells coloured by value, with zero as the central colour, and five legend entries.
 fn coloured(grid: &Grid, unit: &str) -> Vec<Series> {
     let largest = grid.values.iter().filter(|v| v.is_finite()).fold(0.0_f64, |a, v| a.max(v.abs()));
     let scale = if largest > 0.0 { largest } else { 1.0 };
@@ -70,7 +70,7 @@ fn coloured(grid: &Grid, unit: &str) -> Vec<Series> {
     std::iter::once(cells).chain(entries).collect()
 }
 
-/// Three digits.
+/// Formats with three digits.
 fn short(value: f64) -> String {
     if value == 0.0 || (1e-2..1e4).contains(&value.abs()) {
         let digits = if value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i32).clamp(0, 4) as usize };
@@ -113,7 +113,7 @@ pub fn device_map(picture: &DevicePicture) -> Result<Vec<Plot>, FigureError> {
     for (covered, label) in &picture.electrodes {
         series.push(line(covered, 6, [60; 3]));
         if let Some(middle) = covered.get(covered.len() / 2) {
-            // sideways a label needs more room
+            // horizontally a label needs more space
             let outward = [middle[0] + 0.36 * (middle[0] - centre[0]), middle[1] + 0.14 * (middle[1] - centre[1])];
             let item = Item::Label { at: (outward[0], outward[1]), text: label.clone() };
             series.push(Series { item, colour: [0; 3], legend: None });
@@ -142,7 +142,7 @@ pub fn device_map(picture: &DevicePicture) -> Result<Vec<Plot>, FigureError> {
     }])
 }
 
-/// Currents of all electrodes against a voltage, and the derivative of one of them.
+/// Currents of all electrodes against a voltage, and their derivatives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CurrentVoltage {
     /// Title.
@@ -157,7 +157,7 @@ pub struct CurrentVoltage {
     pub derivatives: Vec<Vec<f64>>,
 }
 
-/// I-V curves and, where known, their exact derivatives.
+/// I-V curves and, if known, their exact derivatives.
 ///
 /// # Errors
 /// If there is nothing to draw.

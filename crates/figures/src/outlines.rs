@@ -1,5 +1,5 @@
-//! What becomes of a drawn SVG: with the feature `png`, text as outlines of the font that the program carries, and pixels; without
-//! it, the SVG as it was drawn, whose text is set in whatever font its reader has.
+//! Output of a drawn SVG: with the feature `png`, an SVG with text as outlines of the included font, and a PNG; without
+//! it, the SVG as drawn, with text in the viewer's font.
 
 #[cfg(feature = "png")]
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use crate::axis::Axis;
 
-/// Colours that colour-blind readers can tell apart (Okabe & Ito 2008), in the order of use.
+/// Colour-blind-safe colours (Okabe & Ito 2008), in order of use.
 pub const PALETTE: [[u8; 3]; 8] = [
     [0, 114, 178],
     [213, 94, 0],
@@ -17,18 +17,18 @@ pub const PALETTE: [[u8; 3]; 8] = [
 /// Grey of annotations.
 pub const GREY: [u8; 3] = [110, 110, 110];
 
-/// How a line is drawn.
+/// Line style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dash {
-    /// Without gaps.
+    /// Solid.
     Solid,
-    /// With gaps.
+    /// Dashed.
     Dashed,
     /// Dotted.
     Dotted,
 }
 
-/// The mark of a point.
+/// Marker of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marker {
     /// A filled disc.
@@ -39,13 +39,13 @@ pub enum Marker {
     Triangle,
     /// A filled diamond.
     Diamond,
-    /// A small faint dot, for clouds.
+    /// A small faint dot, for scatter plots.
     Dot,
     /// A disc with a black rim, for sites on a map.
     Site,
 }
 
-/// Something drawn.
+/// A drawn item.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
     /// A line through points (x, y).
@@ -66,7 +66,7 @@ pub enum Item {
     },
     /// A shaded band between (x, low, high).
     Band(Vec<(f64, f64, f64)>),
-    /// A map: a colour for each rectangle between neighbouring edges, row after row from the lowest y; none where empty.
+    /// A map: a colour for each rectangle between adjacent edges, row by row from the lowest y; `None` for empty cells.
     Cells {
         /// Edges along x.
         x_edges: Vec<f64>,
@@ -84,14 +84,14 @@ pub enum Item {
     },
 }
 
-/// An item with its colour and its entry in the legend.
+/// An item with its colour and legend entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// What.
     pub item: Item,
     /// Colour.
     pub colour: [u8; 3],
-    /// Legend entry, if it has one.
+    /// Legend entry, if any.
     pub legend: Option<String>,
 }
 
@@ -104,7 +104,7 @@ pub struct Plot {
     pub x: Axis,
     /// Vertical axis.
     pub y: Axis,
-    /// Drawn in this order.
+    /// Series, in drawing order.
     pub series: Vec<Series>,
     /// Lines of text at the upper left corner, inside the frame.
     pub notes: Vec<String>,

@@ -1,5 +1,5 @@
-//! Histogram of response ratios over all points of a sweep (B25 Suppl. 2): of each derivative, the mean response of the others
-//! over its own, exact and, where estimates are stored, as measured.
+//! Histogram of response ratios over all points of a sweep (B25 Suppl. 2): for each derivative, the mean response of
+//! the others divided by its own, exact and, if estimates are stored, measured.
 
 use crate::settings::FigureSection;
 use results::{Results, Variable};
@@ -10,24 +10,24 @@ use crate::plot::{Dash, GREY, Item, PALETTE, Plot, Series};
 use crate::render::spanning;
 use crate::variable;
 
-/// Bins in a decade.
+/// Bins per decade.
 const BINS_OF_DECADE: f64 = 10.0;
-/// Ratios outside of this range are counted in a note.
+/// Ratios outside this range are counted in a note.
 const SHOWN: (f64, f64) = (1e-4, 1e5);
 
-/// Counts in bins of equal ratios.
+/// Counts in logarithmic bins.
 struct Histogram {
     /// Lower end of each bin, and the upper end of the last.
     edges: Vec<f64>,
     counts: Vec<f64>,
-    /// How many lie outside.
+    /// Number of values outside.
     outside: usize,
     median: f64,
     all: usize,
 }
 
 impl Histogram {
-    /// Of what is not NaN.
+    /// Histogram of all values that are not NaN.
     fn of(values: &[f64]) -> Self {
         let (first, last) = (SHOWN.0.log10(), SHOWN.1.log10());
         let bins = ((last - first) * BINS_OF_DECADE).round() as usize;
@@ -46,7 +46,7 @@ impl Histogram {
         Self { edges, counts, outside, median: median(&sorted), all: sorted.len() }
     }
 
-    /// The outline, without the empty bins at both ends.
+    /// Outline, without empty bins at both ends.
     fn steps(&self) -> Vec<(f64, f64)> {
         let filled = |count: &f64| *count > 0.0;
         let first = self.counts.iter().position(filled).unwrap_or(0);
@@ -60,7 +60,7 @@ impl Histogram {
     }
 }
 
-/// Of sorted values; NaN if there are none.
+/// Median of sorted values; NaN if there are none.
 fn median(sorted: &[f64]) -> f64 {
     match sorted.len() {
         0 => f64::NAN,
@@ -84,7 +84,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let label = figure.x_label.clone().unwrap_or_else(|| "mean response of the others / own response".to_owned());
     let x = spanning(&label, Scale::Log, corners().map(|c| c.0).collect())?;
     let counts = spanning("number of derivatives", Scale::Linear, corners().map(|c| c.1).collect())?;
-    // room for the notes above the bars
+    // space for the notes above the bars
     let y = Axis { low: 0.0, high: counts.high + 0.12 * (counts.high - counts.low), ..counts };
     let mut notes = vec![format!("{} ratios", shown[0].histogram.all)];
     let mut series = vec![Series {
@@ -108,7 +108,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     Ok(vec![Plot { title, x, y, series, notes }])
 }
 
-/// A histogram as it is drawn.
+/// A drawn histogram.
 struct Shown {
     name: &'static str,
     histogram: Histogram,

@@ -1,4 +1,4 @@
-//! Panels to SVG, and SVG to outlines and pixels.
+//! Draws panels as SVG.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -7,14 +7,14 @@ use crate::axis::Axis;
 use crate::error::FigureError;
 use crate::plot::{Dash, GREY, Item, Marker, Plot, Series};
 
-/// The font of every figure; part of the binary (licence beside it).
+/// The font of all figures, included in the binary (licence next to the file).
 #[cfg(feature = "png")]
 pub(crate) static FONT: &[u8] = include_bytes!("../fonts/DejaVuSans.ttf");
 pub(crate) const FAMILY: &str = "DejaVu Sans";
 
-/// Units of the layout in one pixel of the figure: plotters knows whole units only, and curves need finer ones.
+/// Layout units per pixel of the figure: plotters only supports whole units, which are too coarse for curves.
 pub(crate) const FINE: i32 = 8;
-/// Width and height of a panel, and of one of many.
+/// Width and height of a panel, and of a small panel in a figure of many.
 const PANEL: (i32, i32) = (560 * FINE, 460 * FINE);
 const SMALL_PANEL: (i32, i32) = (380 * FINE, 300 * FINE);
 const LEGEND_WIDTH: i32 = 250 * FINE;
@@ -24,7 +24,7 @@ const TOP: i32 = 44 * FINE;
 const BOTTOM: i32 = 66 * FINE;
 const LEGEND_STEP: i32 = 22 * FINE;
 
-/// Pixels of the PNG for each pixel of the SVG.
+/// PNG pixels per SVG pixel.
 #[cfg(feature = "png")]
 pub(crate) const PNG_SCALE: f32 = 2.0;
 
@@ -38,7 +38,7 @@ fn refused<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -
     FigureError::Drawing(error.to_string())
 }
 
-/// Where a panel's frame stands.
+/// Position of a panel's frame.
 struct Frame<'p> {
     left: i32,
     top: i32,
@@ -67,10 +67,10 @@ impl Frame<'_> {
     }
 }
 
-/// Panels in a row; where there are more, they are small, so that the letters are large.
+/// Largest number of panels in a row; with more panels, they are small, so that the text is relatively large.
 const MOST_IN_A_ROW: usize = 4;
 
-/// Lays panels out side by side and in rows, the legend to the right of the first row, clear of data.
+/// Arranges panels in rows, with the legend to the right of the first row, outside the data.
 pub(crate) fn svg(panels: &[Plot]) -> Result<String, FigureError> {
     let legend: Vec<&Series> =
         panels.first().map_or(Vec::new(), |p| p.series.iter().filter(|s| s.legend.is_some()).collect());
@@ -116,7 +116,7 @@ fn path(root: &Area<'_>, points: Vec<(i32, i32)>, colour: [u8; 3], width: u32) -
     root.draw(&PathElement::new(points, rgb(colour).stroke_width(width * FINE as u32))).map_err(refused)
 }
 
-/// None where names stand for numbers: the marks would run through what stands in a table's cells.
+/// No tick marks for names, since they would cross the cells of a table.
 fn tick_length(axis: &Axis, labelled: bool) -> i32 {
     match (axis.named.is_some(), labelled) {
         (true, _) => 0,
@@ -131,7 +131,7 @@ fn draw_panel(root: &Area<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
     for series in &frame.plot.series {
         draw_series(root, frame, series)?;
     }
-    // what overshoots the frame is covered, then the frame and its ticks are drawn on top
+    // items beyond the frame are covered, then the frame and its ticks are drawn on top
     let white = |a: (i32, i32), b: (i32, i32)| root.draw(&Rectangle::new([a, b], WHITE.filled())).map_err(refused);
     let (outer_left, outer_right) = (left - LEFT, right + RIGHT);
     white((outer_left, top - TOP), (outer_right, top - 1))?;
@@ -300,8 +300,7 @@ fn draw_legend_entry(root: &Area<'_>, series: &Series, x: i32, y: i32) -> Result
     write(root, label, (x + 44 * FINE, y), style(14, [0, 0, 0], HPos::Left, VPos::Center))
 }
 
-/// Range of an axis that spans the values of a set of series, for those who build panels. Where a logarithmic axis could
-/// show none of them, because all are zero, it is linear.
+/// Axis that spans the given values. It is linear if all of them are zero, which a logarithmic axis cannot show.
 pub(crate) fn spanning(label: &str, scale: crate::axis::Scale, values: Vec<f64>) -> Result<Axis, FigureError> {
     let around = |scale| Axis::around(label.to_owned(), scale, values.iter().copied());
     let zero = values.iter().all(|v| v.abs() <= 0.0 || v.is_nan());

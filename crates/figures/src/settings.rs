@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use crate::error::FigureError;
 use crate::kinds::FigureKind;
 
-/// Which error a figure shows.
+/// The error shown in a figure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorVariable {
@@ -28,31 +28,31 @@ pub enum ErrorVariable {
     CurvatureBias,
 }
 
-/// `[figure]`: what the figure of this study shows; sensible if not given.
+/// `[figure]`: content of the study's figure; all keys have defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FigureSection {
-    /// Kind of figure; follows from the kind of study if not given.
+    /// Kind of figure; determined by the kind of study if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<FigureKind>,
     /// Dotted path of the axis drawn along x; the first numeric axis if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub x: Option<String>,
-    /// Error that is drawn.
+    /// Error to draw.
     pub variable: ErrorVariable,
-    /// Parameter that is drawn, from 1; the one with the weakest response if not given.
+    /// Parameter to draw, counted from 1; the one with the weakest response if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<usize>,
     /// Draw the mean over all parameters instead of one.
     pub mean_over_parameters: bool,
-    /// Axis whose extremes are drawn as a shaded band, not as series: of the published error where that is drawn, else of the
-    /// exact one.
+    /// Axis whose extremes are drawn as a shaded band instead of separate series: of the published error if drawn, else
+    /// of the exact error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub band: Option<String>,
-    /// Draw the published expression where it is defined.
+    /// Draw the published error where it is defined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<bool>,
-    /// Draw the Monte Carlo at every this many values of x only, where a fine theory curve would be hidden.
+    /// Draw the Monte Carlo only at every n-th value of x, to keep a fine theory curve visible.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub markers_every: Option<usize>,
     /// Title.
@@ -64,15 +64,15 @@ pub struct FigureSection {
 }
 
 impl FigureSection {
-    /// The `[figure]` of a study, with defaults filled in; none if it has none.
+    /// The `[figure]` of a study with defaults filled in, if it has one.
     ///
     /// # Errors
-    /// At the first key that is unknown or of a wrong type.
+    /// At the first key that is unknown or of the wrong type.
     pub fn of(study: &Study) -> Result<Option<Self>, KeyError> {
         study.figure().map(|table| section(Value::Table(table.clone()), "figure")).transpose()
     }
 
-    /// As a table, defaults filled in.
+    /// As a table with defaults filled in.
     ///
     /// # Errors
     /// If it cannot be written as one.

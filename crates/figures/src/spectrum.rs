@@ -1,4 +1,4 @@
-//! Welch estimate of generated noise with its confidence band, and the stated density.
+//! Welch estimate of generated noise with its confidence band, and the exact density.
 
 use crate::settings::FigureSection;
 use results::{Coordinate, Results};
@@ -17,7 +17,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let (&along, swept) = welch.dimensions.split_last().ok_or_else(missing)?;
     let Coordinate::Numbers(frequency_hz) = &results.dimensions[along].coordinate else { return Err(missing()) };
     let n = frequency_hz.len();
-    // the two lowest lines hold the mean's leakage, the last has half the degrees of freedom
+    // the two lowest lines contain leakage from the mean, the last has half the degrees of freedom
     let shown = 2..n.saturating_sub(1);
     if shown.is_empty() {
         return Err(FigureError::Empty {

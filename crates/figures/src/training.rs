@@ -1,5 +1,5 @@
-//! Figures of training studies: currents over time (B25 Fig. 4a), points coloured by their current (4b), current against
-//! radius (4c), loss against iteration (4d), methods against measurement time, and how often each succeeds.
+//! Figures of training studies: currents over time (B25 Fig. 4a), points coloured by their current (4b), current
+//! against radius (4c), loss against iteration (4d), comparison of methods over measurement time, and success rates.
 
 use crate::settings::FigureSection;
 use results::{Coordinate, Dimension};
@@ -24,10 +24,10 @@ const MAP: [[u8; 3]; 8] = [
     [253, 231, 37],
 ];
 
-/// Lowest loss on a logarithmic axis: below it everything is solved.
+/// Lowest loss on a logarithmic axis: everything below is solved.
 const LOWEST_LOSS: f64 = 1e-3;
 
-/// Axes of the sweep: all dimensions of `solved` but the repetitions.
+/// Axes of the sweep: all dimensions of `solved` except the repetitions.
 pub(crate) fn axes_of(results: &Results) -> Result<Vec<usize>, FigureError> {
     let solved = variable(results, "solved")?;
     Ok(solved.dimensions[..solved.dimensions.len() - 1].to_vec())
@@ -63,8 +63,8 @@ fn rows_at(results: &Results, of: &Variable, at: &[(usize, usize)]) -> Vec<Vec<f
     results.positions(others).iter().map(|own| values_at(results, of, &[at, own].concat())).collect()
 }
 
-/// The repetition that is shown: of those that were solved, or else of all, the one of the lowest loss without noise. The
-/// lowest measured loss would choose the luckiest noise.
+/// The repetition shown: the one of lowest noiseless loss among the solved ones, or among all if none was solved. The
+/// lowest measured loss would select the luckiest noise.
 fn shown_repetition(results: &Results, at: &[(usize, usize)]) -> Result<(usize, usize), FigureError> {
     let solved = variable(results, "solved")?;
     let repetition = solved.dimensions[solved.dimensions.len() - 1];
@@ -135,7 +135,7 @@ pub(crate) fn traces(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
 struct Tested {
     inputs: Vec<Vec<f64>>,
     targets: Vec<f64>,
-    /// None is a number where the task is no ball.
+    /// Radii; NaN if the task is not a ball.
     radii: Vec<f64>,
     currents: Vec<f64>,
     threshold: f64,
@@ -168,7 +168,7 @@ pub(crate) fn classification(results: &Results, figure: &FigureSection) -> Resul
         panels.push(against_radius(&tested)?);
     }
     let curves = against_iteration(results, figure)?;
-    // the legend of a figure is that of its first panel
+    // the figure uses the legend of its first panel
     let legend: Vec<Series> = curves.series.iter().filter(|s| s.legend.is_some()).cloned().collect();
     panels.push(curves);
     panels[0].series.extend(legend.into_iter().map(|s| Series { item: emptied(s.item), ..s }));
@@ -221,12 +221,12 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
             }
         }
     }
-    // what is nearer is drawn later
+    // nearer points are drawn later
     let mut order: Vec<usize> = (0..tested.inputs.len()).collect();
     if dimensions == 3 {
         order.sort_by(|a, b| tested.inputs[*b][1].total_cmp(&tested.inputs[*a][1]));
     }
-    // targets that are currents have no classes, and no threshold
+    // targets that are currents have neither classes nor a threshold
     let classes = tested.threshold.is_finite();
     for p in order {
         let (x, y) = project(&tested.inputs[p]);
@@ -261,12 +261,12 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
     Ok(Plot { title: title.to_owned(), x, y, series, notes })
 }
 
-/// The axis with room at its upper end, so that no point lies under a line of notes.
+/// The axis with space at its upper end, so that notes cover no points.
 fn below_notes(axis: Axis) -> Axis {
     Axis { high: axis.high + 0.1 * (axis.high - axis.low), ..axis }
 }
 
-/// Oblique projection, the second coordinate into the page.
+/// Oblique projection with the second coordinate into the page.
 fn oblique(x: f64, y: f64, z: f64) -> (f64, f64) {
     (x + 0.45 * y, z + 0.35 * y)
 }
@@ -289,7 +289,7 @@ fn against_radius(tested: &Tested) -> Result<Plot, FigureError> {
     Ok(Plot { title: "test points".to_owned(), x, y, series, notes })
 }
 
-/// The value below which a part of `values` lies; they are finite.
+/// Quantile of finite `values`.
 fn quantile(values: &mut [f64], part: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let place = part * (values.len() - 1) as f64;
@@ -298,8 +298,8 @@ fn quantile(values: &mut [f64], part: f64) -> f64 {
     values[low] + rest * (values[high] - values[low])
 }
 
-/// Median and quartiles over the repetitions, a row each; what has ended keeps its last value, and nothing is
-/// shown where no more than a half have begun.
+/// Median and quartiles over the repetitions, one row each; runs that have ended keep their last value, and the curve starts
+/// when more than half of the runs have begun.
 fn spread(rows: Vec<Vec<f64>>, xs: &[f64]) -> Vec<(f64, [f64; 3])> {
     let ended = rows.iter().filter_map(|r| r.iter().rposition(|v| v.is_finite())).max().unwrap_or(0);
     let mut held = rows;
@@ -422,7 +422,7 @@ pub(crate) fn success(results: &Results, figure: &FigureSection) -> Result<Vec<P
     let (mut colours, mut labels) = (Vec::new(), Vec::new());
     for j in 0..height {
         for i in 0..width {
-            // the first row stands at the top
+            // the first row is at the top
             let runs = values_at(results, solved, &[(rows, height - 1 - j), (columns, i)]);
             let rate = runs.iter().sum::<f64>() / runs.len().max(1) as f64;
             colours.push(Some(shade(rate)));
@@ -445,7 +445,7 @@ pub(crate) fn success(results: &Results, figure: &FigureSection) -> Result<Vec<P
         Axis {
             label: match dimension.coordinate {
                 Coordinate::Numbers(_) => dimension.name.clone(),
-                // they say what they are
+                // the cells explain themselves
                 Coordinate::Labels(_) => String::new(),
             },
             scale: Scale::Linear,
@@ -469,7 +469,7 @@ fn short_name(dimension: &Dimension, index: usize) -> String {
     name.split_once(" = ").map_or(name.clone(), |(_, value)| value.to_owned())
 }
 
-/// White for nothing, deep blue for all.
+/// White for none, deep blue for all.
 fn shade(part: f64) -> [u8; 3] {
     let mix = |full: u8| (255.0 + part * (f64::from(full) - 255.0)).round() as u8;
     [mix(8), mix(69), mix(148)]
@@ -483,7 +483,7 @@ mod tests {
     fn runs_that_have_ended_keep_their_last_loss() {
         let nan = f64::NAN;
         let rows = [4.0, 2.0, nan, 3.0, nan, nan, 5.0, 4.0, 3.0];
-        let found = spread(&rows, &[1.0, 2.0, 3.0]);
+        let found = spread(rows.chunks(3).map(<[f64]>::to_vec).collect(), &[1.0, 2.0, 3.0]);
         assert_eq!(found.len(), 3);
         // medians of (4, 3, 5), (2, 3, 4), (2, 3, 3)
         for (k, median) in [4.0, 3.0, 3.0].into_iter().enumerate() {

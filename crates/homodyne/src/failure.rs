@@ -1,4 +1,4 @@
-//! What stops a command, and with which exit code.
+//! Errors of commands, and their exit codes.
 
 use std::path::PathBuf;
 
@@ -11,17 +11,17 @@ use study::{ScenarioError, StudyError};
 use sweep::SweepError;
 use sweep::slurm::queue::SlurmError;
 
-/// Exit code of something that the user can put right in what was given.
+/// Exit code for invalid input.
 const BAD_INPUT: u8 = 2;
 
-/// A command that did not do what it was asked to.
+/// A failed command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
     Study(#[from] StudyError),
     #[error(transparent)]
     Figure(#[from] FigureError),
-    /// A figure of this results file.
+    /// An error of the figure of this results file.
     #[error("`{}`: {error}", file.display())]
     FigureOf { file: PathBuf, error: FigureError },
     #[error(transparent)]
@@ -34,10 +34,10 @@ pub(crate) enum Failure {
     Slurm(#[from] SlurmError),
     #[error("{0}")]
     BadInput(String),
-    /// Stopped by a signal, which was said already; with this exit code.
+    /// Stopped by a signal, already reported; with this exit code.
     #[error("stopped by a signal")]
     Stopped(u8),
-    /// Currents were found, but not as well as was asked.
+    /// Currents were computed with less than the requested precision.
     #[error(
         "--relative-error {wanted} was not reached: the largest standard error is {found:.3} of the largest current after \
          --hops {hops}; allow more hops"

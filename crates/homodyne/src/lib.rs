@@ -1,25 +1,25 @@
-//! Simulates physical systems that learn by measuring their own gradient: homodyne gradient extraction and what it is compared
-//! with, on model devices, measured ones and simulated dopant networks, under coloured noise.
+//! Simulates physical systems that learn by measuring their own gradient: homodyne gradient extraction and other
+//! methods, on model devices, measured devices and simulated dopant networks, with coloured noise.
 //!
-//! This crate is one name for all parts; [`prelude`] has what a first program needs. The program `homodyne` runs the same parts
-//! from scenario files.
+//! This crate re-exports all parts; [`prelude`] holds the items for a first program. The program `homodyne` runs the
+//! same parts from scenario files.
 //!
-//! | part | what it is |
+//! | part | content |
 //! |---|---|
 //! | [`device`] | parameters \[V\] in, current \[nA\] out, with exact gradients; [`device::conformance`] tests your own |
 //! | [`dopant_network`] | hopping conduction: events, steady state, mean field |
 //! | [`noise`] | absolute one-sided spectra, exact generators, traces, Welch's estimate |
 //! | [`estimators`] | homodyne gradient extraction, finite differences, SPSA, codes; exact and published errors; a planner |
-//! | [`training`] | tasks, losses, optimisers, and the account of what was measured |
+//! | [`training`] | tasks, losses, optimisers, and the account of measurement time |
 //! | [`results`] | dimensions, variables, HDF5, selection by names |
-//! | [`sweep`] | work in units on all cores or in shards, resumed after any interruption |
+//! | [`sweep`] | work on all cores or in shards, resumable after any interruption |
 //! | [`study`] | scenario files and the five kinds of studies |
 //! | [`figures`] | results to SVG and PNG |
 //!
 //! # A tour
 //!
-//! **One derivative.** A device, an estimator, noise: an [`Experiment`](estimators::Experiment) knows its exact error, and can be
-//! repeated.
+//! **One derivative.** From a device, an estimator and noise, an [`Experiment`](estimators::Experiment) computes its
+//! exact error and simulates measurements.
 //!
 //! ```
 //! use homodyne::prelude::*;
@@ -42,8 +42,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Another estimator** takes the place of the first: finite differences need a record for each parameter, and see the slow
-//! noise that homodyne gradient extraction steps out of.
+//! **Another estimator**: finite differences need a record for each parameter, and suffer from the low-frequency noise
+//! that homodyne gradient extraction avoids.
 //!
 //! ```
 //! # use homodyne::prelude::*;
@@ -64,8 +64,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Your own device** is a type with three functions; [`device::conformance`] holds it to what every device must satisfy
-//! (`examples/02_your_own_device.rs`).
+//! **Your own device** is a type with three functions; [`device::conformance`] tests the properties that every device
+//! must have (`examples/02_your_own_device.rs`).
 //!
 //! **A scenario** from Rust, without the program:
 //!
@@ -98,7 +98,7 @@ pub use {
     training,
 };
 
-/// What a first program needs.
+/// The most common items.
 pub mod prelude {
     pub use crate::study;
     pub use device::{Device, DeviceError, Linear, NetworkDevice, NeuralSurrogate, Polynomial};

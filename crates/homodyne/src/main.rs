@@ -14,8 +14,7 @@ use clap::{Parser, Subcommand};
 
 /// Simulates physical systems that learn by measuring their own gradient.
 ///
-/// A scenario (TOML) describes a device, noise, an estimator and what is swept; `run` turns it into one HDF5 file and
-/// a figure.
+/// A scenario (TOML) describes a device, noise, an estimator and a sweep; `run` computes one HDF5 file and a figure.
 #[derive(Debug, Parser)]
 #[command(
     name = "homodyne",

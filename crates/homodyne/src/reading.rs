@@ -1,8 +1,9 @@
-//! Reading results files so that damage ends in a message.
+//! Reads results files so that damage gives an error message.
 //!
-//! libhdf5 follows what it finds in a file; a wrong byte can make it crash, hang or fill the memory. A file whose checksum holds
-//! is read here. One without a checksum (written by an earlier version, changed by h5py or h5repack, cut short) is first
-//! copied by a process of its own, this program again, under limits of time and memory; what goes wrong there is a message.
+//! libhdf5 does not validate what it reads; a wrong byte can make it crash, hang or exhaust memory. A file with a valid
+//! checksum is read directly. A file without one (written by an earlier version, changed by h5py or h5repack,
+//! truncated) is first copied by a separate process of this program with limits of time and memory; a failure there
+//! gives an error message.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,18 +15,18 @@ use results::{Results, StoreError, export, store};
 
 use crate::failure::Failure;
 
-/// Longest time for a file of no length \[s\], and for each byte more (10 MB/s).
+/// Time limit for an empty file \[s\], and for each additional byte (10 MB/s).
 const PATIENCE_S: f64 = 20.0;
 const PATIENCE_S_PER_BYTE: f64 = 1e-7;
 
-/// Memory of the process that copies: it holds a part of the file at a time.
+/// Memory limit of the copying process, which holds a part of the file at a time.
 #[cfg(unix)]
 const MOST_MEMORY: u64 = 4 << 30;
 
-/// Longest message that is taken over.
+/// Longest message passed on.
 const MOST_MESSAGE: u64 = 4096;
 
-/// What figures and summaries need of a results file.
+/// Reads the part of a results file needed for figures and summaries.
 pub(crate) fn read_small(path: &Path) -> Result<Results, Failure> {
     let results = guarded(path, store::Part::Small, store::read_small)?;
     study::columns::check(&results).map_err(|reason| StoreError::Read {
@@ -40,7 +41,7 @@ pub(crate) fn export_npz(from: &Path, to: &Path, overwrite: bool) -> Result<(), 
     guarded(from, store::Part::All, |from| export::npz(from, to, overwrite))
 }
 
-/// Does something with a results file, or with a copy of it if nothing vouches for its bytes.
+/// Calls a function with a results file, or with a verified copy if it has no checksum.
 fn guarded<T>(path: &Path, part: store::Part, with: impl Fn(&Path) -> Result<T, StoreError>) -> Result<T, Failure> {
     match with(path) {
         Err(StoreError::NoChecksum(_)) => {
@@ -73,13 +74,13 @@ fn copy_guarded(from: &Path, to: &Path, part: store::Part) -> Result<(), Failure
         return Ok(());
     }
     let mut message = String::new();
-    // what a crashing process says last need not be text
+    // the last output of a crashing process may not be text
     drop(File::open(&said)?.take(MOST_MESSAGE).read_to_string(&mut message));
     match message.trim_end().strip_prefix("error: ") {
         Some(reason) if status.code().is_some() && reason.contains(&from.display().to_string()) => {
             Err(Failure::BadInput(reason.to_owned()))
         }
-        // what is in a damaged file need not be writable, and the copy's folder need not have room
+        // content of a damaged file may not be writable, and the copy's folder may be full
         Some(reason) if status.code().is_some() => {
             Err(fail(format!("it has no checksum, and cannot be copied: {reason}")))
         }
@@ -92,7 +93,7 @@ fn copy_guarded(from: &Path, to: &Path, part: store::Part) -> Result<(), Failure
 
 const WAY_OUT: &str = "Restore it from a copy, or compute it again with `homodyne run SCENARIO --fresh`";
 
-/// How a process ended that said nothing.
+/// How a process ended without a message.
 fn end(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
@@ -101,12 +102,12 @@ fn end(status: ExitStatus) -> String {
     format!("failed ({status})")
 }
 
-/// This program, even if a newer one took its place while it runs.
+/// This program, even if its file was replaced while it runs.
 fn program() -> std::io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }
 
-/// Waits for a process, and ends it after a time.
+/// Waits for a process, and ends it after a time limit.
 fn wait(mut child: Child, at_most: Duration) -> std::io::Result<Option<ExitStatus>> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(1);
@@ -124,13 +125,13 @@ fn wait(mut child: Child, at_most: Duration) -> std::io::Result<Option<ExitStatu
     }
 }
 
-/// Time that a file may take \[s\].
+/// Time limit for a file \[s\].
 fn patience_s(path: &Path) -> std::io::Result<f64> {
     Ok(PATIENCE_S + PATIENCE_S_PER_BYTE * std::fs::metadata(path)?.len() as f64)
 }
 
 #[cfg(unix)]
-/// Limits what this process may take for copying a file: memory, and time, should the process that started it be gone.
+/// Limits the memory of this process for copying a file, and its time in case its parent process has ended.
 pub(crate) fn limit_own_resources(path: &Path) -> Result<(), Failure> {
     use rlimit::Resource;
     let cannot = |e: std::io::Error| StoreError::Read { path: path.to_owned(), reason: e.to_string() };
@@ -142,7 +143,7 @@ pub(crate) fn limit_own_resources(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Limits what this process may take for copying a file.
+/// Limits the resources of this process for copying a file.
 #[cfg(not(unix))]
 pub(crate) fn limit_own_resources(_path: &Path) -> Result<(), Failure> {
     Ok(())

@@ -1,4 +1,4 @@
-//! What Ctrl-C and the signals of schedulers do while a study runs.
+//! Handles Ctrl-C and the signals of schedulers while a study runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -8,13 +8,13 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use sweep::Stop;
 
-/// Exit code of a run that saved its work upon SIGUSR1 and wants to be run again (EX_TEMPFAIL of sysexits.h).
+/// Exit code of a run that saved its work upon SIGUSR1 and should be run again (EX_TEMPFAIL of sysexits.h).
 pub(crate) const RUN_AGAIN: u8 = 75;
 
-/// Longest wait for the disk upon a second signal.
+/// Longest wait for the disk after a second signal.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Listens until the process ends.
+/// Handles signals until the process ends.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listener {
     pub(crate) stop: Arc<Stop>,
@@ -30,7 +30,7 @@ impl Listener {
         std::thread::spawn(move || {
             for signal in signals.forever() {
                 if heard.first.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                    eprintln!("\nstopping: saving what is done (once more to stop at once)");
+                    eprintln!("\nstopping: saving finished work (repeat to stop at once)");
                     heard.stop.request();
                 } else {
                     heard.stop.at_once(PATIENCE);

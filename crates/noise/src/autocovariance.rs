@@ -3,15 +3,15 @@
 //! `r_k = ∫₀^{fs/2} S(f) cos(2π f k / fs) df`. For a power law `c f^−β` with β between 0 and 2 the integral is a power
 //! series (small argument) and a generalised exponential integral (large argument, continued fraction; Abramowitz &
 //! Stegun 5.1.22); measured tables, whose pieces have any slope, are integrated by quadrature (`lines`). The structure
-//! function `D_k = r_0 − r_k` is computed without subtracting, so that the variance of a readout that rejects low
-//! frequencies keeps its digits even where the noise power at low frequencies is larger by many orders.
+//! function `D_k = r_0 − r_k` is computed directly, without subtraction, so that the variance of a readout that rejects
+//! low frequencies stays accurate even if the noise power at low frequencies is larger by many orders of magnitude.
 
 use num_complex::Complex64;
 
 use crate::lines::Lines;
 use crate::spectrum::{PowerLawSegment, Spectrum};
 
-/// Where the power series hands over to the continued fraction: the argument `2π f k / fs`.
+/// Argument `2π f k / fs` above which the continued fraction replaces the power series.
 const SERIES_LIMIT: f64 = 5.0;
 
 /// Autocovariance of a stationary noise at lags 0, 1, … in samples.
@@ -24,13 +24,13 @@ pub struct Autocovariance {
 }
 
 impl Autocovariance {
-    /// Of no noise at all, for `lags` lags.
+    /// Zero noise, for `lags` lags.
     #[must_use]
     pub fn zero(lags: usize) -> Self {
         Self { variance: 0.0, structure: vec![0.0; lags] }
     }
 
-    /// Of `spectrum` sampled at `rate_hz`, at lags 0 to `lags` − 1.
+    /// Autocovariance of `spectrum` sampled at `rate_hz`, at lags 0 to `lags` − 1.
     #[must_use]
     pub fn of(spectrum: &Spectrum, rate_hz: f64, lags: usize) -> Self {
         match spectrum {
@@ -65,7 +65,7 @@ impl Autocovariance {
         }
     }
 
-    /// Adds that of an independent source. Both must have the same lags.
+    /// Adds the autocovariance of an independent source with the same number of lags.
     pub fn add(&mut self, other: &Self) {
         assert_eq!(self.structure.len(), other.structure.len(), "autocovariances of different lengths");
         self.variance += other.variance;
@@ -216,7 +216,7 @@ mod tests {
         }
     }
 
-    /// A corner above half the sampling rate leaves white noise, and so do relaxation processes that are faster than it.
+    /// A corner above half the sampling rate gives white noise, as do relaxation processes faster than that.
     #[test]
     fn what_lies_above_half_the_sampling_rate_is_white() {
         let law = PowerLaw { psd_na2_per_hz: 2e-5, at_hz: 1000.0, exponent: 1.5, corner_hz: 8000.0 };

@@ -11,22 +11,22 @@ use crate::autocovariance::Autocovariance;
 use crate::spectrum::Spectrum;
 use crate::transform;
 
-/// How often the embedding may be lengthened in search of a covariance without negative eigenvalues.
+/// How many times the embedding may be lengthened to avoid negative eigenvalues.
 const LENGTHENINGS: usize = 4;
 
-/// How far the covariance that is made may lie from the one that was asked for, as a part of the variance.
+/// Largest allowed deviation of the generated covariance from the requested one, as a fraction of the variance.
 const LARGEST_DEVIATION: f64 = 1e-9;
 
-/// Makes independent records of stationary Gaussian noise.
+/// Generates independent records of stationary Gaussian noise.
 ///
 /// The covariance of the record is embedded in that of a periodic one of at least twice the length, which a Fourier
-/// transform diagonalises; only the first part is used, so that the two ends of a record are as independent as they
-/// should be. The shortest embedding continues the covariance itself; where that has negative eigenvalues (exponents near
-/// 2), longer ones continue it by a parabola that ends level, as in the cut-off embedding of Stein (2002): what lies
-/// beyond the record is free. If an eigenvalue stays negative all the same it is set to zero, and
-/// [`CirculantGenerator::autocovariance`] states what is made then. Where that is not what was asked for (a strong line
-/// that is much narrower than the inverse of a record), there is no such generator; [`crate::RecordGenerator`] sums
-/// lines instead.
+/// transform diagonalises; only the first part is used, so that the two ends of a record have the correct correlation.
+/// The shortest embedding continues the covariance itself; where that has negative eigenvalues (exponents near 2),
+/// longer ones continue it by a parabola with zero slope at its end, as in the cut-off embedding of Stein (2002): the
+/// covariance beyond the record is arbitrary. An eigenvalue that is still negative is set to zero, and
+/// [`CirculantGenerator::autocovariance`] gives the covariance that results. If this differs from the requested one (a
+/// strong line much narrower than the inverse record duration), the construction fails; [`crate::RecordGenerator`] then
+/// sums lines instead.
 pub struct CirculantGenerator {
     samples: usize,
     amplitude: Vec<f64>,
@@ -40,7 +40,7 @@ impl std::fmt::Debug for CirculantGenerator {
     }
 }
 
-/// Work space for [`CirculantGenerator::add_to`], reused from record to record.
+/// Buffers for [`CirculantGenerator::add_to`], reused from record to record.
 #[derive(Clone, Debug, Default)]
 pub struct CirculantScratch {
     spectrum: Vec<Complex64>,
@@ -49,8 +49,8 @@ pub struct CirculantScratch {
 }
 
 impl CirculantGenerator {
-    /// For records of `samples` samples at `rate_hz`; none if no embedding gives the covariance of `spectrum` to
-    /// 1e-9 of its variance.
+    /// Generator of records of `samples` samples at `rate_hz`; `None` if no embedding reproduces the covariance of
+    /// `spectrum` to 1e-9 of its variance.
     #[must_use]
     pub fn new(spectrum: &Spectrum, rate_hz: f64, samples: usize) -> Option<Self> {
         let mut period = fast_length(2 * samples.max(2));
@@ -108,7 +108,7 @@ impl CirculantGenerator {
         self.samples
     }
 
-    /// What is made, exactly.
+    /// Exact autocovariance of the generated records.
     #[must_use]
     pub fn autocovariance(&self) -> &Autocovariance {
         &self.autocovariance
@@ -137,7 +137,7 @@ impl CirculantGenerator {
     }
 }
 
-/// The covariance at lag `j`, continued beyond the record by a parabola that is level at lag `half`.
+/// The covariance at lag `j`, continued beyond the record by a parabola with zero slope at lag `half`.
 fn continued(r: &Autocovariance, samples: usize, half: usize, j: usize) -> f64 {
     let edge = samples - 1;
     if j <= edge || edge < 2 {
@@ -159,8 +159,8 @@ fn of_eigenvalues(eigenvalues: &[f64], period: usize, lags: usize) -> Autocovari
     Autocovariance { variance, structure }
 }
 
-/// The smallest even number of the form 2^a 3^b, or five times that, which is at least `length`: more factors of five make
-/// the transform slower than a somewhat longer one (2000 samples take 5.3 µs, 2048 take 3.7 µs).
+/// The smallest even number of the form 2^a 3^b or 2^a 3^b 5 that is at least `length`: with more factors of five, the
+/// transform is slower than a slightly longer one (5.3 µs for 2000 samples, 3.7 µs for 2048).
 fn fast_length(length: usize) -> usize {
     let smooth = |mut n: usize| {
         for p in [2, 3] {
@@ -180,8 +180,8 @@ mod tests {
     use rand_pcg::Pcg64;
 
     /// Sample covariances at several lags over 20 000 records. Each is a mean of products with known variance
-    /// (Isserlis); the bound of 4.9 standard errors is missed by a correct generator for one in 10⁵ choices of the seed
-    /// (10 comparisons), and the standard error is 1 %, so a 5 % error in the covariance fails.
+    /// (Isserlis); a correct generator exceeds the bound of 4.9 standard errors for one seed in 10⁵ (10 comparisons),
+    /// and the standard error is 1 %, so a 5 % error in the covariance fails.
     #[test]
     fn sample_covariances_are_the_stated_ones() {
         let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1000.0, exponent: 1.5, corner_hz: 5.0 };

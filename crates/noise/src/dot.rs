@@ -1,4 +1,4 @@
-//! Scalar products of one record with several weight vectors: the innermost loop of every Monte Carlo study.
+//! Scalar products of one record with several weight vectors: the innermost loop of every Monte Carlo simulation.
 
 use multiversion::multiversion;
 
@@ -6,8 +6,8 @@ const LANES: usize = 8;
 
 /// `out[c] = Σ_n weights[c·N + n] record[n]` for every channel c, with N the length of the record.
 ///
-/// The order of summation is fixed (eight interleaved partial sums, no fused multiply-add), so that every processor
-/// gives the same bits, whatever the width of its vector unit.
+/// The order of summation is fixed (eight interleaved partial sums, no fused multiply-add), so that the result is
+/// bit-identical on every processor, whatever the width of its vector unit.
 ///
 /// # Panics
 /// If `weights` does not hold `out.len()` rows of the record's length.

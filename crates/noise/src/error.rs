@@ -1,20 +1,20 @@
 use std::path::PathBuf;
 
-/// What can be wrong with the description of a noise source.
+/// Errors in the description of a noise source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoiseError {
     /// A number lies outside its allowed range.
     #[error("`{name}` = {found}: {allowed}")]
     OutOfRange {
-        /// The quantity, as it is called in scenarios.
+        /// The quantity, by its name in scenarios.
         name: &'static str,
         /// Its value.
         found: f64,
         /// What is allowed.
         allowed: &'static str,
     },
-    /// A table of frequencies or samples is not usable.
+    /// A table of frequencies or samples is invalid.
     #[error("{what}")]
     BadTable {
         /// What is wrong, where, and what is allowed.
@@ -25,10 +25,10 @@ pub enum NoiseError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why, in the reader's words.
+        /// The error message of the reader.
         reason: String,
     },
-    /// No generator makes noise of this spectrum.
+    /// No generator can produce noise of this spectrum.
     #[error(
         "noise of this spectrum cannot be made in records of {samples} samples: power {made_na2:e} nA² instead of \
          {asked_na2:e} nA²"
@@ -38,7 +38,7 @@ pub enum NoiseError {
         samples: usize,
         /// The integral of the spectrum up to half the sampling rate.
         asked_na2: f64,
-        /// The variance of what would be made.
+        /// The variance of the noise that would result.
         made_na2: f64,
     },
     /// The autocovariance is not positive definite to working precision.
@@ -49,13 +49,13 @@ pub enum NoiseError {
     NotPositiveDefinite {
         /// Size of the matrix.
         samples: usize,
-        /// Where the factorisation broke down.
+        /// Row at which the factorisation broke down.
         at: usize,
     },
 }
 
 impl NoiseError {
-    /// Names the file from which a table came.
+    /// Adds the name of the file that holds the table.
     pub(crate) fn in_file(self, path: &std::path::Path) -> Self {
         match self {
             Self::BadTable { what } => Self::Unreadable { path: path.to_owned(), reason: what },
@@ -65,7 +65,7 @@ impl NoiseError {
 }
 
 impl From<NoiseError> for settings::SettingError {
-    /// The field that is at fault; a file's is called `file`.
+    /// The invalid field; `file` for errors in a file.
     fn from(error: NoiseError) -> Self {
         match error {
             NoiseError::OutOfRange { name, found, allowed } => Self::found(name, found, allowed),

@@ -1,9 +1,9 @@
-//! The colouring of the noise folded into the readout.
+//! Combines the colouring of the noise with the weights of the readout.
 //!
 //! A Gaussian record is `x = L ε`, with L the Cholesky factor of its Toeplitz covariance and ε independent standard
-//! Gaussians, one a sample. A linear readout of it is `W x = (Lᵀ Wᵀ)ᵀ ε`: with the *folded* weights `V = W L`
-//! a Monte Carlo trial draws the N Gaussians and takes scalar products with V, and the record itself need not be
-//! written out. This is the same sum in another order: nothing is approximated.
+//! Gaussian numbers, one for each sample. A linear readout of it is `W x = (Lᵀ Wᵀ)ᵀ ε`: with the *folded* weights `V =
+//! W L`, a Monte Carlo trial draws N Gaussian numbers and takes scalar products with V, without computing the record.
+//! This is the same sum in another order, not an approximation.
 
 use crate::{Autocovariance, NoiseError};
 
@@ -41,10 +41,10 @@ fn for_each_column(r: &Autocovariance, mut column: impl FnMut(usize, &[f64])) ->
     Ok(())
 }
 
-/// Folds the colour of Gaussian noise of autocovariance `r` into `weights` (channels × samples, row by row).
+/// Combines `weights` (channels × samples, row by row) with the colouring of Gaussian noise of autocovariance `r`.
 ///
-/// The result has the same shape; its scalar products with independent standard Gaussians have the law of the
-/// scalar products of `weights` with the noise.
+/// The result has the same shape; its scalar products with independent standard Gaussian numbers have the same
+/// distribution as the scalar products of `weights` with the noise.
 ///
 /// # Errors
 /// If the covariance is not positive definite to working precision.
@@ -65,7 +65,7 @@ pub fn fold(weights: &[f64], r: &Autocovariance) -> Result<Vec<f64>, NoiseError>
     Ok(folded)
 }
 
-/// The record `L ε` \[nA\] that independent standard Gaussians ε stand for under [`fold`].
+/// The noise record `L ε` \[nA\] that corresponds to the independent standard Gaussian numbers ε used with [`fold`].
 ///
 /// # Errors
 /// If the covariance is not positive definite to working precision.

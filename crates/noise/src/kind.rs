@@ -1,4 +1,4 @@
-//! What every kind of noise is asked for.
+//! Interface of the kinds of noise.
 
 use std::path::Path;
 
@@ -8,25 +8,25 @@ use settings::{InputFile, SettingError};
 
 use crate::{NoiseError, NoiseModel};
 
-/// What the building of a noise source is told of its surroundings, and tells them.
+/// Context in which a noise source is built, and the remarks that this produces.
 #[derive(Debug)]
 pub struct Surroundings<'s> {
     /// Sampling rate \[Hz\].
     pub rate_hz: f64,
-    /// Folder from which relative paths start.
+    /// Folder that relative paths refer to.
     pub folder: &'s Path,
-    /// What was left out of files, one sentence each.
+    /// Remarks on rows left out of files, one sentence each.
     pub remarks: Vec<String>,
 }
 
 impl<'s> Surroundings<'s> {
-    /// Samples at `rate_hz`, files from `folder`.
+    /// Context with files in `folder` and samples at `rate_hz`.
     #[must_use]
     pub fn in_folder(folder: &'s Path, rate_hz: f64) -> Self {
         Self { rate_hz, folder, remarks: Vec::new() }
     }
 
-    /// What `read` makes of a file; its remarks are kept.
+    /// Reads a file with `read` and keeps the remarks.
     pub(crate) fn read<T>(
         &mut self,
         file: &InputFile,
@@ -44,10 +44,10 @@ pub trait NoiseKind {
     /// The noise source.
     ///
     /// # Errors
-    /// At the field that is at fault.
+    /// Names the invalid field.
     fn build(&self, around: &mut Surroundings) -> Result<NoiseModel, SettingError>;
 
-    /// The files that it reads, which are a part of what a study is.
+    /// The files that it reads; they are part of the study's identity.
     fn files(&self) -> Vec<InputFile> {
         Vec::new()
     }
@@ -60,6 +60,6 @@ pub struct NoNoise {}
 
 impl NoiseKind for NoNoise {
     fn build(&self, _around: &mut Surroundings) -> Result<NoiseModel, SettingError> {
-        Ok(NoiseModel::Quiet)
+        Ok(NoiseModel::None)
     }
 }

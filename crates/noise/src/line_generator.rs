@@ -1,4 +1,5 @@
-//! Records of Gaussian noise as sums of lines with random amplitudes: for spectra that no embedding represents.
+//! Records of Gaussian noise as sums of spectral lines with random amplitudes, for spectra that no circulant embedding
+//! can represent.
 
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -6,11 +7,12 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::lines::{Lines, NonUniformFourier};
 use crate::{Autocovariance, NoiseError, Spectrum};
 
-/// Makes `x_n = Σ_j √P_j (a_j cos θ_j n + b_j sin θ_j n)`, a and b independent standard Gaussians, for the lines of the
-/// spectrum's quadrature: stationary, and of the spectrum's covariance at every lag within a record.
+/// Generates `x_n = Σ_j √P_j (a_j cos θ_j n + b_j sin θ_j n)`, a and b independent standard Gaussian numbers, for the
+/// lines of the spectrum's quadrature. The noise is stationary and has the covariance of the spectrum at every lag
+/// within a record.
 ///
-/// It draws some twelve Gaussians a sample and spreads each over 16 cells, so that a record takes about a hundred
-/// times as long as one of [`crate::CirculantGenerator`]; a study by folded weights needs neither.
+/// It draws about twelve Gaussian numbers per sample and spreads each over 16 cells, so that a record takes about a
+/// hundred times as long as with [`crate::CirculantGenerator`]; simulations with folded weights need neither.
 #[derive(Debug)]
 pub(crate) struct LineGenerator {
     samples: usize,
@@ -20,11 +22,11 @@ pub(crate) struct LineGenerator {
     autocovariance: Autocovariance,
 }
 
-/// How far the power of all lines may lie from the integral of the spectrum.
+/// Largest allowed deviation of the total power of the lines from the integral of the spectrum.
 const LARGEST_DEVIATION: f64 = 1e-6;
 
 impl LineGenerator {
-    /// For records of `samples` samples at `rate_hz`.
+    /// Generator of records of `samples` samples at `rate_hz`.
     ///
     /// # Errors
     /// If the spectrum is not made of power-law pieces, or the lines' power is not its integral.
@@ -47,7 +49,7 @@ impl LineGenerator {
         })
     }
 
-    /// What is made, exactly.
+    /// Exact autocovariance of the generated records.
     pub(crate) fn autocovariance(&self) -> &Autocovariance {
         &self.autocovariance
     }
@@ -72,15 +74,15 @@ mod tests {
     use rand::SeedableRng;
     use rand_pcg::Pcg64;
 
-    /// A mains line of 60 dB in 0.5 Hz, in records of 20 ms: covariances from 20 000 records at five pairs of samples. Each
-    /// is a mean of products of known variance (Isserlis); 4.9 standard errors are exceeded for one in 10⁵ choices of the
-    /// seed (10 comparisons), and a standard error is 1 %, so that 5 % would be seen.
+    /// A mains line of 60 dB in 0.5 Hz, in records of 20 ms: covariances from 20 000 records at five pairs of samples.
+    /// Each is a mean of products of known variance (Isserlis); a correct generator exceeds 4.9 standard errors for one
+    /// seed in 10⁵ (10 comparisons), and a standard error is 1 %, so that a 5 % error in the covariance fails.
     #[test]
     fn a_strong_narrow_line_has_the_covariance_of_its_table() {
         let table = TabulatedSpectrum::new(vec![49.5, 50.0, 50.5], vec![1e-5, 10.0, 1e-5]).unwrap();
         let spectrum = Spectrum::Tabulated(table);
         let samples = 200;
-        assert!(CirculantGenerator::new(&spectrum, 10_000.0, samples).is_none(), "there is an embedding after all");
+        assert!(CirculantGenerator::new(&spectrum, 10_000.0, samples).is_none(), "an embedding exists after all");
         let generator = LineGenerator::new(&spectrum, 10_000.0, samples).unwrap();
         let r = generator.autocovariance();
         let pairs = [(0, 0), (0, 7), (20, 120), (0, 199), (100, 199)];

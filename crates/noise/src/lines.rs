@@ -1,14 +1,14 @@
-//! A spectrum as a sum of lines, and the autocovariance of that sum.
+//! A spectrum as a sum of discrete lines, and the autocovariance of that sum.
 //!
-//! Where a spectrum has no closed form that keeps its digits (a table may rise or fall by any power between two of its
-//! rows), its integrals are taken by Gauss-Legendre quadrature: `∫ S(f) g(f) df ≈ Σ_j P_j g(f_j)` with powers `P_j ≥ 0`.
-//! Panels are so narrow that the quadrature is exact to 1e-12 for every `g(f) = cos(2π f k / fs)` up to the last lag. What
-//! comes out is non-negative definite by construction, since every line is.
+//! If a spectrum has no closed form that is numerically accurate (a table may rise or fall by any power between two
+//! rows), it is integrated by Gauss-Legendre quadrature: `∫ S(f) g(f) df ≈ Σ_j P_j g(f_j)` with powers `P_j ≥ 0`. The
+//! panels are narrow enough that the quadrature is exact to 1e-12 for every `g(f) = cos(2π f k / fs)` up to the last
+//! lag. The result is non-negative definite by construction, since every line is.
 //!
-//! `D_k = Σ_j P_j (1 − cos θ_j k)`, θ = 2π f/fs, is summed in bands of frequency, so that each keeps its own digits: small
-//! arguments by their Taylor series, in which nothing large cancels, and all others by a non-uniform Fourier transform
-//! (Barnett, Magland & af Klinteberg, SIAM J. Sci. Comput. 41, C479 (2019), with their kernel). The cost is that of a few
-//! Fourier transforms of four times the lags, not lags × lines.
+//! `D_k = Σ_j P_j (1 − cos θ_j k)`, θ = 2π f/fs, is summed separately in bands of frequency to preserve accuracy: small
+//! arguments by their Taylor series, without cancellation, and all others by a non-uniform Fourier transform (Barnett,
+//! Magland & af Klinteberg, SIAM J. Sci. Comput. 41, C479 (2019), with their kernel). The cost is that of a few Fourier
+//! transforms of four times the lags, not lags × lines.
 
 use std::f64::consts::PI;
 
@@ -29,10 +29,10 @@ const EIGHT: [(f64, f64); 4] = [
 /// errors, z^2n (n!)⁴ / ((2n + 1) (2n)!³), are 2e-12 and 7e-14 then.
 const CHANGE_OF_FOUR: f64 = 0.5;
 const CHANGE_OF_EIGHT: f64 = 4.0;
-/// Largest ratio of the two ends of a panel, against the pole of a power law at zero.
+/// Largest ratio of the two ends of a panel, because of the pole of a power law at zero.
 const PANEL_RATIO: f64 = 1.6;
 
-/// `S(f) = at_from (f / from)^−exponent` between two frequencies; constant if it begins at 0.
+/// `S(f) = at_from (f / from)^−exponent` between two frequencies; constant if `from` is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Stretch {
     pub(crate) from_hz: f64,
@@ -57,7 +57,7 @@ impl Stretch {
     }
 }
 
-/// Lines of a sampled noise, in the order of their frequencies.
+/// Lines of sampled noise, in order of frequency.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lines {
     /// 2π f/fs, between 0 and π.
@@ -67,7 +67,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Of a spectrum made of `stretches` that follow one another, sampled at `rate_hz`, for lags below `lags`.
+    /// Lines of a spectrum made of consecutive `stretches`, sampled at `rate_hz`, for lags below `lags`.
     pub(crate) fn new(stretches: &[Stretch], rate_hz: f64, lags: usize) -> Self {
         let mut lines = Self::default();
         let turns_per_hz = 2.0 * PI * lags as f64 / rate_hz;
@@ -111,7 +111,7 @@ impl Lines {
         let mut end = self.angle.len();
         let mut top = PI;
         while end > 0 {
-            // a band is a factor of 16 wide, and the lowest one holds all that has not turned by 2 rad at the last lag
+            // a band spans a factor of 16, and the lowest one holds all lines with θ k below 2 at the last lag
             let bottom = if top * last <= SMALL_ARGUMENT { 0.0 } else { top / BAND };
             let start = self.angle[..end].partition_point(|&a| a <= bottom);
             let (angle, power) = (&self.angle[start..end], &self.power[start..end]);
@@ -163,8 +163,9 @@ fn add_series(angle: &[f64], power: &[f64], top: f64, structure: &mut [f64]) {
     }
 }
 
-/// Σ_j P_j cos(θ_j k) for many k at once: lines are spread over a grid twice as fine as need be, by the kernel
-/// exp(β (√(1 − z²) − 1)) over 16 cells, and the transform of the grid is divided by the kernel's. Errors are 1e-14 of ΣP.
+/// Σ_j P_j cos(θ_j k) for many k at once: lines are spread over a grid with twofold oversampling, by the kernel exp(β
+/// (√(1 − z²) − 1)) over 16 cells, and the transform of the grid is divided by that of the kernel. Errors are 1e-14 of
+/// ΣP.
 #[derive(Debug)]
 pub(crate) struct NonUniformFourier {
     lags: usize,
@@ -173,7 +174,7 @@ pub(crate) struct NonUniformFourier {
     kernel: Vec<f64>,
 }
 
-/// Cells that the kernel covers, and its β (2.30 a cell, for a grid twice as fine).
+/// Cells that the kernel covers, and its β (2.30 per cell, for twofold oversampling).
 const KERNEL_CELLS: usize = 16;
 const KERNEL_BETA: f64 = 2.30 * KERNEL_CELLS as f64;
 /// Points of the trapezoidal rule for half of the kernel's transform.
@@ -206,7 +207,7 @@ impl NonUniformFourier {
         spectrum[..self.lags].iter().zip(&self.kernel).map(|(line, k)| line.re / k).collect()
     }
 
-    /// Σ_j (a_j cos θ_j k + b_j sin θ_j k) for each k, of a, b and θ one after the other.
+    /// Σ_j (a_j cos θ_j k + b_j sin θ_j k) for each k.
     pub(crate) fn wave_sums(&self, angle: &[f64], a: &[f64], b: &[f64]) -> Vec<f64> {
         let cosines = self.transformed(angle.iter().copied().zip(a.iter().copied()));
         let sines = self.transformed(angle.iter().copied().zip(b.iter().copied()));
@@ -237,12 +238,12 @@ impl NonUniformFourier {
 mod tests {
     use super::*;
 
-    /// Term by term, 1 − cos written so that it keeps its digits.
+    /// Term by term, with 1 − cos in a form without cancellation.
     fn one_by_one(lines: &Lines, k: usize) -> f64 {
         lines.angle.iter().zip(&lines.power).map(|(a, p)| p * 2.0 * (0.5 * a * k as f64).sin().powi(2)).sum()
     }
 
-    /// Each lag to 1e-10 of itself, although the powers of neighbouring decades differ by ten orders.
+    /// Each lag is accurate to 1e-10, although the powers of neighbouring decades differ by ten orders of magnitude.
     #[test]
     fn bands_give_the_sum_over_all_lines() {
         for (lags, exponent) in [(2, 0.0), (3, 2.5), (40, -3.0), (1000, 2.5), (5000, 0.7), (20_000, 2.5)] {

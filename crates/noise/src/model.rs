@@ -1,24 +1,24 @@
-//! Noise as a study describes it, and the generator that makes its records.
+//! The noise of a study, and the generator of its records.
 
 use rand::Rng;
 
 use crate::circulant::CirculantScratch;
 use crate::line_generator::LineGenerator;
-use crate::stream::{NoiseStream, ReplayStream, TelegraphStream};
+use crate::stream::{NoiseStream, TelegraphStream, TraceStream};
 use crate::{Autocovariance, CirculantGenerator, NoiseError, RelaxationEnsemble, Spectrum, Trace};
 
 /// A stationary noise source.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NoiseModel {
     /// No noise.
-    Quiet,
+    None,
     /// Gaussian noise of a spectrum.
     Gaussian(Spectrum),
     /// An ensemble of random telegraph signals: the spectrum of [`RelaxationEnsemble`], but not Gaussian.
     Telegraph(RelaxationEnsemble),
-    /// A measured trace, replayed.
-    Replay(Trace),
-    /// Independent sources added up.
+    /// A measured trace.
+    Trace(Trace),
+    /// Sum of independent sources.
     Sum(Vec<NoiseModel>),
 }
 
@@ -27,10 +27,10 @@ impl NoiseModel {
     #[must_use]
     pub fn density(&self, frequency_hz: f64) -> f64 {
         match self {
-            Self::Quiet => 0.0,
+            Self::None => 0.0,
             Self::Gaussian(spectrum) => spectrum.density(frequency_hz),
             Self::Telegraph(ensemble) => ensemble.density(frequency_hz),
-            Self::Replay(trace) => trace.density(frequency_hz),
+            Self::Trace(trace) => trace.density(frequency_hz),
             Self::Sum(terms) => terms.iter().map(|term| term.density(frequency_hz)).sum(),
         }
     }
@@ -39,38 +39,38 @@ impl NoiseModel {
     #[must_use]
     pub fn is_gaussian(&self) -> bool {
         match self {
-            Self::Quiet | Self::Gaussian(_) => true,
-            Self::Telegraph(_) | Self::Replay(_) => false,
+            Self::None | Self::Gaussian(_) => true,
+            Self::Telegraph(_) | Self::Trace(_) => false,
             Self::Sum(terms) => terms.iter().all(Self::is_gaussian),
         }
     }
 
     fn collect<'a>(&'a self, gaussian: &mut Vec<Spectrum>, other: &mut Vec<&'a NoiseModel>) {
         match self {
-            Self::Quiet => {}
+            Self::None => {}
             Self::Gaussian(spectrum) => gaussian.push(spectrum.clone()),
-            Self::Telegraph(_) | Self::Replay(_) => other.push(self),
+            Self::Telegraph(_) | Self::Trace(_) => other.push(self),
             Self::Sum(terms) => terms.iter().for_each(|term| term.collect(gaussian, other)),
         }
     }
 }
 
-/// Makes independent records of a [`NoiseModel`], exact in law.
+/// Generates independent records of a [`NoiseModel`], exact in law.
 #[derive(Debug)]
 pub struct RecordGenerator {
     samples: usize,
     circulant: Option<CirculantGenerator>,
     lines: Vec<LineGenerator>,
     telegraph: Vec<RelaxationEnsemble>,
-    replay: Vec<Trace>,
+    traces: Vec<Trace>,
     autocovariance: Autocovariance,
 }
 
 impl RecordGenerator {
-    /// For records of `samples` samples at `rate_hz`.
+    /// Generator of records of `samples` samples at `rate_hz`.
     ///
     /// # Errors
-    /// If a spectrum cannot be made: what the generators state differs from its integral.
+    /// If a spectrum cannot be generated: the variance of the generators differs from its integral.
     pub fn new(model: &NoiseModel, rate_hz: f64, samples: usize) -> Result<Self, NoiseError> {
         let (mut spectra, mut other) = (Vec::new(), Vec::new());
         model.collect(&mut spectra, &mut other);
@@ -80,23 +80,23 @@ impl RecordGenerator {
         for generator in &lines {
             autocovariance.add(generator.autocovariance());
         }
-        let (mut telegraph, mut replay) = (Vec::new(), Vec::new());
+        let (mut telegraph, mut traces) = (Vec::new(), Vec::new());
         for model in other {
             match model {
                 NoiseModel::Telegraph(ensemble) => {
                     autocovariance.add(&ensemble.autocovariance(samples));
                     telegraph.push(ensemble.clone());
                 }
-                NoiseModel::Replay(trace) => {
+                NoiseModel::Trace(trace) => {
                     autocovariance.add(&trace.autocovariance(samples));
-                    replay.push(trace.clone());
+                    traces.push(trace.clone());
                 }
-                NoiseModel::Quiet | NoiseModel::Gaussian(_) | NoiseModel::Sum(_) => {
-                    unreachable!("collected elsewhere")
+                NoiseModel::None | NoiseModel::Gaussian(_) | NoiseModel::Sum(_) => {
+                    unreachable!("flattened above")
                 }
             }
         }
-        Ok(Self { samples, circulant, lines, telegraph, replay, autocovariance })
+        Ok(Self { samples, circulant, lines, telegraph, traces, autocovariance })
     }
 
     /// Samples in a record.
@@ -105,7 +105,7 @@ impl RecordGenerator {
         self.samples
     }
 
-    /// What is made, exactly.
+    /// Exact autocovariance of the generated records.
     #[must_use]
     pub fn autocovariance(&self) -> &Autocovariance {
         &self.autocovariance
@@ -122,14 +122,14 @@ impl RecordGenerator {
         for ensemble in &self.telegraph {
             TelegraphStream::new(ensemble, rng).add_next(rng, record);
         }
-        for trace in &self.replay {
-            ReplayStream::new(trace, rng).add_next(rng, record);
+        for trace in &self.traces {
+            TraceStream::new(trace, rng).add_next(rng, record);
         }
     }
 }
 
-/// Generators of Gaussian noise: one circulant one for all spectra together, or, where their sum cannot be embedded, line
-/// generators for those that are at fault.
+/// Generators of Gaussian noise: one circulant generator for all spectra together or, if their sum cannot be embedded,
+/// line generators for the spectra that prevent it.
 fn gaussian(
     spectra: Vec<Spectrum>,
     rate_hz: f64,

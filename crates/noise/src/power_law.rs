@@ -1,4 +1,4 @@
-//! Power laws, and white noise as the simplest of them.
+//! Power-law noise and white noise.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,15 +23,15 @@ pub struct PowerLaw {
     pub corner_hz: f64,
 }
 
-/// Densities above this would overflow when they are squared.
+/// Densities above this would overflow when squared.
 const DENSEST: f64 = 1e100;
 
 impl PowerLaw {
     /// Checks the numbers.
     ///
     /// # Errors
-    /// If the density is negative, the reference frequency not positive, the exponent outside \[0, 2\], or the corner
-    /// zero although the exponent is 1 or more (the variance would be infinite).
+    /// If the density is negative, the reference frequency is not positive, the exponent lies outside \[0, 2\], or the
+    /// corner is zero for an exponent of 1 or more (the variance would be infinite).
     pub fn checked(self) -> Result<Self, NoiseError> {
         let out = |name, found, allowed| Err(NoiseError::OutOfRange { name, found, allowed });
         if !(self.psd_na2_per_hz >= 0.0 && self.psd_na2_per_hz.is_finite()) {
@@ -53,10 +53,10 @@ impl PowerLaw {
                 "must be positive for an exponent of 1 or more: the variance is infinite otherwise",
             );
         }
-        // without a corner the density diverges at 0, but for exponents below 1 its integral does not
+        // without a corner the density diverges at 0; its integral converges for exponents below 1
         let lowest_hz = if self.corner_hz > 0.0 { 0.0 } else { self.at_hz };
         if self.density(lowest_hz) > DENSEST || self.density(lowest_hz).is_nan() {
-            return out("psd_na2_per_hz", self.psd_na2_per_hz, "makes a density above 1e100 nA²/Hz at the corner");
+            return out("psd_na2_per_hz", self.psd_na2_per_hz, "gives a density above 1e100 nA²/Hz at the corner");
         }
         Ok(self)
     }
@@ -85,7 +85,7 @@ impl PowerLaw {
         ]
     }
 
-    /// Its pieces up to `top_hz`: flat below the corner, falling above.
+    /// Its stretches up to `top_hz`: flat below the corner, falling above.
     pub(crate) fn segments(&self, top_hz: f64) -> Vec<PowerLawSegment> {
         let corner = if self.exponent > 0.0 { self.corner_hz.min(top_hz) } else { 0.0 };
         let mut out = Vec::with_capacity(2);

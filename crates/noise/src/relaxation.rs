@@ -1,9 +1,9 @@
 //! Sampled relaxation processes: exponentially correlated sources whose sum is 1/f-like.
 //!
-//! The same ensemble of rates and variances is made Gaussian (autoregressive processes) or two-level (random telegraph
-//! signals, as single traps make them; Machlup 1954) by [`crate::stream`]. Both have the same exact spectrum,
-//! the sum of sampled Lorentzians, which falls short of an ideal power law near half the sampling rate because the
-//! sampling folds the part above it back.
+//! From the same ensemble of rates and variances, [`crate::stream`] generates Gaussian noise (autoregressive processes)
+//! or two-level noise (random telegraph signals, as from single traps; Machlup 1954). Both have the same exact
+//! spectrum, the sum of sampled Lorentzians, which deviates from an ideal power law near half the sampling rate because
+//! of aliasing.
 
 use std::f64::consts::PI;
 
@@ -45,7 +45,7 @@ impl EnsembleSettings {
     /// The ensemble, sampled at `rate_hz`.
     ///
     /// # Errors
-    /// At the field that is at fault.
+    /// Names the invalid field.
     pub fn build(&self, rate_hz: f64) -> Result<RelaxationEnsemble, SettingError> {
         let Self { psd_na2_per_hz, at_hz, exponent, corner_hz, per_decade } = *self;
         let law = PowerLaw { psd_na2_per_hz, at_hz, exponent, corner_hz }.checked()?;
@@ -56,7 +56,7 @@ impl EnsembleSettings {
         let processes = (0.5 * rate_hz / law.corner_hz).log10() * per_decade as f64;
         if law.exponent > 0.0 && law.exponent < 2.0 && processes > MOST_PROCESSES {
             let message = format!(
-                "makes {processes:.0} processes between it and half the sampling rate, at most {MOST_PROCESSES} are allowed"
+                "gives {processes:.0} processes between it and half the sampling rate: at most {MOST_PROCESSES} are allowed"
             );
             return Err(SettingError::found("corner_hz", law.corner_hz, message));
         }
@@ -96,13 +96,13 @@ pub struct RelaxationProcess {
 }
 
 impl RelaxationProcess {
-    /// Correlation ρ of neighbouring samples.
+    /// Correlation ρ of consecutive samples.
     #[must_use]
     pub fn correlation(&self) -> f64 {
         (-self.decay).exp()
     }
 
-    /// 1 − ρ, to all digits also where ρ is close to 1.
+    /// 1 − ρ, to full precision even if ρ is close to 1.
     #[must_use]
     pub fn forgotten(&self) -> f64 {
         -(-self.decay).exp_m1()
@@ -124,19 +124,19 @@ impl RelaxationEnsemble {
     }
 
     /// The ensemble that follows `law`: corner frequencies from the law's corner to half the sampling rate (higher ones
-    /// would only fold a white floor back into the band), `per_decade` of them in each decade, with variances ∝ f_c^(1−β), scaled so that the
-    /// sampled ensemble has exactly the law's density at its reference frequency. Its slope is the law's well inside the band of corners; near
-    /// the ends, and for exponents near 0 and 2 for decades inside, it is the ensemble's own, as
-    /// [`RelaxationEnsemble::density`] states.
+    /// would only add an aliased white floor), `per_decade` of them in each decade, with variances ∝ f_c^(1−β), scaled
+    /// so that the sampled ensemble has exactly the law's density at its reference frequency. Well inside the band of
+    /// corners, the slope is that of the law. Near the ends (for exponents near 0 and 2 even decades away from them) it
+    /// deviates; [`RelaxationEnsemble::density`] gives the actual density.
     ///
     /// One process at the corner for β = 2, uncorrelated samples for β = 0. The law must have a positive corner
     /// unless β = 0.
     ///
     /// # Errors
-    /// If the law's reference frequency lies above half the sampling rate, where samples have no density of their own.
+    /// If the law's reference frequency lies above half the sampling rate, where sampled noise has no density.
     pub fn power_law(law: &PowerLaw, rate_hz: f64, per_decade: usize) -> Result<Self, NoiseError> {
         if law.at_hz > 0.5 * rate_hz {
-            let allowed = "must be at most half the sampling rate, for an ensemble that is made sample by sample";
+            let allowed = "must be at most half the sampling rate, for an ensemble of sampled processes";
             return Err(NoiseError::OutOfRange { name: "at_hz", found: law.at_hz, allowed });
         }
         let process = |corner_hz: f64, plateau: f64| RelaxationProcess {
@@ -230,8 +230,8 @@ mod tests {
         assert!((power / ensemble.autocovariance(1).variance - 1.0).abs() < 1e-6);
     }
 
-    /// Against the integral of the density in the logarithm of the frequency, for processes as slow as 1e-14 of the sampling rate, whose
-    /// correlation of neighbouring samples is 1 to all digits but two.
+    /// Compared with the integral of the density over the logarithm of the frequency, for processes as slow as 1e-14 of
+    /// the sampling rate, whose correlation of consecutive samples equals 1 except in the last two digits.
     #[test]
     fn slow_processes_keep_their_power_and_density() {
         let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1.0, exponent: 1.2, corner_hz: 1e-8 };
@@ -250,8 +250,8 @@ mod tests {
         assert!((alone.density(0.0) / (2.0 * slowest.variance / (PI * 1e-8)) - 1.0).abs() < 1e-12);
     }
 
-    /// The reference is the law's density there, also where the law is flat below its corner; beyond half the sampling rate
-    /// it is none.
+    /// The ensemble has the law's density at the reference frequency, even if that lies below the corner; above half
+    /// the sampling rate it is refused.
     #[test]
     fn the_reference_frequency_may_lie_below_the_corner_but_not_above_half_the_sampling_rate() {
         let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1.0, exponent: 1.5, corner_hz: 100.0 };

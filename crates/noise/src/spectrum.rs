@@ -1,4 +1,4 @@
-//! One-sided absolute power spectral densities as values.
+//! One-sided absolute power spectral densities.
 
 use crate::lines::Stretch;
 use crate::{PowerLaw, RelaxationEnsemble, TabulatedSpectrum};
@@ -14,7 +14,7 @@ pub enum Spectrum {
     Tabulated(TabulatedSpectrum),
     /// Sampled relaxation (Lorentzian) processes; the density includes the aliasing of the sampling.
     Relaxation(RelaxationEnsemble),
-    /// Independent sources added up.
+    /// Sum of independent sources.
     Sum(Vec<Spectrum>),
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct PowerLawSegment {
 }
 
 impl Spectrum {
-    /// Density \[nA²/Hz\] at `frequency_hz` (its sign does not matter).
+    /// Density \[nA²/Hz\] at `frequency_hz` (of either sign).
     #[must_use]
     pub fn density(&self, frequency_hz: f64) -> f64 {
         let f = frequency_hz.abs();
@@ -41,7 +41,7 @@ impl Spectrum {
         }
     }
 
-    /// Its pieces up to `top_hz` as [`Stretch`]es, where it is made of such.
+    /// Its [`Stretch`]es up to `top_hz`, if it consists of stretches.
     pub(crate) fn stretches(&self, top_hz: f64) -> Option<Vec<Stretch>> {
         match self {
             Self::Tabulated(table) => Some(table.stretches(top_hz)),

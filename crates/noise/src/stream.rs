@@ -1,4 +1,4 @@
-//! Endless noise: consecutive blocks continue one record.
+//! Continuous noise: consecutive blocks form one record.
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, Geometric, StandardNormal};
@@ -6,7 +6,7 @@ use rand_distr::{Distribution, Geometric, StandardNormal};
 use crate::relaxation::{RelaxationEnsemble, RelaxationProcess};
 use crate::trace::Trace;
 
-/// A source whose consecutive blocks are one continuous record.
+/// A source whose consecutive blocks form one continuous record.
 pub trait NoiseStream {
     /// Adds the next `block.len()` samples \[nA\] to `block`.
     fn add_next<R: Rng + ?Sized>(&mut self, rng: &mut R, block: &mut [f64]);
@@ -19,7 +19,7 @@ pub struct WhiteStream {
 }
 
 impl WhiteStream {
-    /// Of one-sided density `psd_na2_per_hz` when sampled at `rate_hz`.
+    /// White noise of one-sided density `psd_na2_per_hz`, sampled at `rate_hz`.
     #[must_use]
     pub fn new(psd_na2_per_hz: f64, rate_hz: f64) -> Self {
         Self { standard_deviation_na: (0.5 * psd_na2_per_hz * rate_hz).sqrt() }
@@ -43,7 +43,7 @@ pub struct RelaxationStream {
 }
 
 impl RelaxationStream {
-    /// Draws the initial state from the stationary law.
+    /// Draws the initial state from the stationary distribution.
     pub fn new<R: Rng + ?Sized>(ensemble: &RelaxationEnsemble, rng: &mut R) -> Self {
         let processes = ensemble.processes().to_vec();
         let state_na = processes
@@ -72,7 +72,7 @@ impl NoiseStream for RelaxationStream {
 }
 
 /// A [`RelaxationEnsemble`] of two-level (random telegraph) signals ±σ, each flipping with probability (1 − ρ)/2 from
-/// sample to sample: exactly a symmetric telegraph process seen at the sampling times.
+/// sample to sample: exactly a symmetric telegraph process at the sampling times.
 #[derive(Clone, Debug)]
 pub struct TelegraphStream {
     fluctuators: Vec<Fluctuator>,
@@ -86,7 +86,7 @@ struct Fluctuator {
 }
 
 impl TelegraphStream {
-    /// Draws initial levels and waiting times from the stationary law.
+    /// Draws initial levels and waiting times from the stationary distribution.
     pub fn new<R: Rng + ?Sized>(ensemble: &RelaxationEnsemble, rng: &mut R) -> Self {
         let fluctuators = ensemble
             .processes()
@@ -117,21 +117,21 @@ impl NoiseStream for TelegraphStream {
     }
 }
 
-/// A measured trace, round and round from a random start.
+/// A measured trace, repeated cyclically from a random start.
 #[derive(Clone, Debug)]
-pub struct ReplayStream<'a> {
+pub struct TraceStream<'a> {
     trace: &'a Trace,
     at: usize,
 }
 
-impl<'a> ReplayStream<'a> {
+impl<'a> TraceStream<'a> {
     /// Starts anywhere in the trace with equal probability.
     pub fn new<R: Rng + ?Sized>(trace: &'a Trace, rng: &mut R) -> Self {
         Self { trace, at: trace.start(rng) }
     }
 }
 
-impl NoiseStream for ReplayStream<'_> {
+impl NoiseStream for TraceStream<'_> {
     fn add_next<R: Rng + ?Sized>(&mut self, _rng: &mut R, block: &mut [f64]) {
         for x in block {
             *x += self.trace.sample(self.at);

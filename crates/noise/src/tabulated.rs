@@ -14,7 +14,7 @@ use crate::{NoiseError, NoiseModel, Spectrum, trace};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TabulatedNoise {
-    /// Text (`.csv`, `.txt`, `.tsv`, `.dat`, `.asc`), `.npy` or `.npz`; a relative path starts at the scenario's folder.
+    /// Text (`.csv`, `.txt`, `.tsv`, `.dat`, `.asc`), `.npy` or `.npz`; a relative path refers to the scenario's folder.
     pub file: InputFile,
 }
 
@@ -29,7 +29,7 @@ impl NoiseKind for TabulatedNoise {
     }
 }
 
-/// A spectrum measured at rising frequencies; a straight line in log-log scale between them, constant outside.
+/// A spectrum measured at increasing frequencies: linear in log-log scale between them, constant outside.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TabulatedSpectrum {
     frequency_hz: Vec<f64>,
@@ -37,10 +37,11 @@ pub struct TabulatedSpectrum {
 }
 
 impl TabulatedSpectrum {
-    /// A table of frequencies \[Hz\], positive and rising, and positive densities \[nA²/Hz\], of the same length.
+    /// A table of positive, increasing frequencies \[Hz\] and as many positive densities \[nA²/Hz\].
     ///
     /// # Errors
-    /// If the columns differ in length, are empty, not finite, not positive, or the frequencies do not rise.
+    /// If the columns differ in length, are empty, hold a number that is not finite and positive, or the frequencies do
+    /// not increase.
     pub fn new(frequency_hz: Vec<f64>, psd_na2_per_hz: Vec<f64>) -> Result<Self, NoiseError> {
         let bad = |what: String| Err(NoiseError::BadTable { what });
         if frequency_hz.len() != psd_na2_per_hz.len() || frequency_hz.is_empty() {
@@ -58,7 +59,7 @@ impl TabulatedSpectrum {
             }
             if row > 0 && f <= frequency_hz[row - 1] {
                 return bad(format!(
-                    "row {row} of the tabulated spectrum: {f} Hz does not lie above the row before ({} Hz)",
+                    "row {row} of the tabulated spectrum: {f} Hz does not lie above the previous row ({} Hz)",
                     frequency_hz[row - 1]
                 ));
             }
@@ -67,20 +68,20 @@ impl TabulatedSpectrum {
     }
 
     /// Reads two columns, frequency \[Hz\] and density \[nA²/Hz\], from a text table, `.npy` or `.npz`
-    /// ([`tables::read_columns`]), and what should be remarked on the reading, one sentence each.
+    /// ([`tables::read_columns`]). Returns remarks on the reading as well, one sentence each.
     ///
-    /// A row at 0 Hz, with which every Welch estimate begins, is left out: it is what the removal of the mean left, half of
-    /// the one-sided density by SciPy's convention, and has no place on a logarithmic scale. The density of the first
-    /// row above holds down to 0.
+    /// A row at 0 Hz, the first row of every Welch estimate, is left out: it holds the residue after subtracting the
+    /// mean, is half of the one-sided density by SciPy's convention, and cannot be placed on a logarithmic scale. The
+    /// density of the first row above applies down to 0 Hz.
     ///
     /// # Errors
-    /// If the file cannot be read or [`TabulatedSpectrum::new`] refuses its numbers: with their line.
+    /// If the file cannot be read or [`TabulatedSpectrum::new`] refuses its numbers: the message names the line.
     pub fn from_file(path: &Path) -> Result<(Self, Vec<String>), NoiseError> {
         let mut read = trace::read_columns(path, 2)?;
         if read.values[0].first().is_some_and(|f| f.abs() <= 0.0) {
             let (place, density) = (read.place(0), read.values[1][0]);
             read.remarks.push(format!(
-                "{place} is at 0 Hz and left out ({density:e} nA²/Hz): below the next row, its density is taken"
+                "{place} is at 0 Hz and left out ({density:e} nA²/Hz): below the next row, the density of that row is used"
             ));
             for column in &mut read.values {
                 column.remove(0);
@@ -103,7 +104,7 @@ impl TabulatedSpectrum {
             if row > 0 && f[row] <= f[row - 1] {
                 return Err(refused(
                     row,
-                    format!("found {} Hz after {} Hz: frequencies must rise from row to row", f[row], f[row - 1]),
+                    format!("found {} Hz after {} Hz: frequencies must increase from row to row", f[row], f[row - 1]),
                 ));
             }
         }
@@ -125,7 +126,7 @@ impl TabulatedSpectrum {
         }
     }
 
-    /// Its pieces up to `top_hz`.
+    /// Its stretches up to `top_hz`.
     pub(crate) fn stretches(&self, top_hz: f64) -> Vec<Stretch> {
         let (fs, s) = (&self.frequency_hz, &self.psd_na2_per_hz);
         let flat = |from_hz, to_hz, at_from| Stretch { from_hz, to_hz, at_from, exponent: 0.0 };

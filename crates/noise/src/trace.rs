@@ -11,18 +11,18 @@ use settings::{InputFile, SettingError};
 use crate::kind::{NoiseKind, Surroundings};
 use crate::{Autocovariance, NoiseError, NoiseModel, transform, welch};
 
-/// A measured trace, replayed.
+/// A measured trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TraceNoise {
-    /// Text (`.csv`, `.txt`, `.tsv`, `.dat`, `.asc`), `.npy` or `.npz`; a relative path starts at the scenario's folder.
+    /// Text (`.csv`, `.txt`, `.tsv`, `.dat`, `.asc`), `.npy` or `.npz`; a relative path refers to the scenario's folder.
     pub file: InputFile,
 }
 
 impl NoiseKind for TraceNoise {
     fn build(&self, around: &mut Surroundings) -> Result<NoiseModel, SettingError> {
         let rate_hz = around.rate_hz;
-        Ok(NoiseModel::Replay(around.read(&self.file, |path| Trace::from_file(path, rate_hz))?))
+        Ok(NoiseModel::Trace(around.read(&self.file, |path| Trace::from_file(path, rate_hz))?))
     }
 
     fn files(&self) -> Vec<InputFile> {
@@ -30,10 +30,10 @@ impl NoiseKind for TraceNoise {
     }
 }
 
-/// A measured noise trace that is replayed from random starting points, end joined to start, its mean removed.
+/// A measured noise trace without its mean, repeated cyclically from random starting points.
 ///
-/// Replayed so it is exactly stationary, and its autocovariance is the circular one of the trace. The joint between
-/// end and start is one false step in the whole trace.
+/// This noise is exactly stationary, and its autocovariance is the circular one of the trace. The jump from end to
+/// start is one artificial step per trace length.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
     samples_na: Vec<f64>,
@@ -64,8 +64,8 @@ impl Trace {
         Ok(Self { samples_na, rate_hz, spectrum })
     }
 
-    /// Reads one column \[nA\] from a text table, `.npy` or `.npz` ([`tables::read_columns`]), and what should be
-    /// remarked on the reading, one sentence each.
+    /// Reads one column \[nA\] from a text table, `.npy` or `.npz` ([`tables::read_columns`]). Returns remarks on the
+    /// reading as well, one sentence each.
     ///
     /// # Errors
     /// If the file cannot be read or [`Trace::new`] refuses its numbers.
@@ -81,7 +81,7 @@ impl Trace {
         self.samples_na.len()
     }
 
-    /// Never: a trace has at least 16 samples.
+    /// Always false: a trace has at least 16 samples.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.samples_na.is_empty()
@@ -93,7 +93,7 @@ impl Trace {
         self.rate_hz
     }
 
-    /// Sample `at`, counted round and round \[nA\].
+    /// Sample `at` \[nA\], counted cyclically.
     pub(crate) fn sample(&self, at: usize) -> f64 {
         self.samples_na[at % self.samples_na.len()]
     }
@@ -112,7 +112,7 @@ impl Trace {
         s[at - 1] * (1.0 - t) + s[at] * t
     }
 
-    /// Exact circular autocovariance at `lags` lags (taken round the trace if it is shorter).
+    /// Exact circular autocovariance at `lags` lags (continued cyclically if the trace is shorter).
     #[must_use]
     pub fn autocovariance(&self, lags: usize) -> Autocovariance {
         let period = self.samples_na.len();

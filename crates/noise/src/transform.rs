@@ -1,5 +1,5 @@
-//! Plans of real Fourier transforms, made in one place: the planner is generic, and every crate that names it compiles it
-//! again (20 s each).
+//! Plans of real Fourier transforms, in one place: the planner is generic, and every crate that uses it directly would
+//! compile it again (20 s each).
 
 use std::sync::Arc;
 

@@ -10,10 +10,10 @@ use statrs::distribution::{ChiSquared, ContinuousCDF};
 pub struct WelchEstimate {
     /// Frequencies \[Hz\], from 0 to half the sampling rate.
     pub frequency_hz: Vec<f64>,
-    /// Estimated density \[nA²/Hz\], one-sided at 0 Hz and at half the sampling rate too, where SciPy's estimate is half
-    /// of it.
+    /// Estimated density \[nA²/Hz\], one-sided even at 0 Hz and at half the sampling rate, where SciPy's estimate is
+    /// half as large.
     pub psd: Vec<f64>,
-    /// Degrees of freedom of the chi-squared law of the estimates between the two ends.
+    /// Degrees of freedom of the chi-squared distribution of the estimates, except at the two ends.
     pub degrees_of_freedom: f64,
     /// Samples in a segment.
     segment: usize,
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Welch {
 }
 
 impl Welch {
-    /// For segments of `segment` samples taken at `rate_hz`.
+    /// Welch estimate from segments of `segment` samples at `rate_hz`.
     #[must_use]
     pub fn new(rate_hz: f64, segment: usize) -> Self {
         let transform = crate::transform::forward(segment);
@@ -97,16 +97,16 @@ impl Welch {
         self.joints += here.saturating_sub(1);
     }
 
-    /// What was added so far, as numbers: segments, joints of segments in a record, power of each line.
+    /// The accumulated numbers: segments, overlaps of segments, power of each line.
     #[must_use]
     pub fn sums(&self) -> Vec<f64> {
         [self.segments as f64, self.joints as f64].into_iter().chain(self.power.iter().copied()).collect()
     }
 
-    /// Adds what another accumulator for the same segments gave as its [`sums`](Self::sums).
+    /// Adds the [`sums`](Self::sums) of another accumulator for segments of the same length.
     ///
     /// # Panics
-    /// If they are those of segments of another length.
+    /// If they belong to segments of another length.
     pub fn merge(&mut self, sums: &[f64]) {
         assert_eq!(sums.len(), self.power.len() + 2, "sums of segments of one length");
         self.segments += sums[0] as usize;
@@ -150,9 +150,9 @@ mod tests {
     use rand_distr::{Distribution, StandardNormal};
     use rand_pcg::Pcg64;
 
-    /// White noise, 20 000 records of one segment: at every line the mean is the density, and 90 % bands of single records
-    /// hold it in 90 % of them. A mean has a standard error of 1 % at the ends and 0.7 % between, a coverage one of
-    /// 0.21 %; five of these are exceeded for less than one in 10⁴ choices of the seed (36 comparisons).
+    /// White noise, 20 000 records of one segment: at every line the mean equals the density, and the 90 % bands
+    /// contain it for 90 % of the records. The standard error of a mean is 1 % at the ends and 0.7 % between, that of a
+    /// coverage 0.21 %; five of these are exceeded for less than one seed in 10⁴ (36 comparisons).
     #[test]
     fn the_lines_at_the_ends_hold_the_one_sided_density_and_its_wider_band() {
         let (segment, rate_hz, records) = (32, 1000.0, 20_000);

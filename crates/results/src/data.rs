@@ -12,7 +12,7 @@ pub enum Coordinate {
 }
 
 impl Coordinate {
-    /// Number of positions.
+    /// Number of coordinates.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -44,7 +44,7 @@ pub struct Dimension {
 pub struct Variable {
     /// Its name.
     pub name: String,
-    /// Positions of its dimensions in [`Results::dimensions`], slowest first.
+    /// Indices of its dimensions in [`Results::dimensions`], slowest first.
     pub dimensions: Vec<usize>,
     /// Its values.
     pub values: Vec<f64>,
@@ -54,14 +54,14 @@ pub struct Variable {
     pub long_name: String,
 }
 
-/// Everything that a study found.
+/// All results of a study.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Results {
     /// Dimensions.
     pub dimensions: Vec<Dimension>,
     /// Variables.
     pub variables: Vec<Variable>,
-    /// Attributes of the whole: scenario, seed, version, …
+    /// Attributes of the file: scenario, seed, version, …
     pub attributes: Vec<(String, String)>,
 }
 
@@ -78,7 +78,7 @@ impl Results {
         self.attributes.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// Position of the dimension of that name.
+    /// Index of the dimension of that name.
     #[must_use]
     pub fn dimension(&self, name: &str) -> Option<usize> {
         self.dimensions.iter().position(|d| d.name == name)
@@ -91,12 +91,12 @@ impl Results {
     }
 }
 
-/// Where results go: variables are begun together and then appended to, each in its row-major order.
+/// Receiver of results: all variables are declared together and then appended to, each in row-major order.
 pub trait Sink {
-    /// Dimensions, attributes, and variables; a variable that has values already is not appended to.
+    /// Declares dimensions, attributes, and variables; a variable that already has values is not appended to.
     fn begin(&mut self, outline: Results) -> Result<(), StoreError>;
 
-    /// More values of a variable, by its position in the outline.
+    /// Appends values to a variable, given by its index in the outline.
     fn append(&mut self, variable: usize, values: &[f64]) -> Result<(), StoreError>;
 }
 
@@ -112,7 +112,7 @@ impl Sink for Results {
     }
 }
 
-/// Unit that the name of a key ends in.
+/// Unit from the suffix of a key's name.
 #[must_use]
 pub fn units_of(path: &str) -> &'static str {
     let endings: [(&str, &str); 9] = [
@@ -126,7 +126,7 @@ pub fn units_of(path: &str) -> &'static str {
         ("_rad", "rad"),
         ("_s", "s"),
     ];
-    // `frequencies_hz.spacing`: the unit may stand at an earlier part of the path
+    // `frequencies_hz.spacing`: the unit may be in an earlier part of the path
     path.rsplit('.').find_map(|part| endings.iter().find(|(end, _)| part.ends_with(end))).map_or("1", |(_, unit)| unit)
 }
 

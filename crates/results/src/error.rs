@@ -1,11 +1,11 @@
 use std::path::PathBuf;
 
-/// A results file, or finished work beside it, that cannot be written or read.
+/// Errors of reading and writing results files and checkpoints.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The file exists already.
-    #[error("`{}` exists already: give --overwrite to replace it, or another --output", .0.display())]
+    /// The file already exists.
+    #[error("`{}` already exists: give --overwrite to replace it, or another --output", .0.display())]
     Exists(PathBuf),
     /// The file or its folder cannot be written.
     #[error("cannot write `{}`: {reason}", path.display())]
@@ -23,13 +23,13 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
-    /// A results file that carries no checksum, so that nothing is known of its bytes.
+    /// A results file without a checksum, which may be damaged.
     #[error(
         "`{}` has no checksum: an earlier version wrote it, something else changed it since, or it was cut short",
         .0.display()
     )]
     NoChecksum(PathBuf),
-    /// A checkpoint that is not whole.
+    /// A damaged checkpoint.
     #[error(
         "the checkpoint `{}` is damaged ({reason}): nothing in it is trusted, and nothing was changed. \
          Restore it from a copy, or start over with --fresh",
@@ -38,20 +38,20 @@ pub enum StoreError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What was found.
+        /// The damage found.
         reason: String,
     },
-    /// A checkpoint that another process has open.
+    /// A checkpoint in use by another process.
     #[error("another process is working on `{}`: wait for it, or stop it first", .0.display())]
     InUse(PathBuf),
     /// A checkpoint that was removed or replaced while it was in use.
     #[error(
-        "`{}` was removed or replaced while this program was writing to it: what was computed since then is lost. \
+        "`{}` was removed or replaced while this program was writing to it: everything computed since then is lost. \
          Run the command again, and leave the folder in place",
         .0.display()
     )]
     Vanished(PathBuf),
-    /// Finished work of another scenario, program or seed.
+    /// A checkpoint of another scenario, program or seed.
     #[error(
         "`{}` holds work of another scenario or program:\n{}\nTo keep it, give another --output or study.name; to start over, \
          give --fresh",
@@ -64,28 +64,28 @@ pub enum StoreError {
         /// What differs, one line each.
         differences: Vec<String>,
     },
-    /// Shards that are missing or not finished.
+    /// Shards that are missing or unfinished.
     #[error(
         "the study is not complete:\n{}\nRun `homodyne run SCENARIO --shard i/n` for these, with the same --output and --set, \
          or `homodyne resubmit`",
         few(shards, "\n", "  ")
     )]
     Incomplete {
-        /// Which, and how far they are, one line each.
+        /// Their names and progress, one line each.
         shards: Vec<String>,
     },
-    /// No shards at all, or those of several numbers of shards.
+    /// No shards, or shards of several divisions.
     #[error("{0}")]
     Shards(String),
-    /// Whoever asked for the results no longer wants them.
+    /// The study was asked to stop.
     #[error("stopped")]
     Stopped,
 }
 
-/// Items of a list that are named in a message.
+/// Largest number of items of a list shown in a message.
 const NAMED: usize = 20;
 
-/// The first items of a list, and how many more there are.
+/// The first items of a list, and the number of the others.
 #[must_use]
 pub fn few(items: &[String], between: &str, indent: &str) -> String {
     let mut text = items[..items.len().min(NAMED)].join(between);

@@ -1,13 +1,13 @@
-//! XXH3-128 of files, in a stream: fast, and blind to no accident, though not proof against intent.
+//! XXH3-128 hash of files, computed in a stream: it is fast and detects accidental changes, but not deliberate ones.
 
 use std::io::{self, Read};
 
 use xxhash_rust::xxh3::Xxh3;
 
-/// Bytes that are read together.
+/// Size of a read in bytes.
 const BUFFER: usize = 1 << 18;
 
-/// Hash of everything that `from` gives.
+/// Hash of all bytes of `from`.
 pub fn of(mut from: impl Read) -> io::Result<u128> {
     let mut hash = Xxh3::new();
     let mut buffer = vec![0; BUFFER];

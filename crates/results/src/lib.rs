@@ -1,7 +1,7 @@
 //! Results of a study: named dimensions with coordinates, variables over them, and the one HDF5 file that holds them.
 //!
-//! A [`Results`] is what a study found; it is written by [`store::write`], read by [`store::read`], and exported as NumPy arrays by
-//! [`export::npz`]. Values are chosen by the names of things, not by their positions:
+//! A [`Results`] holds the results of a study; it is written by [`store::write`], read by [`store::read`], and exported
+//! as NumPy arrays by [`export::npz`]. Values are selected by names and coordinates, not by indices:
 //!
 //! ```
 //! use results::{Coordinate, Dimension, Results, Variable};

@@ -1,9 +1,9 @@
-//! Numerically stable moments up to the fourth, and how they merge (Pébay 2008).
+//! Numerically stable, mergeable moments up to the fourth (Pébay 2008).
 
 /// Count, mean and central moment sums of a set of numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Moments {
-    /// How many.
+    /// Count.
     pub count: f64,
     /// Their mean.
     pub mean: f64,
@@ -15,7 +15,7 @@ pub struct Moments {
     pub fourth: f64,
 }
 
-/// Numbers that hold one set of moments.
+/// Number of floats that represent one set of moments.
 pub const NUMBERS: usize = 5;
 
 /// An estimated error and its standard error.
@@ -33,17 +33,17 @@ impl Moments {
         [self.count, self.mean, self.second, self.third, self.fourth]
     }
 
-    /// From what [`Self::to_numbers`] gave.
+    /// Inverse of [`Self::to_numbers`].
     pub fn from_numbers([count, mean, second, third, fourth]: [f64; NUMBERS]) -> Self {
         Self { count, mean, second, third, fourth }
     }
 
-    /// Takes one more number.
+    /// Adds a number.
     pub fn push(&mut self, x: f64) {
         *self = self.merged(&Self { count: 1.0, mean: x, ..Self::default() });
     }
 
-    /// Moments of both sets together.
+    /// Moments of the union of both sets.
     #[must_use]
     pub fn merged(&self, other: &Self) -> Self {
         if self.count <= 0.0 {
@@ -69,7 +69,7 @@ impl Moments {
         Self { count: n, mean: self.mean + nb * d_n, second, third, fourth }
     }
 
-    /// Bias against `truth`.
+    /// Bias relative to `truth`.
     #[must_use]
     pub fn bias(&self, truth: f64) -> Estimated {
         Estimated { value: self.mean - truth, standard_error: (self.variance().value / self.count).sqrt() }

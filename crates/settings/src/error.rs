@@ -1,10 +1,10 @@
-/// A setting that makes no sense.
+/// An invalid setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}`: {message}")]
 pub struct SettingError {
-    /// The field, dotted where it lies deeper; empty for the settings as a whole.
+    /// The field, as a dotted path if nested; empty for the settings as a whole.
     pub field: String,
-    /// What was found, what is allowed.
+    /// What was found and what is allowed.
     pub message: String,
 }
 
@@ -24,7 +24,7 @@ impl SettingError {
         Self::new(field, format!("found {found}: {allowed}"))
     }
 
-    /// The same problem, of settings that stand at `place`.
+    /// The same problem with `place` put in front of the field.
     #[must_use]
     pub fn within(self, place: &str) -> Self {
         let field = match (place, self.field.as_str()) {

@@ -1,7 +1,7 @@
-//! What the settings of noise, devices, estimators and training share.
+//! Types and checks common to the settings of noise, devices, estimators and training.
 //!
-//! Settings stand beside the type that they build, in the crate of that type. What is wrong with them is a [`SettingError`], which
-//! names the *field*; whoever knows where the settings stand in a document puts that place in front ([`SettingError::within`]).
+//! Settings are defined next to the type that they build, in its crate. Invalid settings give a [`SettingError`], which
+//! names the *field*; the caller adds the place of the settings in the document ([`SettingError::within`]).
 //!
 //! ```
 //! use settings::within;

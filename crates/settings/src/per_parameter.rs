@@ -12,7 +12,7 @@ pub enum PerParameter {
 }
 
 impl PerParameter {
-    /// That of the parameter `m`, from 0.
+    /// The number for parameter `m`, counted from 0.
     #[must_use]
     pub fn of(&self, m: usize) -> Option<f64> {
         match self {
@@ -21,7 +21,7 @@ impl PerParameter {
         }
     }
 
-    /// As a list of one or of all.
+    /// As a list, of one number or one for each.
     #[must_use]
     pub fn to_vec(&self) -> Vec<f64> {
         match self {

@@ -6,7 +6,7 @@ use crate::SettingError;
 /// A whole number within `allowed`.
 ///
 /// # Errors
-/// With the field, what was found and what is allowed, if it is not.
+/// If it is not: with the field, what was found and what is allowed.
 pub fn within<T: Ord + Display>(field: &str, found: T, allowed: RangeInclusive<T>) -> Result<T, SettingError> {
     if allowed.contains(&found) {
         return Ok(found);
@@ -37,10 +37,10 @@ pub fn positive(field: &str, found: f64) -> Result<f64, SettingError> {
     Err(SettingError::found(field, found, "must be a positive number"))
 }
 
-/// Parameters as a program counts them, from 0; settings count them from 1.
+/// Converts parameters counted from 1, as in settings, to indices from 0.
 ///
 /// # Errors
-/// If there are none, one is not among `parameters`, or stands there twice.
+/// If the list is empty, or a number is out of range or appears twice.
 pub fn from_zero(field: &str, from_one: &[usize], parameters: usize) -> Result<Vec<usize>, SettingError> {
     let twice = from_one.iter().enumerate().any(|(i, k)| from_one[..i].contains(k));
     if from_one.is_empty() || twice || from_one.iter().any(|k| *k == 0 || *k > parameters) {

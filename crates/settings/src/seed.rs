@@ -1,8 +1,8 @@
-//! One stream of random numbers for each piece of work, named by what is computed.
+//! A separate random stream for each computation, identified by its purpose.
 
 use rand_pcg::Pcg64;
 
-/// What a stream is for.
+/// Purpose of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Noise and random directions of one repetition at one point of the grid.
@@ -17,25 +17,25 @@ pub enum Purpose {
         /// Number of the axis.
         axis: u64,
     },
-    /// The order in which work is dealt to shards.
+    /// The order in which points are distributed to shards.
     Deal,
-    /// One repetition of the pilot that decides how many repetitions a point needs.
+    /// One repetition of the pilot run that determines how many repetitions a point needs.
     Pilot {
         /// Number of the point.
         point: u64,
         /// Number of the repetition.
         repetition: u64,
     },
-    /// The patterns of a task, by its own seed.
+    /// The patterns of a task, from its own seed.
     Task,
-    /// The coefficients of a random device, by its own seed.
+    /// The coefficients of a random device, from its own seed.
     Gradient,
     /// Controls and patterns for which amplitudes are balanced.
     Places,
 }
 
-/// The generator of a piece of work: a PCG whose state is a hash of the study's seed and the purpose, and whose stream
-/// number is the purpose itself, so that no two pieces share a stream.
+/// The generator for one purpose: a PCG whose state is a hash of the study's seed and the purpose, and whose stream
+/// number is the purpose itself, so that no two purposes share a stream.
 #[must_use]
 pub fn stream(seed: u64, purpose: Purpose) -> Pcg64 {
     let (tag, a, b) = match purpose {
@@ -103,7 +103,7 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), count);
-        // pinned: a change of these numbers changes every published result
+        // fixed: changing these numbers changes every published result
         assert_eq!(first(1, 2, 3), PINNED);
     }
 

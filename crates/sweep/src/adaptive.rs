@@ -1,14 +1,13 @@
-//! Repetitions where the error bar is largest: how many each point needs for a relative error.
+//! Adaptive repetitions: the number that each point needs for a given relative error.
 //!
-//! A pilot of `study.repetitions` at each point, with random numbers of its own, says how wide the distribution of squared
-//! errors is there; the standard error of mse after n repetitions is that width over √n, so the pilot fixes n for a target.
-//! The results are made of these n repetitions alone. Had the pilot's numbers been among them, or had one looked at the
-//! error bar after each block and stopped when it was small enough, runs that happen to look narrow would stop early and
-//! mse would come out too small: for Gaussian errors by about 2/n of itself. With a stop that the counted numbers have no
-//! part in, bias, variance and mse are as unbiased as with a fixed n. The price is the pilot.
+//! A pilot run of `study.repetitions` at each point, with its own random numbers, estimates the width of the
+//! distribution of squared errors; the standard error of mse after n repetitions is that width over √n, so the pilot
+//! determines n for a target. The results contain only these n repetitions. If they included the pilot, or if each
+//! point stopped as soon as its error bar is small enough, runs with accidentally small spread would stop early and mse
+//! would be too small, for Gaussian errors by a relative 2/n or so. Since the stopping rule is independent of the data
+//! used, bias, variance and mse are as unbiased as with a fixed n. The cost is the pilot.
 //!
-//! A budget that is too small for all is dealt in proportion to need, so that the largest relative error is as small as it
-//! can be.
+//! A budget that is too small is distributed in proportion to need, which minimises the largest relative error.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,28 +19,28 @@ use crate::plan::Shard;
 use results::store;
 use results::{StoreError, few};
 
-/// Square of the relative standard error of a pilot's estimate of need, times its repetitions: squares of Gaussian errors
-/// have a kurtosis of 15, and an estimated variance a relative variance of (kurtosis - 1)/n.
+/// Squared relative standard error of a pilot's estimate of need, times its repetitions: squared Gaussian errors have a
+/// kurtosis of 15, and an estimated variance has a relative variance of (kurtosis - 1)/n.
 const UNCERTAINTY: f64 = 14.0;
 
-/// More repetitions than the pilot's estimate of need, by twice its standard error.
+/// Safety margin on the pilot's estimate of need: twice its standard error.
 fn margin(repetitions: u64) -> f64 {
     1.0 + 2.0 * (UNCERTAINTY / repetitions as f64).sqrt()
 }
 
-/// Fewest repetitions at a point: fewer leave its error bar itself uncertain.
+/// Smallest number of repetitions at a point: with fewer, its error bar is uncertain.
 const FEWEST: u64 = 100;
 
-/// Most repetitions at a point.
+/// Largest number of repetitions at a point.
 const MOST: f64 = 1e12;
 
-/// Repetitions that a point needs for `target`, if `repetitions` gave `relative_error`.
+/// Repetitions that a point needs for `target`, if `repetitions` repetitions gave `relative_error`.
 pub(crate) fn needed(relative_error: f64, repetitions: u64, target: f64) -> u64 {
     let estimate = margin(repetitions) * repetitions as f64 * (relative_error / target).powi(2);
     if estimate.is_finite() { (estimate.min(MOST).ceil() as u64).max(FEWEST) } else { FEWEST }
 }
 
-/// What each point gets of `budget` repetitions, the pilots' included.
+/// Distribution of `budget` repetitions, including the pilots, over the points.
 pub(crate) fn deal(needed: &[u64], pilot: u64, budget: Option<u64>) -> Vec<u64> {
     let all: u64 = needed.iter().sum();
     let Some(left) = budget.map(|b| b.saturating_sub(pilot * needed.len() as u64)) else { return needed.to_vec() };
@@ -52,7 +51,7 @@ pub(crate) fn deal(needed: &[u64], pilot: u64, budget: Option<u64>) -> Vec<u64> 
     needed.iter().map(|&n| ((n as f64 * share) as u64).max(FEWEST)).collect()
 }
 
-/// What the points of one shard need, for the others to know.
+/// Needs of the points of one shard, for the other shards.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Needs {
     /// Digest of scenario and program.
@@ -61,7 +60,7 @@ pub(crate) struct Needs {
     pub(crate) needed: Vec<(usize, u64)>,
 }
 
-/// Name of the file in which a shard says what its points need.
+/// Name of the file with the needs of a shard's points.
 pub(crate) fn path_in(folder: &Path, study: &str, shard: Shard) -> PathBuf {
     folder.join(format!("{}.pilot.json", shard_name(study, shard)))
 }
@@ -75,7 +74,7 @@ impl Needs {
         store::publish(part, path)
     }
 
-    /// What all points need, if all shards have said so.
+    /// Needs of all points, if those of all shards are known.
     pub(crate) fn of_all(
         folder: &Path,
         study: &str,
@@ -101,8 +100,8 @@ impl Needs {
             return Ok(all);
         }
         Err(StoreError::Shards(format!(
-            "study.budget_repetitions is dealt out over all points once every shard knows what its points need, but shards {} \
-             do not yet: run each of them with --pilot first",
+            "study.budget_repetitions is distributed over all points after the pilots of all shards, but those of shards {} \
+             are missing: run each of them with --pilot first",
             few(&missing, ", ", "")
         )))
     }

@@ -1,9 +1,9 @@
-//! Finished work, in a crash-safe file beside the results: redb, an embedded store.
+//! Checkpoint: finished work in a crash-safe file next to the results (redb, an embedded database).
 //!
-//! Chosen over SQLite by measurement (1500 files of each, cut short or with flipped bits): redb's page checksums noticed
-//! every change of what it holds, SQLite returned wrong numbers for 666 of 750; both write 100 MB/s and commit in 2 ms.
-//! Every commit is atomic. A new store gets its name only when it is complete, so any other file is damage, and is said
-//! to be.
+//! redb was chosen over SQLite after a test with 1500 files of each, truncated or with flipped bits: redb's page
+//! checksums detected every change of its content, while SQLite returned wrong numbers for 666 of 750; both write 100
+//! MB/s and commit in 2 ms. Every commit is atomic. A new store is renamed to its final name only when complete, so any
+//! other file is reported as damaged.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -27,24 +27,24 @@ const UNITS: TableDefinition<UnitKey, &[u8]> = TableDefinition::new("units");
 const BEGUN: TableDefinition<UnitKey, &[u8]> = TableDefinition::new("begun");
 const FAILED: TableDefinition<UnitKey, &str> = TableDefinition::new("failed");
 
-/// Bytes of the store that are kept in memory.
+/// Size of the cache in bytes.
 const CACHE_BYTES: usize = 64 << 20;
 
-/// What a worker hands in.
+/// A result of a worker.
 #[derive(Debug)]
 pub(crate) enum Save {
-    /// What is known of a point.
+    /// The head of a point.
     Head(usize, Record),
     /// A finished unit.
     Done(Unit, Record),
-    /// A unit that was put down.
+    /// An interrupted unit with its state.
     Begun(Unit, Record),
-    /// A unit that failed, and why.
+    /// A failed unit, and the reason.
     Failed(Unit, String),
 }
 
 impl Save {
-    /// Bytes that it holds, about.
+    /// Approximate size in bytes.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Head(_, r) | Self::Done(_, r) | Self::Begun(_, r) => 64 + 8 * r.numbers.len() + r.text.len(),
@@ -53,7 +53,7 @@ impl Save {
     }
 }
 
-/// The store of one study, or of one shard of it. It is locked while it is open.
+/// The checkpoint of a study or of one of its shards, locked while open.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     database: Database,
@@ -90,7 +90,7 @@ fn unit((stage, point, block): UnitKey) -> Unit {
 }
 
 impl Checkpoint {
-    /// A store that ends with the process.
+    /// A store in memory.
     pub(crate) fn in_memory() -> Result<Self, StoreError> {
         let database = Database::builder()
             .create_with_backend(InMemoryBackend::new())
@@ -100,14 +100,14 @@ impl Checkpoint {
         Ok(store)
     }
 
-    /// Makes a store if there is none, and opens it.
+    /// Opens a store, creating it if there is none.
     pub(crate) fn open_or_make(path: &Path, identity: &Identity, shard: Shard) -> Result<Self, StoreError> {
         if !path.exists() {
             Self::make(path, identity, shard)?;
         }
         let store = Self::open(path)?;
         let store = match store.check(identity, shard) {
-            // of a run that came to nothing, because of what is now put right: nothing is lost with it
+            // left by a run that failed before doing any work, so it can be replaced
             Err(StoreError::Different { .. }) if store.is_empty()? => {
                 store.remove()?;
                 Self::make(path, identity, shard)?;
@@ -121,7 +121,7 @@ impl Checkpoint {
         Ok(store)
     }
 
-    /// Whether no work is in it.
+    /// Whether it holds no work.
     fn is_empty(&self) -> Result<bool, StoreError> {
         self.read(|t| {
             let (heads, units) = (t.open_table(HEADS)?, t.open_table(UNITS)?);
@@ -144,13 +144,13 @@ impl Checkpoint {
         drop(store);
         match part.persist_noclobber(path) {
             Ok(()) => store::sync_folder(path),
-            // another process was faster: its store is opened next
+            // another process created it first: open that store
             Err(e) if e.error.kind() == ErrorKind::AlreadyExists => Ok(()),
             Err(e) => Err(fail(e.error.to_string())),
         }
     }
 
-    /// Makes the tables and says what the store is of.
+    /// Creates the tables and records the study.
     fn describe(&self, about: &[(&str, &str)]) -> Result<(), StoreError> {
         self.write(|transaction| {
             let mut table = transaction.open_table(ABOUT)?;
@@ -165,7 +165,7 @@ impl Checkpoint {
         })
     }
 
-    /// Opens a store that exists, and checks every page of it.
+    /// Opens an existing store and checks all its pages.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         Self::open_with(path, CACHE_BYTES)
     }
@@ -186,7 +186,7 @@ impl Checkpoint {
             return Err(damaged("the file is empty".to_owned()));
         }
         let database = caught(|| open_whole(path, cache_bytes)).unwrap_or_else(|panic| Err(damaged(panic)))?;
-        // of the file that was opened, should its name have changed hands in between
+        // of the file that was opened, even if it was replaced in the meantime
         let place = Place {
             path: path.to_owned(),
             #[cfg(unix)]
@@ -198,7 +198,7 @@ impl Checkpoint {
     /// Refuses a store of another study or shard.
     pub(crate) fn check(&self, identity: &Identity, shard: Shard) -> Result<(), StoreError> {
         let stored = self.about("identity")?.and_then(|text| Identity::from_json(&text));
-        let stored = stored.ok_or_else(|| self.damaged("it does not say what it is of".to_owned()))?;
+        let stored = stored.ok_or_else(|| self.damaged("it does not name its study".to_owned()))?;
         let mut differences = identity.differences(&stored);
         let stored_shard = self.about("shard")?.unwrap_or_default();
         if stored_shard != shard.to_string() {
@@ -210,7 +210,7 @@ impl Checkpoint {
         Err(StoreError::Different { path: self.path().to_owned(), differences })
     }
 
-    /// Removes the store: its work is in the results, or is not wanted.
+    /// Removes the store, after its work is in the results or was discarded.
     pub(crate) fn remove(self) -> Result<(), StoreError> {
         let Some(place) = &self.place else { return Ok(()) };
         std::fs::remove_file(&place.path)
@@ -236,7 +236,7 @@ impl Checkpoint {
     fn write(&self, with: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>) -> Result<(), StoreError> {
         let attempt = || -> Result<(), redb::Error> {
             let mut transaction = self.database.begin_write()?;
-            // a store that was not closed opens as fast as any other
+            // a store that was not closed opens just as fast
             transaction.set_quick_repair(true);
             with(&transaction)?;
             transaction.commit()?;
@@ -244,7 +244,7 @@ impl Checkpoint {
         };
         caught(attempt).map_err(|panic| self.damaged(panic))?.map_err(|e| StoreError::Write {
             path: self.path().to_owned(),
-            reason: format!("{e}. What was saved before is whole: put this right and run the command again"),
+            reason: format!("{e}. What was saved before is intact: fix the cause and run the command again"),
         })
     }
 
@@ -262,7 +262,7 @@ impl Checkpoint {
         })
     }
 
-    /// Units that were put down.
+    /// Interrupted units.
     pub(crate) fn begun(&self) -> Result<HashMap<Unit, Record>, StoreError> {
         let records = self.read(|t| {
             let mut found = Vec::new();
@@ -278,7 +278,7 @@ impl Checkpoint {
             .collect()
     }
 
-    /// Points whose head is known.
+    /// Points with a stored head.
     pub(crate) fn heads(&self, mut tell: impl FnMut(usize)) -> Result<(), StoreError> {
         self.read(|t| {
             for entry in t.open_table(HEADS)?.iter()? {
@@ -288,7 +288,7 @@ impl Checkpoint {
         })
     }
 
-    /// Saves all of `batch`, or nothing of it.
+    /// Saves `batch` atomically.
     pub(crate) fn save(&self, batch: &[Save]) -> Result<(), StoreError> {
         self.still_there()?;
         self.write(|transaction| {
@@ -318,7 +318,7 @@ impl Checkpoint {
         })
     }
 
-    /// Refuses to go on writing to a file that has lost its name.
+    /// Refuses to continue writing to a file that was removed or replaced.
     pub(crate) fn still_there(&self) -> Result<(), StoreError> {
         let Some(place) = &self.place else { return Ok(()) };
         let same = std::fs::metadata(&place.path).is_ok_and(|found| {
@@ -330,7 +330,7 @@ impl Checkpoint {
         if same { Ok(()) } else { Err(StoreError::Vanished(place.path.clone())) }
     }
 
-    /// For many records one after the other.
+    /// Reads many records in sequence.
     pub(crate) fn reader(&self) -> Result<Reader, StoreError> {
         let open =
             |t: &redb::ReadTransaction| -> Result<_, redb::Error> { Ok((t.open_table(HEADS)?, t.open_table(UNITS)?)) };
@@ -339,7 +339,7 @@ impl Checkpoint {
     }
 }
 
-/// Records of a store, as they were when it was made.
+/// Reader of a snapshot of a store.
 pub(crate) struct Reader {
     path: PathBuf,
     heads: redb::ReadOnlyTable<u64, &'static [u8]>,
@@ -374,12 +374,12 @@ impl Reader {
     }
 }
 
-/// Opens a database and checks every page of it. Damage in what redb reads before it has checked anything can make it panic.
+/// Opens a database and checks all its pages. Damage in what redb reads before checking can make it panic.
 fn open_whole(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
     let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
     let mut database = Database::builder().set_cache_size(cache_bytes).open(path).map_err(|e| match e {
         DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
-        // what redb says of content, and a read past the end of the file, is damage; the rest is the file system's
+        // errors of content and reads beyond the end of the file are damage; others come from the file system
         DatabaseError::Storage(redb::StorageError::Io(e))
             if !matches!(e.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) =>
         {
@@ -404,8 +404,8 @@ fn inode(metadata: &std::fs::Metadata) -> (u64, u64) {
 mod tests {
     use super::*;
 
-    /// A run that came to nothing (a slip in the scenario, no memory) leaves a store without work: it does not stand in the way
-    /// of the mended scenario. One with work does.
+    /// A run that fails early (an error in the scenario, no memory) leaves a store without work, which does not block
+    /// the corrected scenario. A store with work does.
     #[test]
     fn only_work_is_protected_from_another_scenario() {
         let folder = tempfile::tempdir().unwrap();

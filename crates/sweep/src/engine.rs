@@ -1,4 +1,4 @@
-//! Computes the units of a stage that are not done yet, on all threads of the pool.
+//! Computes the unfinished units of a stage on all threads of the pool.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,13 +15,13 @@ use crate::saver::Saver;
 use crate::stop::Stop;
 use crate::work::{Record, Step, Work};
 
-/// A unit that has run for so long is saved as far as it is: an hour of one unit is never more than this from the disk.
+/// Interval at which the state of a long unit is saved.
 const LONG: Duration = Duration::from_secs(20);
 
-/// Failures that are reported in words.
+/// Largest number of failures reported with their messages.
 const MOST_REPORTED: usize = 5;
 
-/// A stage, and all that it works with.
+/// A stage and its context.
 pub(crate) struct Engine<'a, W> {
     pub(crate) work: &'a W,
     pub(crate) plan: &'a Plan,
@@ -32,7 +32,7 @@ pub(crate) struct Engine<'a, W> {
     pub(crate) progress: &'a dyn Progress,
 }
 
-/// Counts that the status file shows.
+/// Counts for the status file.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) total: AtomicUsize,
@@ -57,7 +57,7 @@ impl<W: Work> Engine<'_, W> {
         })
     }
 
-    /// Units of this shard that are not done.
+    /// Unfinished units of this shard.
     pub(crate) fn missing(&self) -> Result<usize, SweepError> {
         let mut done = 0;
         self.checkpoint.done(|unit| done += usize::from(self.plan.contains(unit) && self.is_own(unit)))?;
@@ -68,7 +68,7 @@ impl<W: Work> Engine<'_, W> {
         self.deal.shard_of(self.plan, unit) == self.shard.index()
     }
 
-    /// Does what is not done yet. `committed` is told the counts after every commit.
+    /// Computes the unfinished units. `committed` receives the counts after every commit.
     pub(crate) fn run(&self, mut committed: impl FnMut(&Counts) + Send) -> Result<(), SweepError> {
         let mut is_done = vec![false; self.plan.units()];
         let counts = Counts::default();
@@ -151,7 +151,7 @@ impl<W: Work> Engine<'_, W> {
         }
     }
 
-    /// Does a unit from where it was left; false if it was put down again.
+    /// Computes a unit from its saved state; false if it was interrupted again.
     fn unit(
         &self,
         ready: &W::Point,

@@ -1,60 +1,60 @@
 use results::StoreError;
 
-/// Anything that stops a sweep.
+/// Errors of a sweep.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SweepError {
-    /// The results file, or finished work beside it, is at fault.
+    /// An error of the results file or a checkpoint.
     #[error(transparent)]
     Store(StoreError),
-    /// Points failed while they ran.
+    /// Some points failed.
     #[error("{}", say_failures(failures, *count))]
     Points {
-        /// How many.
+        /// Number of failures.
         count: usize,
-        /// The first of them: which point, where, and why.
+        /// The first of them: point, coordinates, and reason.
         failures: Vec<String>,
     },
-    /// The study was asked to stop; what it finished is saved.
+    /// The study was asked to stop; finished work is saved.
     #[error("stopped")]
     Stopped,
-    /// More threads than the machine can be asked for.
+    /// More threads than allowed on this machine.
     #[error(
         "{threads} threads: at most {most} are started on this machine, {} for each that it can run at once; more would only \
          wait for each other",
         crate::threads::MOST_THREADS_OF_ONE
     )]
     TooManyThreads {
-        /// How many were asked for.
+        /// Number requested.
         threads: usize,
-        /// How many there may be.
+        /// Largest number allowed.
         most: usize,
     },
     /// The worker threads could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
-        /// How many were asked for.
+        /// Number requested.
         threads: usize,
         /// Why.
         reason: String,
     },
-    /// A relative error that takes more repetitions than there may be.
+    /// A relative error that needs more repetitions than allowed.
     #[error("a relative error of {target} needs {repetitions} repetitions in all, at most {most} are allowed")]
     TooManyRepetitions {
-        /// The relative error that was asked for.
+        /// The requested relative error.
         target: f64,
-        /// Repetitions that it needs over all points.
+        /// Repetitions needed over all points.
         repetitions: u64,
-        /// How many there may be.
+        /// Largest number allowed.
         most: u64,
     },
-    /// What was found cannot be put together.
+    /// The results cannot be combined.
     #[error(transparent)]
     Work(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl SweepError {
-    /// That the work itself cannot put together what was found.
+    /// An error from combining results.
     pub fn work(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Work(Box::new(error))
     }

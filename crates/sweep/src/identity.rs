@@ -1,9 +1,9 @@
-//! What a study is: every key of its scenario, the files that it reads, and the program. Work of two studies is only put
-//! together if all of these are equal.
+//! Identity of a study: all keys of its scenario, the files that it reads, and the program. Work is only combined if
+//! all of these are equal.
 
 use std::collections::BTreeMap;
 
-/// The program that computes.
+/// The program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// Its version.
@@ -13,25 +13,25 @@ pub struct Program {
 }
 
 impl Program {
-    /// For studies in memory, which are never put together with others.
+    /// For studies in memory, which are never combined with others.
     #[must_use]
     pub fn unnamed() -> Self {
         Self { version: env!("CARGO_PKG_VERSION").to_owned(), revision: String::new() }
     }
 }
 
-/// Name and value of everything that results depend on.
+/// Names and values of everything that results depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity(BTreeMap<String, String>);
 
-/// Most differences that are listed.
+/// Largest number of differences listed.
 const MOST_LISTED: usize = 12;
 
-/// Longest value that is shown.
+/// Longest value shown.
 const LONGEST_SHOWN: usize = 60;
 
 impl Identity {
-    /// Of names and values.
+    /// Identity from names and values.
     #[must_use]
     pub fn new(entries: BTreeMap<String, String>, program: &Program) -> Self {
         let mut entries = entries;
@@ -46,19 +46,19 @@ impl Identity {
         serde_json::to_string(&self.0).unwrap_or_default()
     }
 
-    /// From JSON; none if it is not what [`to_json`](Self::to_json) gave.
+    /// From JSON; `None` if it was not written by [`to_json`](Self::to_json).
     #[must_use]
     pub fn from_json(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok().map(Self)
     }
 
-    /// A short name of it, for scripts.
+    /// A short digest, for scripts.
     #[must_use]
     pub fn digest(&self) -> String {
         format!("{:016x}", xxhash_rust::xxh3::xxh3_64(self.to_json().as_bytes()))
     }
 
-    /// What differs between `stored` and this, one line each; none if nothing does.
+    /// Differences between `stored` and this, one line each.
     #[must_use]
     pub fn differences(&self, stored: &Self) -> Vec<String> {
         let names: std::collections::BTreeSet<&String> = self.0.keys().chain(stored.0.keys()).collect();

@@ -1,9 +1,9 @@
-//! The sweep engine: work at many points, repeated many times, on all cores or in many shards, resumed after any interruption, and
-//! bit-identical all the same.
+//! The sweep engine: work at many points with many repetitions, on all cores or in many shards, resumable after any
+//! interruption, with bit-identical results.
 //!
-//! It knows nothing of physics or of scenario files. Whatever is computed is a [`Work`]; what has to be known of it is an
-//! [`Order`]; [`run()`] computes it in memory, [`run_in`] beside its results, [`merge()`] puts shards together, and [`slurm`] hands
-//! them to a cluster.
+//! It is independent of physics and scenario files. A [`Work`] defines the computation and an [`Order`] its size and
+//! identity; [`run()`] computes it in memory, [`run_in`] with checkpoints next to the results, [`merge()`] combines
+//! shards, and [`slurm`] submits them to a cluster.
 //!
 //! ```
 //! use sweep::identity::{Identity, Program};

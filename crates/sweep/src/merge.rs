@@ -1,4 +1,4 @@
-//! Puts shards together.
+//! Merges shards.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::source::Source;
 use crate::status::{self, State, Status};
 use crate::work::Work;
 
-/// Puts the shards of a study together into its results file, and removes them unless `keep` is set.
+/// Merges the shards of a study into its results file, and removes them unless `keep` is set.
 ///
 /// # Errors
 /// If a shard is missing, unfinished, in use, damaged, or of another study; then nothing is written or removed.
@@ -54,7 +54,7 @@ pub fn merge<W: Work>(order: &Order, job: &Job, work: &W, shards: usize, keep: b
     Ok(Outcome::Finished(results))
 }
 
-/// A shard that is missing, or by its own account not done.
+/// A message if a shard is missing or its status is unfinished.
 fn say_unfinished(folder: &Path, study: &str, shard: Shard, path: &Path) -> Option<String> {
     if !path.exists() {
         return Some(format!("  shard {shard} is missing (`{}` is not there)", path.display()));
@@ -64,7 +64,7 @@ fn say_unfinished(folder: &Path, study: &str, shard: Shard, path: &Path) -> Opti
     (status.state != State::Done).then(|| format!("  shard {shard} has done {done} of {total} units"))
 }
 
-/// Into how many shards a study is divided, by the files in a folder; several numbers if it was divided more than once.
+/// The number of shards of a study, from the files in a folder; several numbers if it was divided more than once.
 ///
 /// # Errors
 /// If the folder cannot be read.

@@ -1,4 +1,4 @@
-//! Panics of a library that was given damaged data, as errors.
+//! Converts panics of a library on damaged data to errors.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -9,10 +9,10 @@ thread_local! {
     static MESSAGE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// What `of` gives, or the message of the panic that it ends in, which is not printed.
+/// Result of `of`, or the message of its panic, which is not printed.
 ///
-/// What `of` was at work on is to be given up after a panic. The first call puts a hook in front of the program's own, which
-/// sees all other panics as before.
+/// After a panic, everything that `of` used must be discarded. The first call installs a hook in front of the program's
+/// own, which still handles all other panics.
 pub(crate) fn caught<T>(of: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -1,4 +1,4 @@
-//! Which units a study consists of, and which of them a shard does.
+//! Division of a study into units, and of units among shards.
 
 use rand::seq::SliceRandom;
 
@@ -7,20 +7,20 @@ use settings::seed::{self, Purpose};
 /// A stage of a study: the second begins when the first has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// Repetitions that decide how many the main stage needs.
+    /// Repetitions that determine how many the main stage needs.
     Pilot,
-    /// What the results are made of.
+    /// Repetitions that make up the results.
     Main,
 }
 
-/// The smallest piece of work that is counted: some steps at one point.
+/// The smallest unit of work: some steps at one point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Unit {
     /// The stage.
     pub stage: Stage,
     /// The point of the sweep.
     pub point: usize,
-    /// Number of the unit at this point.
+    /// Index of the unit at this point.
     pub block: u64,
 }
 
@@ -56,7 +56,7 @@ impl Plan {
         Self { stage, steps_of_unit, steps: Steps::Each { steps, units_before } }
     }
 
-    /// The stage that it is of.
+    /// The stage.
     #[must_use]
     pub fn stage(&self) -> Stage {
         self.stage
@@ -93,7 +93,7 @@ impl Plan {
         start..(start + self.steps_of_unit).min(self.steps_at(unit.point))
     }
 
-    /// Number of a unit, from 0, in the order of points and blocks.
+    /// Index of a unit, in the order of points and blocks.
     #[must_use]
     pub fn number(&self, unit: Unit) -> usize {
         let before = match &self.steps {
@@ -125,7 +125,7 @@ impl Plan {
     }
 }
 
-/// Most parts of a study.
+/// Largest number of parts of a study.
 pub const MOST_SHARDS: usize = 100_000;
 
 /// Part `index` (from 1) of `count` parts of a study.
@@ -139,7 +139,7 @@ impl Shard {
     /// The whole study.
     pub const WHOLE: Self = Self { index: 1, count: 1 };
 
-    /// Part `index` of `count`; none unless 1 ≤ `index` ≤ `count` ≤ [`MOST_SHARDS`].
+    /// Part `index` of `count`; `None` unless 1 ≤ `index` ≤ `count` ≤ [`MOST_SHARDS`].
     #[must_use]
     pub fn new(index: usize, count: usize) -> Option<Self> {
         ((1..=count).contains(&index) && count <= MOST_SHARDS).then_some(Self { index, count })
@@ -170,13 +170,12 @@ impl std::str::FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, String> {
         text.split_once('/')
             .and_then(|(index, count)| Self::new(index.trim().parse().ok()?, count.trim().parse().ok()?))
-            .ok_or_else(|| format!("found \"{text}\", must read i/n with 1 ≤ i ≤ n ≤ {MOST_SHARDS}, as in 3/16"))
+            .ok_or_else(|| format!("found \"{text}\", must be i/n with 1 ≤ i ≤ n ≤ {MOST_SHARDS}, as in 3/16"))
     }
 }
 
-/// How units are dealt to shards: whole points where there are at least eight of them for each shard or where points
-/// decide for themselves how many repetitions they need, else single units; in a shuffled order, so that an axis which
-/// makes points slow does not make a shard slow.
+/// Distribution of units among shards: whole points if there are at least eight for each shard or if repetitions are
+/// adaptive, otherwise single units; in shuffled order, so that slow regions of the sweep are spread over all shards.
 #[derive(Clone, Debug)]
 pub(crate) struct Deal {
     whole_points: bool,
@@ -195,7 +194,7 @@ impl Deal {
         Self { whole_points, shard_of }
     }
 
-    /// Number, from 1, of the shard that does a unit.
+    /// Number, from 1, of the shard that computes a unit.
     pub(crate) fn shard_of(&self, plan: &Plan, unit: Unit) -> usize {
         let piece = if self.whole_points { unit.point } else { plan.number(unit) };
         self.shard_of.get(piece).map_or(1, |&s| s as usize + 1)

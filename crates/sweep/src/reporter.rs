@@ -1,4 +1,4 @@
-//! Keeps the status file while a study runs.
+//! Updates the status file while a study runs.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -8,12 +8,12 @@ use crate::engine::Counts;
 use crate::run::{Job, Order};
 use crate::status::{State, Status};
 
-/// Longest time between two states of the status file, of which a cluster may keep a thousand; a young study says more often
-/// how it does.
+/// Longest time between two updates of the status file (a cluster may write a thousand such files); more frequent at
+/// first.
 const BETWEEN_STATUS: Duration = Duration::from_secs(3);
 const PART_BETWEEN_STATUS: u32 = 2;
 
-/// Keeps the status file.
+/// Updates the status file.
 pub(crate) struct Reporter {
     status: Option<(Status, PathBuf)>,
     started: Instant,
@@ -50,7 +50,7 @@ impl Reporter {
         status.units_per_s = status.done.saturating_sub(before) as f64 / seconds.max(1e-3);
         let between = BETWEEN_STATUS.min(self.started.elapsed() / PART_BETWEEN_STATUS);
         if self.published.is_none_or(|then| then.elapsed() >= between) {
-            // the status is for people; the work goes on without it
+            // the status is only informative; work continues without it
             drop(status.publish(path));
             self.published = Some(Instant::now());
         }

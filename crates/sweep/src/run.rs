@@ -1,8 +1,7 @@
-//! Runs studies: in memory, or beside their results so that nothing finished is ever lost; whole, or in shards.
+//! Runs studies: in memory, or with checkpoints so that no finished work is lost; whole, or in shards.
 //!
-//! The results are the same to the last bit for any number of threads and shards, any order, and any number of
-//! interruptions: units are fixed by the scenario, each repetition has its own stream of random numbers, and units are
-//! put together in their order.
+//! The results are bit-identical for any number of threads and shards, any order, and any number of interruptions:
+//! units are fixed by the scenario, each repetition has its own random stream, and units are combined in order.
 
 use std::path::{Path, PathBuf};
 
@@ -22,12 +21,12 @@ use crate::stop::Stop;
 use crate::threads::pool;
 use crate::work::Work;
 
-/// Told how far a run has come.
+/// Receives the progress of a run.
 pub trait Progress: Sync {
-    /// A stage begins, of which some steps were done in earlier runs.
+    /// A stage begins, with some steps done in earlier runs.
     fn begin(&self, stage: Stage, done_steps: u64, all_steps: u64);
 
-    /// So many more steps are done.
+    /// Further steps are done.
     fn advance(&self, steps: u64);
 }
 
@@ -40,7 +39,7 @@ impl Progress for Silent {
     fn advance(&self, _steps: u64) {}
 }
 
-/// What the engine has to know of a study, whatever it computes.
+/// Description of a study for the engine.
 #[derive(Clone, Debug)]
 pub struct Order {
     /// Name of the study and of its files.
@@ -49,13 +48,13 @@ pub struct Order {
     pub points: usize,
     /// Seed of all random numbers.
     pub seed: u64,
-    /// Repetitions at each point, or of the pilot at each if there is a target.
+    /// Repetitions at each point, or of its pilot if there is a target.
     pub repetitions: u64,
-    /// Relative error that every point is to have.
+    /// Target of the relative error at every point.
     pub target_relative_error: Option<f64>,
-    /// Most repetitions over all points, if there is a target.
+    /// Largest number of repetitions over all points, if there is a target.
     pub budget_repetitions: Option<u64>,
-    /// What it is, so that nothing of another study is mixed with it.
+    /// Identity, so that it is not mixed with other studies.
     pub identity: Identity,
     /// Attributes of its results file.
     pub attributes: Vec<(String, String)>,
@@ -65,17 +64,17 @@ pub struct Order {
 pub struct Job<'a> {
     /// Folder of the results.
     pub folder: &'a Path,
-    /// Which part of it.
+    /// The part of it.
     pub shard: Shard,
     /// Threads; 0 for one on each core.
     pub threads: usize,
-    /// Whether finished work is thrown away first.
+    /// Whether finished work is discarded first.
     pub fresh: bool,
-    /// Whether only the pilot of an adaptive study is run.
+    /// Whether to run only the pilot of an adaptive study.
     pub pilot_only: bool,
-    /// How it is asked to stop.
+    /// Receives requests to stop.
     pub stop: &'a Stop,
-    /// Who is told how far it is.
+    /// Receives progress.
     pub progress: &'a dyn Progress,
     /// Attributes of the results file that depend on when and where it is written.
     pub stamp: &'a (dyn Fn() -> Vec<(String, String)> + Sync),
@@ -87,12 +86,12 @@ impl std::fmt::Debug for Job<'_> {
     }
 }
 
-/// How a job ended.
+/// Outcome of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The results are written.
     Finished(PathBuf),
-    /// The results of this very study were there already, and are untouched.
+    /// The results of this study already existed and are unchanged.
     WasFinished(PathBuf),
     /// All units of the shard are done.
     ShardDone,
@@ -124,7 +123,7 @@ pub fn run<W: Work>(order: &Order, work: &W, threads: usize, progress: &dyn Prog
     Ok(results)
 }
 
-/// Computes work, or what is left of it, beside its results.
+/// Computes work, or the unfinished part of it, with checkpoints next to the results.
 ///
 /// # Errors
 /// If it is at odds with what is there, points fail, it is stopped, or files cannot be written. What was finished is kept.
@@ -144,7 +143,7 @@ pub fn run_in<W: Work>(order: &Order, job: &Job, work: &W) -> Result<Outcome, Sw
     let status_path = status::path_in(job.folder, name, job.shard);
     store::remove_stale(&[&results, &status_path, &adaptive::path_in(job.folder, name, job.shard)]);
     if !job.fresh && results.exists() && is_finished(&results, identity).unwrap_or(false) {
-        // killed after it had published its results, or another process was faster
+        // killed after it had published its results, or another process finished first
         drop(std::fs::remove_file(status_path));
         checkpoint.remove()?;
         return Ok(Outcome::WasFinished(results));
@@ -171,7 +170,7 @@ pub(crate) fn is_finished(results: &Path, identity: &Identity) -> Result<bool, S
     let differences = match store::attribute(results, "identity") {
         Ok(text) => match text.and_then(|text| Identity::from_json(&text)) {
             Some(stored) => identity.differences(&stored),
-            None => vec!["  it does not say which program made it".to_owned()],
+            None => vec!["  it does not record which program wrote it".to_owned()],
         },
         Err(StoreError::NoChecksum(_)) => {
             vec!["  it has no checksum: an earlier version wrote it, or something else changed it".to_owned()]
@@ -184,7 +183,7 @@ pub(crate) fn is_finished(results: &Path, identity: &Identity) -> Result<bool, S
     Err(StoreError::Different { path: results.to_owned(), differences })
 }
 
-/// Throws finished work away, unless another process is at it.
+/// Discards finished work, unless another process uses it.
 fn discard(path: &Path) -> Result<(), StoreError> {
     if !path.exists() {
         return Ok(());
@@ -256,7 +255,7 @@ impl<W: Work> Runner<'_, '_, W> {
         engine.run(|counts| reporter.update(counts))
     }
 
-    /// Repetitions that each point gets in the main stage; none for points of other shards whose need is not known.
+    /// Repetitions of each point in the main stage; `None` for points of other shards with unknown need.
     fn repetitions(&self, pilot: &Plan, deal: &Deal, target: f64) -> Result<Vec<u64>, SweepError> {
         let order = self.order;
         let Job { shard, folder, .. } = *self.job;
@@ -301,10 +300,10 @@ pub(crate) fn need<W: Work>(
     Ok(adaptive::needed(relative_error, pilot.steps_at(point), target))
 }
 
-/// Most units of work of a study; each takes a byte of memory.
+/// Largest number of units of a study; each takes a byte of memory.
 pub const MOST_UNITS: u64 = 100_000_000;
 
-/// Refuses to begin a main stage of more units than there may be.
+/// Refuses a main stage of too many units.
 pub(crate) fn check_need<W: Work>(target: f64, steps: &[u64]) -> Result<(), SweepError> {
     let units = steps.iter().map(|n| n.div_ceil(W::STEPS_OF_UNIT)).fold(0, u64::saturating_add);
     if units <= MOST_UNITS {
@@ -314,7 +313,7 @@ pub(crate) fn check_need<W: Work>(target: f64, steps: &[u64]) -> Result<(), Swee
     Err(SweepError::TooManyRepetitions { target, repetitions, most: MOST_UNITS * W::STEPS_OF_UNIT })
 }
 
-/// Refuses shards that have not done all their units.
+/// Refuses unfinished shards.
 pub(crate) fn complete<W: Work>(
     job: &Job,
     work: &W,
@@ -351,7 +350,7 @@ pub(crate) fn publish<W: Work>(
     Ok(())
 }
 
-/// Brings all records into a sink, with the attributes of the study.
+/// Writes all records to a sink, with the attributes of the study.
 fn collect<W: Work>(
     order: &Order,
     job: &Job,
@@ -368,7 +367,7 @@ fn collect<W: Work>(
     work.collect(&source, plan, &mut Attributed { sink, attributes, stop: job.stop })
 }
 
-/// Adds the study's attributes to whatever is begun, and gives up when the study is to stop.
+/// Sink that adds the study's attributes and aborts when the study is asked to stop.
 struct Attributed<'s> {
     sink: &'s mut dyn Sink,
     attributes: Vec<(String, String)>,

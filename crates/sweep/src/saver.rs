@@ -1,4 +1,4 @@
-//! Brings what workers finish into the checkpoint, about once a second and more often at first, without making them wait.
+//! Writes finished work to the checkpoint, about once a second and more often at first, without blocking the workers.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,19 +7,19 @@ use crate::checkpoint::{Checkpoint, Save};
 use crate::stop::Stop;
 use results::StoreError;
 
-/// Longest time between two commits; what a power cut costs at most, beside the steps under way.
+/// Longest time between two commits: the largest loss in a power failure, besides the steps in progress.
 const BETWEEN_COMMITS: Duration = Duration::from_millis(1000);
 
-/// A young study is committed whenever a tenth of its time has passed since the last commit.
+/// At first, a commit follows when a tenth of the elapsed time has passed since the last one.
 const PART_BETWEEN_COMMITS: u32 = 10;
 
-/// How often the saver looks whether it should stop.
+/// Interval of checks whether to stop.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Bytes that are committed before their time.
+/// Size in bytes that triggers an early commit.
 const MANY_BYTES: usize = 8 << 20;
 
-/// Bytes at which workers wait for the disk.
+/// Size in bytes at which workers wait for the disk.
 const MOST_BYTES: usize = 64 << 20;
 
 /// A queue in front of a checkpoint.
@@ -46,7 +46,7 @@ impl<'c> Saver<'c> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes something to be saved; waits while the disk is far behind.
+    /// Queues a result for saving; waits while the disk is far behind.
     pub(crate) fn take(&self, item: Save) {
         let mut queue = self.queue();
         while queue.bytes > MOST_BYTES && queue.failure.is_none() {
@@ -59,14 +59,14 @@ impl<'c> Saver<'c> {
         }
     }
 
-    /// Nothing more will come.
+    /// Ends the queue.
     pub(crate) fn end(&self) {
         self.queue().ended = true;
         self.changed.notify_all();
     }
 
-    /// The work of the saving thread, until [`end`](Self::end) or a failure, upon which it asks the study to stop.
-    /// `committed` is told after every commit.
+    /// Runs the saving thread until [`end`](Self::end) or a failure, in which case the study is asked to stop.
+    /// `committed` is called after every commit.
     pub(crate) fn run(&self, stop: &Stop, mut committed: impl FnMut()) {
         let started = Instant::now();
         let mut last = started;
@@ -103,7 +103,7 @@ impl<'c> Saver<'c> {
         }
     }
 
-    /// What kept the last commit from the disk.
+    /// Error of the last commit, if it failed.
     pub(crate) fn into_failure(self) -> Option<StoreError> {
         self.queue.into_inner().unwrap_or_else(PoisonError::into_inner).failure
     }

@@ -1,4 +1,4 @@
-//! Finished work of all shards of a study, read in the order of its points.
+//! Finished work of all shards of a study, read in order of its points.
 
 use crate::checkpoint::Reader;
 use results::StoreError;
@@ -7,12 +7,12 @@ use crate::error::SweepError;
 use crate::plan::{Deal, Plan, Unit};
 use crate::work::Record;
 
-/// Records by point and unit, wherever they were computed.
+/// Records by point and unit, from any shard.
 pub struct Source<'p> {
     plan: &'p Plan,
     deal: &'p Deal,
     readers: Vec<Reader>,
-    /// Shard number − 1 of the first reader: one shard can read its own records.
+    /// Shard number − 1 of the first reader, since one shard can read its own records.
     first: usize,
 }
 
@@ -23,7 +23,7 @@ impl std::fmt::Debug for Source<'_> {
 }
 
 impl<'p> Source<'p> {
-    /// From one reader for each shard, or from the one of shard `first + 1`.
+    /// From one reader for each shard, or from that of shard `first + 1`.
     pub(crate) fn new(plan: &'p Plan, deal: &'p Deal, readers: Vec<Reader>, first: usize) -> Self {
         Self { plan, deal, readers, first }
     }
@@ -32,10 +32,10 @@ impl<'p> Source<'p> {
         &self.readers[self.deal.shard_of(self.plan, unit) - 1 - self.first]
     }
 
-    /// What is known of a point without its units.
+    /// The head of a point.
     ///
     /// # Errors
-    /// If it is not there.
+    /// If it is missing.
     pub fn head(&self, point: usize) -> Result<Record, StoreError> {
         let first = Unit { stage: self.plan.stage(), point, block: 0 };
         let reader = self.reader(first);
@@ -45,7 +45,7 @@ impl<'p> Source<'p> {
     /// A unit.
     ///
     /// # Errors
-    /// If it is not there, or not whole.
+    /// If it is missing or incomplete.
     pub fn unit(&self, unit: Unit) -> Result<Record, SweepError> {
         let reader = self.reader(unit);
         let missing = || reader.damaged(&format!("unit {} of point {} is missing", unit.block, unit.point));
@@ -54,7 +54,7 @@ impl<'p> Source<'p> {
         if record.steps == span.end - span.start { Ok(record) } else { Err(missing().into()) }
     }
 
-    /// That a point's record is not what this program writes.
+    /// The error that a point's record was not written by this program.
     #[must_use]
     pub fn damaged(&self, point: usize) -> StoreError {
         let first = Unit { stage: self.plan.stage(), point, block: 0 };

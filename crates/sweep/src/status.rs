@@ -1,5 +1,5 @@
-//! How far a study or a shard has come, in a small file beside its checkpoint that anyone may read at any time, from any
-//! machine: each new state takes the place of the last one in a single step.
+//! Progress of a study or shard, in a small file next to its checkpoint that can be read at any time from any machine:
+//! each update replaces the file atomically.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use crate::plan::Shard;
 use results::StoreError;
 use results::store;
 
-/// What a process is doing, or did last.
+/// State of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It computes, or was killed while it did.
+    /// It is computing, or was killed while computing.
     Running,
     /// It was asked to stop, and saved its work.
     Stopped,
@@ -35,7 +35,7 @@ pub struct Status {
     pub shard: usize,
     /// Number of shards.
     pub shards: usize,
-    /// What the process does.
+    /// State of the process.
     pub state: State,
     /// Digest of the scenario and program.
     pub identity: String,
@@ -45,21 +45,21 @@ pub struct Status {
     pub total: usize,
     /// Units that failed.
     pub failed: usize,
-    /// Why the first of them failed.
+    /// Message of the first failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_failure: Option<String>,
-    /// Units a second, in the run that wrote this.
+    /// Units per second in the run that wrote this.
     pub units_per_s: f64,
     /// Host that wrote this.
     pub host: String,
     /// Its process.
     pub process: u32,
-    /// When (RFC 3339).
+    /// Time of writing (RFC 3339).
     pub updated: String,
 }
 
 impl Status {
-    /// That of a study or shard that has just begun.
+    /// Status of a study or shard that has just begun.
     #[must_use]
     pub fn new(study: &str, shard: Shard, identity: &str, total: usize) -> Self {
         Self {
@@ -79,13 +79,13 @@ impl Status {
         }
     }
 
-    /// Seconds until all is done, at the present rate.
+    /// Remaining seconds at the current rate.
     #[must_use]
     pub fn left_s(&self) -> Option<f64> {
         (self.units_per_s > 0.0).then(|| (self.total - self.done.min(self.total)) as f64 / self.units_per_s)
     }
 
-    /// Puts it in the place of the last one.
+    /// Replaces the file.
     ///
     /// # Errors
     /// If the folder cannot be written.
@@ -101,7 +101,7 @@ impl Status {
     /// Reads one.
     ///
     /// # Errors
-    /// If it is not there or not one.
+    /// If it is missing or invalid.
     pub fn read(path: &Path) -> Result<Self, StoreError> {
         let fail = |reason: String| StoreError::Read { path: path.to_owned(), reason };
         let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;

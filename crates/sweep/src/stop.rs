@@ -1,4 +1,4 @@
-//! How a running study is asked to stop.
+//! Requests to stop a running study.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -8,7 +8,7 @@ const GO_ON: u8 = 0;
 const AFTER_THIS_STEP: u8 = 1;
 const AT_ONCE: u8 = 2;
 
-/// A request to stop, shared with whoever listens to signals.
+/// A request to stop, shared with signal handlers.
 #[derive(Debug, Default)]
 pub struct Stop {
     level: AtomicU8,
@@ -17,19 +17,19 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Asks to put units down after their present step, save them, and return.
+    /// Asks to interrupt units after their current step, save them, and return.
     pub fn request(&self) {
         self.level.fetch_max(AFTER_THIS_STEP, Ordering::Relaxed);
     }
 
-    /// Asks to save what is finished now, and waits for that, at most `patience`; the caller then ends the process.
+    /// Asks to save finished work now and waits for that, at most `patience`; the caller then ends the process.
     pub fn at_once(&self, patience: Duration) {
         self.level.store(AT_ONCE, Ordering::Relaxed);
         let saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.saving.wait_timeout_while(saved, patience, |saved| !*saved));
     }
 
-    /// Whether a stop was asked for.
+    /// Whether a stop was requested.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         self.level.load(Ordering::Relaxed) != GO_ON
@@ -39,7 +39,7 @@ impl Stop {
         self.level.load(Ordering::Relaxed) == AT_ONCE
     }
 
-    /// Says that all that was finished when [`at_once`](Self::at_once) was called is saved.
+    /// Confirms that all work finished when [`at_once`](Self::at_once) was called is saved.
     pub(crate) fn saved(&self) {
         *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.saving.notify_all();

@@ -1,22 +1,22 @@
-//! Text that goes where not every character may: names of files, lines of scripts, commands to be pasted.
+//! Checks and escapes text for file names, script lines and shell commands.
 
 use std::path::Path;
 
-/// Longest name of a study, in bytes. File systems allow 255 for a file, of which up to 64 name the shard, the kind of file,
-/// and, while it is written, the process.
+/// Longest name of a study, in bytes. File systems allow 255 for a file name, of which up to 64 are used for the shard,
+/// the kind of file, and, during writing, the process.
 pub const LONGEST_NAME: usize = 190;
 
-/// That `name` can name the files of a study.
+/// Checks that `name` can be used in the names of a study's files.
 ///
 /// # Errors
-/// What is wrong with it, as a phrase.
+/// The problem, as a phrase.
 pub fn check_study_name(name: &str) -> Result<(), String> {
     let fail = |what: &str| Err(format!("found {name:?}: {what}"));
     if name.is_empty() || name.contains(['/', '\\']) {
-        return fail("must be a word that can name a file");
+        return fail("must be a valid file name");
     }
     if name.chars().any(char::is_control) {
-        return fail("holds a line break or another control character, which names of files must not");
+        return fail("holds a line break or another control character, which is not allowed in file names");
     }
     if name.starts_with(['.', '-']) || name.starts_with(char::is_whitespace) || name.ends_with(char::is_whitespace) {
         return fail(
@@ -29,19 +29,19 @@ pub fn check_study_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The text of a path, if it is one line of characters.
+/// The text of a path, if it is a single line of UTF-8.
 ///
 /// # Errors
-/// What is wrong with it, as a phrase.
+/// The problem, as a phrase.
 pub fn line_of(path: &Path) -> Result<&str, String> {
     let text = path.to_str().ok_or_else(|| format!("{path:?} is not UTF-8 text"))?;
     one_line(text)
 }
 
-/// The text itself, if it is one line of characters.
+/// The text itself, if it is a single line.
 ///
 /// # Errors
-/// What is wrong with it, as a phrase.
+/// The problem, as a phrase.
 pub fn one_line(text: &str) -> Result<&str, String> {
     if text.chars().any(char::is_control) {
         return Err(format!("{text:?} holds a line break or another control character"));
@@ -49,14 +49,14 @@ pub fn one_line(text: &str) -> Result<&str, String> {
     Ok(text)
 }
 
-/// A word of a command, so that a shell takes it for itself. As it is, where it would anyway.
+/// Quotes a word for a shell, if necessary.
 #[must_use]
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=:.,/%@+".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { shell_words::quote(word).into_owned() }
 }
 
-/// A path as a word of a command; of one that is not text, what can be shown.
+/// Quotes a path for a shell; invalid UTF-8 is replaced.
 #[must_use]
 pub fn shell_path(path: &Path) -> String {
     shell_word(&path.display().to_string())

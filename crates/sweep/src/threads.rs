@@ -2,19 +2,19 @@
 
 use crate::error::SweepError;
 
-/// Threads for each one that the machine can run at once, at most.
+/// Largest number of threads for each hardware thread.
 pub const MOST_THREADS_OF_ONE: usize = 16;
 
-/// Most threads on this machine.
+/// Largest number of threads on this machine.
 #[must_use]
 pub fn most_threads() -> usize {
     MOST_THREADS_OF_ONE * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Refuses more threads than the machine can be asked for.
+/// Refuses too many threads.
 ///
 /// # Errors
-/// If they are more than [`most_threads`].
+/// If there are more than [`most_threads`].
 pub fn check_threads(threads: usize) -> Result<(), SweepError> {
     let most = most_threads();
     if threads <= most { Ok(()) } else { Err(SweepError::TooManyThreads { threads, most }) }
@@ -22,7 +22,7 @@ pub fn check_threads(threads: usize) -> Result<(), SweepError> {
 
 pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool, SweepError> {
     check_threads(threads)?;
-    // not rayon's own default, which an environment variable sets without a limit
+    // not rayon's default, which an environment variable can set without a limit
     let threads = if threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { threads };
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

@@ -1,8 +1,8 @@
-//! What is computed at the points of a sweep, in units that can be done anywhere, in any order, and saved at any step.
+//! Computations at the points of a sweep, in units that can run anywhere, in any order, and be saved at any step.
 //!
-//! Each kind of study is a [`Work`]: it prepares a point once, takes numbered steps there, and in the end collects what
-//! was saved into variables. Steps know nothing of each other but the running state of their unit, and that state is a
-//! list of numbers; so a unit can be put down after any step and taken up again with the same result to the last bit.
+//! Each kind of study is a [`Work`]: it prepares a point once, takes numbered steps there, and finally collects the
+//! saved data into variables. Steps share only the running state of their unit, which is a list of numbers, so that a
+//! unit can be interrupted after any step and resumed with a bit-identical result.
 
 use results::{Dimension, Results, Sink, Variable};
 
@@ -10,10 +10,10 @@ use crate::error::SweepError;
 use crate::plan::{Plan, Stage};
 use crate::source::Source;
 
-/// Numbers and words that are saved together.
+/// A saved record of numbers and text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
-    /// Steps that the numbers hold.
+    /// Number of steps included.
     pub steps: u64,
     /// The numbers.
     pub numbers: Vec<f64>,
@@ -34,7 +34,7 @@ impl Record {
         bytes
     }
 
-    /// From bytes; none if they are not those of a record.
+    /// From bytes; `None` if they are not a record.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (steps, rest) = bytes.split_first_chunk::<8>()?;
         let (count, rest) = rest.split_first_chunk::<8>()?;
@@ -60,19 +60,19 @@ pub struct Step {
     pub number: u64,
 }
 
-/// Something to be computed at every point of a sweep.
+/// A computation at every point of a sweep.
 pub trait Work: Sync {
-    /// What all units of a point share.
+    /// Data shared by all units of a point.
     type Point: Sync;
     /// The running state of a unit.
     type State;
-    /// Why a point cannot be computed.
+    /// Error of a point.
     type Error: std::error::Error;
 
     /// Steps of a unit.
     const STEPS_OF_UNIT: u64;
 
-    /// Steps at each point, where nothing else decides it.
+    /// Steps at each point, unless adaptive.
     fn steps(&self) -> u64;
 
     /// Prepares a point.
@@ -81,7 +81,7 @@ pub trait Work: Sync {
     /// If it cannot be computed.
     fn prepare(&self, point: usize) -> Result<Self::Point, Self::Error>;
 
-    /// What is known of a point without taking a step.
+    /// Data of a point that need no step.
     ///
     /// # Errors
     /// If it cannot be computed.
@@ -99,27 +99,27 @@ pub trait Work: Sync {
     /// The state as numbers.
     fn numbers(&self, state: &Self::State) -> Vec<f64>;
 
-    /// Writes everything that was found, in the order of the points.
+    /// Writes all results, in order of the points.
     ///
     /// # Errors
-    /// If what was saved cannot be read, or the sink takes no more.
+    /// If saved data cannot be read, or the sink refuses them.
     fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError>;
 
-    /// What is said of a point that failed: which point, where it is, and why.
+    /// Message for a failed point: its number, coordinates, and the error.
     fn failure(&self, point: usize, error: &Self::Error) -> String {
         format!("point {point} failed: {error}")
     }
 
-    /// Relative error after all units of a point, from which the repetitions are found that a target needs.
+    /// Relative error after all units of a point, which determines the repetitions needed for a target.
     ///
     /// # Errors
-    /// If what was saved cannot be read.
+    /// If saved data cannot be read.
     fn relative_error(&self, _source: &Source, _plan: &Plan, _point: usize) -> Result<f64, SweepError> {
         Ok(0.0)
     }
 }
 
-/// A variable that is to be appended to, or holds its values already.
+/// A variable to append to, or with its values.
 #[must_use]
 pub fn variable(
     name: impl Into<String>,
@@ -131,7 +131,7 @@ pub fn variable(
     Variable { name: name.into(), dimensions, values, units: units.to_owned(), long_name: long_name.into() }
 }
 
-/// An outline to begin a sink with.
+/// An outline with which a sink begins.
 #[must_use]
 pub fn outline(dimensions: Vec<Dimension>, variables: Vec<Variable>, attributes: Vec<(String, String)>) -> Results {
     Results { dimensions, variables, attributes }

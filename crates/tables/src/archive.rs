@@ -19,14 +19,14 @@ impl Archive {
     /// Opens an archive.
     ///
     /// # Errors
-    /// If the file cannot be read or is no archive.
+    /// If the file cannot be read or is not an archive.
     pub fn open(path: &Path) -> Result<Self, TableError> {
         let file = BufReader::new(File::open(path)?);
         let zip = ZipArchive::new(file).map_err(|e| TableError::File(format!("is not an .npz archive ({e})")))?;
         Ok(Self { zip })
     }
 
-    /// Names of its arrays, in the order of the archive.
+    /// Names of its arrays, in archive order.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.zip.file_names().map(|name| name.trim_end_matches(".npy").to_owned()).collect()
@@ -35,12 +35,12 @@ impl Archive {
     /// The array of this name.
     ///
     /// # Errors
-    /// If there is none, it is packed in another way than NumPy's, it is no array of real or whole numbers, it holds fewer or
-    /// more numbers than its header says, or one that is not finite.
+    /// If it is missing, compressed by a method that NumPy does not use, not an array of real or whole numbers, holds a
+    /// number that is not finite, or fewer or more numbers than its header says.
     pub fn array(&mut self, name: &str) -> Result<ArrayD<f64>, TableError> {
         let fail = |what: String| TableError::Array { name: name.to_owned(), what };
         let entry = self.zip.by_name(&format!("{name}.npy")).map_err(|e| fail(format!("cannot be read ({e})")))?;
-        // the size that the archive's directory states: the reader may give fewer bytes, and is not asked for more
+        // size according to the archive's directory: the reader may yield fewer bytes, never more
         let size = entry.size();
         let array = npy::parse(entry, size).map_err(fail)?;
         match array.iter().find(|x| !x.is_finite()) {
@@ -92,7 +92,7 @@ mod tests {
         let message = archive.array("huge").unwrap_err().to_string();
         assert!(message.contains("array `huge`") && message.contains("2147483648 bytes, but 8 bytes"), "{message}");
         assert!(archive.array("infinite").unwrap_err().to_string().contains("holds inf"));
-        // every byte of an archive changed in turn: an array or a message
+        // with any one byte changed, reading gives an array or an error
         let whole = std::fs::read(out.path()).unwrap();
         for at in 0..whole.len() {
             let mut bytes = whole.clone();

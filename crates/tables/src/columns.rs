@@ -5,19 +5,19 @@ use ndarray::{ArrayD, Ix2};
 use crate::archive::Archive;
 use crate::{TableError, npy, text};
 
-/// Columns of a file.
+/// Columns read from a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Columns {
     /// The numbers of each column, all finite.
     pub values: Vec<Vec<f64>>,
     /// Line of each row in a text file, counted from 1; empty for arrays.
     pub places: Vec<usize>,
-    /// What was left out, one sentence each.
+    /// Remarks on lines left out, one sentence each.
     pub remarks: Vec<String>,
 }
 
 impl Columns {
-    /// Where a row stands in the file, for messages.
+    /// Position of a row in the file, for messages.
     #[must_use]
     pub fn place(&self, row: usize) -> String {
         self.places.get(row).map_or_else(|| format!("row {row} (counted from 0)"), |line| format!("line {line}"))
@@ -28,7 +28,8 @@ impl Columns {
 /// of shape (rows, `columns`), or from the only array of an `.npz`. A single column may also be of shape (rows).
 ///
 /// # Errors
-/// If the file cannot be read, has another number of columns, or holds what is no finite number: with its place.
+/// If the file cannot be read, has a different number of columns, or holds an entry that is not a finite number; the
+/// message gives its position.
 pub fn read_columns(path: &Path, columns: usize) -> Result<Columns, TableError> {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
     match extension.as_str() {
@@ -39,7 +40,7 @@ pub fn read_columns(path: &Path, columns: usize) -> Result<Columns, TableError> 
             match archive.names().as_slice() {
                 [name] => of_array(archive.array(name)?, columns),
                 names => Err(TableError::File(format!(
-                    "holds {} arrays ({}): one array of {columns} columns is needed, save it with numpy.save",
+                    "holds {} arrays ({}): one array of {columns} columns is needed: save it with numpy.save",
                     names.len(),
                     names.join(", ")
                 ))),
@@ -68,7 +69,7 @@ fn of_array(array: ArrayD<f64>, columns: usize) -> Result<Columns, TableError> {
             return Err(TableError::File(format!("row {row} (counted from 0) holds {x}: all numbers must be finite")));
         }
         if let Some(x) = numbers.iter().find(|x| x.abs() >= text::OVERLOAD) {
-            let what = "which instruments write for an overload or for no number: leave the row out";
+            let what = "which instruments write for an overload or a missing value: leave the row out";
             return Err(TableError::File(format!("row {row} (counted from 0) holds {x:e}, {what}")));
         }
     }

@@ -1,8 +1,8 @@
-//! Numbers from files as laboratories write them: text tables, NumPy's `.npy`, and `.npz` archives, compressed or not.
+//! Reads numbers from laboratory files: text tables, NumPy's `.npy`, and `.npz` archives, compressed or not.
 //!
-//! What is not a number is refused with its line, or its array, and what was found there; nothing is guessed that would
-//! change a number, and what is left out (a heading) is remarked on. A header that claims more than its file holds is
-//! refused before anything of that size is asked of the system.
+//! An entry that is not a number is refused with its line or array and what was found there; numbers are never guessed,
+//! and a remark reports what is left out (a heading). A header that claims more data than the file holds is refused
+//! before memory of that size is allocated.
 
 mod archive;
 mod columns;
@@ -16,11 +16,11 @@ pub use npy::{MOST_NUMBERS, read_npy};
 pub use plain::{plain, plain_toml};
 pub use text::read_text;
 
-/// What is wrong with a file.
+/// Errors in a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TableError {
-    /// The system cannot read it.
+    /// The file cannot be read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// A line of a text table.

@@ -9,9 +9,9 @@ use ndarray_npy::npy::header::{Header, Layout};
 
 use crate::TableError;
 
-/// Most numbers of an array (2 GiB in memory).
+/// Largest number of elements of an array (2 GiB in memory).
 pub const MOST_NUMBERS: usize = 1 << 28;
-/// Longest header [bytes]; NumPy writes 128 or somewhat more.
+/// Longest header [bytes]; NumPy writes 128 or slightly more.
 const LONGEST_HEADER: usize = 1 << 16;
 /// Magic string, version, and length of the header in version 2.
 const PREAMBLE: usize = 12;
@@ -19,14 +19,15 @@ const PREAMBLE: usize = 12;
 /// Reads an array of real or whole numbers of any shape.
 ///
 /// # Errors
-/// If the file cannot be read, is not `.npy`, holds another type of numbers, or fewer or more than its header says.
+/// If the file cannot be read, is not `.npy`, holds another type of numbers, or fewer or more numbers than its header
+/// says.
 pub fn read_npy(path: &Path) -> Result<ArrayD<f64>, TableError> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     parse(BufReader::new(file), length).map_err(TableError::File)
 }
 
-/// Reads an array from the `length` bytes of a reader, which is not trusted to hold what the header says.
+/// Reads an array from the `length` bytes of a reader, without relying on the size in the header.
 pub(crate) fn parse(mut reader: impl Read, length: u64) -> Result<ArrayD<f64>, String> {
     let (header, header_length) = header(&mut reader)?;
     let shape = say_shape(&header.shape);
@@ -57,11 +58,11 @@ pub(crate) fn parse(mut reader: impl Read, length: u64) -> Result<ArrayD<f64>, S
 
 /// The header and its length in bytes.
 fn header(reader: &mut impl Read) -> Result<(Header, usize), String> {
-    let cut = |e: std::io::Error| format!("is no .npy array, or ends within its header ({e})");
+    let cut = |e: std::io::Error| format!("is not an .npy array, or ends within its header ({e})");
     let mut head = vec![0; PREAMBLE];
     reader.read_exact(&mut head[..10]).map_err(cut)?;
     if &head[..6] != b"\x93NUMPY" {
-        return Err("is no .npy array: it does not begin with \\x93NUMPY".to_owned());
+        return Err("is not an .npy array: it does not begin with \\x93NUMPY".to_owned());
     }
     let (start, length) = if head[6] == 1 {
         (10, usize::from(u16::from_le_bytes([head[8], head[9]])))
@@ -172,7 +173,7 @@ pub(crate) mod tests {
         assert_eq!(rows, ndarray::array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]].into_dyn());
     }
 
-    /// Neither a number in the header nor the length of the header makes the program ask for memory.
+    /// Neither a number in the header nor its length makes the program allocate memory.
     #[test]
     fn headers_that_claim_more_than_the_file_holds() {
         let bytes = [0; 24];
@@ -197,7 +198,7 @@ pub(crate) mod tests {
         for length in [0, 5, 9, 11, 40, whole.len() - 1] {
             assert!(read(&whole[..length]).is_err(), "{length} bytes");
         }
-        assert!(read(b"this is not an array").unwrap_err().contains("no .npy array"));
+        assert!(read(b"this is not an array").unwrap_err().contains("not an .npy array"));
         for kind in ["<c16", "|O", "<f2", "<U3", "<M8[ns]"] {
             let message = read(&file(kind, false, "(3,)", &bytes)).unwrap_err();
             assert!(message.contains(kind) && message.contains("astype(float)"), "{message}");

@@ -1,10 +1,9 @@
-//! Messages of the libraries that read settings, in the words of those who write them.
+//! Rewrites messages of the parsing libraries in plain English.
 
 /// Largest whole number that TOML holds.
 const LARGEST: i64 = i64::MAX;
 
-/// What is said of a value that has another type than its key, or lies outside of what the type holds; other messages as they
-/// are, on one line.
+/// Message for a value of the wrong type or outside the range of its type; other messages are kept, on one line.
 #[must_use]
 pub fn plain(message: &str) -> String {
     let message = message.trim_end().replace('\n', "; ");
@@ -37,7 +36,7 @@ pub fn plain(message: &str) -> String {
     format!("found {found}: {needed}")
 }
 
-/// What is said of a line that is not TOML.
+/// Message for a line that is not valid TOML.
 #[must_use]
 pub fn plain_toml(message: &str, line: &str) -> String {
     let line: String = line.trim().chars().take(80).collect();

@@ -1,9 +1,9 @@
-//! Text tables: rows of numbers in columns separated by commas, semicolons, tabs or blanks.
+//! Text tables: rows of numbers in columns separated by commas, semicolons, tabs or spaces.
 //!
-//! Numbers have a decimal point, or, where no comma separates columns, a decimal comma. Empty lines and lines that begin
-//! with `#`, `%` or `//` are left out, and so is what follows a `#`. At most two lines before the first row may be a
-//! heading (names and units of the columns): every field of it must look like a name, so that a damaged first row is
-//! not taken for one.
+//! Numbers have a decimal point or, if commas do not separate the columns, a decimal comma. Empty lines, lines that
+//! begin with `#`, `%` or `//`, and everything after a `#` are ignored. At most two lines before the first row may be a
+//! heading (names and units of the columns); every field of it must look like a name, so that a damaged first row is
+//! not mistaken for a heading.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -13,9 +13,10 @@ use crate::columns::Columns;
 
 /// The byte-order mark.
 const MARK: char = '\u{feff}';
-/// Lines that a heading may have.
+/// Maximum number of lines of a heading.
 const MOST_HEADING: usize = 2;
-/// Instruments write 9.9·10³⁷ for an overload and 9.91·10³⁷ for no number; no voltage, current or density comes near this.
+/// Instruments write 9.9·10³⁷ for an overload and 9.91·10³⁷ for a missing value; no voltage, current or density comes
+/// near this.
 pub(crate) const OVERLOAD: f64 = 1e30;
 /// What instruments and spreadsheets write in place of a number.
 const NO_NUMBERS: [&str; 13] =
@@ -24,13 +25,13 @@ const NO_NUMBERS: [&str; 13] =
 /// Reads a text in UTF-8, without the byte-order mark that some editors put before it.
 ///
 /// # Errors
-/// If the file cannot be read or is no text in UTF-8, with the line where it ceases to be.
+/// If the file cannot be read or is not UTF-8 text; the message names the first invalid line.
 pub fn read_text(path: &Path) -> Result<String, TableError> {
     let bytes = std::fs::read(path)?;
     refuse_other_text(&bytes)?;
     let mut text = String::from_utf8(bytes).map_err(|e| {
         let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
-        TableError::Line { line, what: "found bytes that are no UTF-8 text: save the file in UTF-8".to_owned() }
+        TableError::Line { line, what: "found bytes that are not UTF-8 text: save the file in UTF-8".to_owned() }
     })?;
     if text.starts_with(MARK) {
         text.drain(..MARK.len_utf8());
@@ -43,7 +44,7 @@ fn refuse_other_text(bytes: &[u8]) -> Result<(), TableError> {
         return Err(TableError::File("is text in UTF-16: save it as plain text in UTF-8".to_owned()));
     }
     if bytes.contains(&0) {
-        return Err(TableError::File("is no text: it holds bytes of value 0".to_owned()));
+        return Err(TableError::File("is not text: it holds bytes of value 0".to_owned()));
     }
     Ok(())
 }
@@ -51,13 +52,13 @@ fn refuse_other_text(bytes: &[u8]) -> Result<(), TableError> {
 /// Reads `columns` columns.
 pub(crate) fn parse(bytes: &[u8], columns: usize) -> Result<Columns, TableError> {
     refuse_other_text(bytes)?;
-    // a heading may be in any encoding, rows of numbers are the same in all
+    // a heading may be in any encoding; numbers are the same in all
     let text = String::from_utf8_lossy(bytes);
     let mut out = Columns { values: vec![Vec::new(); columns], places: Vec::new(), remarks: Vec::new() };
     let mut heading = 0;
     for (number, line) in text.trim_start_matches(MARK).lines().enumerate() {
         let number = number + 1;
-        // not tabs, which may separate
+        // not tabs, which may be separators
         let content = line.split('#').next().unwrap_or_default().trim_matches([' ', '\r']);
         if content.trim().is_empty() || content.starts_with('%') || content.starts_with("//") {
             continue;
@@ -92,7 +93,7 @@ impl<'a> Fields<'a> {
         }
         if line.contains(',') {
             let fields = split(line, ',');
-            // blanks within: they separate, and the commas are decimal ones
+            // spaces within: they are the separators, and commas are decimal commas
             if !fields.iter().any(|f| f.contains(char::is_whitespace) && f.contains(|c: char| c.is_ascii_digit())) {
                 return Self { fields, by_comma: true };
             }
@@ -133,7 +134,7 @@ impl<'a> Fields<'a> {
         let plain = if decimal_comma { Cow::from(field.replacen(',', ".", 1)) } else { Cow::from(field) };
         match plain.parse::<f64>() {
             Ok(x) if x.abs() >= OVERLOAD && x.is_finite() => Err(format!(
-                "found {field}, which instruments write for an overload or for no number: leave the row out, or measure \
+                "found {field}, which instruments write for an overload or a missing value: leave the row out, or measure \
                  on a larger range"
             )),
             Ok(x) if x.is_finite() => Ok(x),
@@ -145,7 +146,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Splits at a separator outside quotation marks; takes blanks and quotation marks off.
+/// Splits at a separator outside quotation marks; removes spaces and quotation marks.
 fn split(line: &str, separator: char) -> Vec<&str> {
     let mut within = false;
     line.split(|c| {
@@ -160,7 +161,7 @@ fn unquoted(field: &str) -> &str {
     field.trim().trim_matches('"').trim()
 }
 
-/// At most 60 characters of it.
+/// At most its first 60 characters.
 fn shortened(text: &str) -> String {
     let mut out: String = text.chars().take(60).collect();
     if out.len() < text.len() {
@@ -221,7 +222,7 @@ mod tests {
         assert!(parse(b"1\x002\n", 1).unwrap_err().to_string().contains("no text"));
     }
 
-    /// A first sample that cannot be read is not a heading.
+    /// An unreadable first sample is not a heading.
     #[test]
     fn a_damaged_first_sample_does_not_vanish() {
         for damaged in

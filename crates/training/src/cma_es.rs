@@ -12,19 +12,20 @@ use crate::optimiser::{Optimiser, OptimiserKind, Surroundings};
 use crate::session::Session;
 use crate::update::clip;
 
-/// Weight of the squared distance from the range \[1/V²\], in units of the typical loss: pulls the distribution back.
+/// Weight of the squared distance from the range \[1/V²\], in units of the typical loss: pulls the distribution back
+/// into the range.
 const OUTSIDE_PER_VOLT2: f64 = 1.0;
-/// Largest such distance that counts \[V²\].
+/// Largest penalised squared distance \[V²\].
 const FARTHEST_VOLT2: f64 = 1e30;
 
-/// Most controls, over which it keeps a matrix.
+/// Largest number of controls: it stores a matrix over them.
 const MOST_CONTROLS: usize = 1000;
 
 /// Covariance matrix adaptation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CmaEs {
-    /// First standard deviation of each control (V).
+    /// Initial standard deviation of each control (V).
     pub sigma_volt: f64,
 }
 
@@ -38,7 +39,7 @@ impl OptimiserKind for CmaEs {
     fn build(&self, around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError> {
         let controls = around.controls;
         if controls > MOST_CONTROLS {
-            let message = format!("it keeps a matrix over them, {MOST_CONTROLS} are allowed");
+            let message = format!("it stores a matrix over them, at most {MOST_CONTROLS} are allowed");
             return Err(SettingError::new("kind", format!("found \"cma-es\" for {controls} controls: {message}")));
         }
         positive("sigma_volt", self.sigma_volt)?;
@@ -47,8 +48,8 @@ impl OptimiserKind for CmaEs {
 }
 
 impl Optimiser for CmaEs {
-    /// Searches until the loss is low enough; when it has converged elsewhere, begins anew. A candidate beyond the ranges
-    /// is measured at their edge, and its distance from there is added to the loss.
+    /// Searches until the loss is low enough; restarts if it converges to a higher loss. A candidate outside the ranges
+    /// is measured at their edge, and a penalty for its distance is added to the loss.
     ///
     /// # Errors
     /// If the device cannot be evaluated.

@@ -1,4 +1,4 @@
-//! Gradient descent with derivatives that the device has measured itself (B25, Fig. 4).
+//! Gradient descent with derivatives measured on the device itself (B25, Fig. 4).
 
 use rand_pcg::Pcg64;
 use schemars::JsonSchema;
@@ -10,14 +10,14 @@ use crate::optimiser::{Optimiser, OptimiserKind, Surroundings};
 use crate::session::Session;
 use crate::update::{Update, UpdateChoice, UpdateState, clip};
 
-/// Where the derivatives come from.
+/// Source of the derivatives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GradientSource {
-    /// `[estimator]`: HGE, finite differences, SPSA, codes.
+    /// Measured by the `[estimator]`: HGE, finite differences, SPSA, codes.
     #[default]
     Measured,
-    /// The device's exact gradient, without noise and without time: an upper bound.
+    /// The exact gradient of the device, without noise and measurement time: an upper bound of performance.
     Exact,
 }
 
@@ -27,10 +27,10 @@ pub enum GradientSource {
 pub struct DescentSettings {
     /// η (V² for a loss without unit; V for Adam).
     pub learning_rate: f64,
-    /// How a gradient becomes a step.
+    /// Update rule.
     #[serde(default)]
     pub update: UpdateChoice,
-    /// Where the derivatives come from.
+    /// Source of the derivatives.
     #[serde(default)]
     pub gradient: GradientSource,
 }
@@ -48,20 +48,20 @@ impl OptimiserKind for DescentSettings {
 /// A descent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Descent {
-    /// Where the derivatives come from.
+    /// Source of the derivatives.
     pub source: GradientSource,
-    /// How a gradient becomes a step.
+    /// Update rule.
     pub update: Update,
     /// η \[V²\] (in V for Adam).
     pub learning_rate: f64,
 }
 
 impl Optimiser for Descent {
-    /// Descends from random controls until the loss is low enough; after as many iterations as are allowed, begins anew.
+    /// Descends from random controls until the loss is low enough; restarts after the allowed number of iterations.
     ///
     /// # Errors
-    /// If the device cannot be evaluated, or has no exact derivatives where they are the source, or second derivatives are
-    /// wanted and the meter's scheme reads none.
+    /// If the device cannot be evaluated, has no exact derivatives although these are the source, or second derivatives
+    /// are needed but not read.
     fn train(&self, session: &mut Session<'_>, rng: &mut Pcg64) -> Result<(), TrainingError> {
         while !session.is_over() {
             let mut controls = session.begin_attempt(rng)?;

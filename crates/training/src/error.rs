@@ -3,11 +3,11 @@ use std::path::PathBuf;
 use device::DeviceError;
 use estimators::EstimatorError;
 
-/// Why something cannot be trained.
+/// Errors of training.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainingError {
-    /// A setting that makes no sense.
+    /// An invalid setting.
     #[error("{field}: found {found}: {allowed}")]
     Setting {
         /// The field.
@@ -17,7 +17,7 @@ pub enum TrainingError {
         /// What is allowed.
         allowed: String,
     },
-    /// A file of inputs and targets that cannot be read.
+    /// An invalid file of inputs and targets.
     #[error("`{}`: {what}", path.display())]
     File {
         /// The file.
@@ -35,21 +35,21 @@ pub enum TrainingError {
     #[cfg(feature = "fitted-network")]
     #[error("the fit failed: {0}")]
     Fit(#[from] candle_core::Error),
-    /// A fit that ended with weights that are no numbers.
+    /// A fit that ended with weights that are not finite.
     #[error("the fit did not converge: its weights are not finite; lower `learning_rate` of the optimiser")]
     Diverged,
-    /// A number that is not finite, and so nothing can be learned from.
-    #[error("{what} is {found} at the voltages {volt:?}: training goes by finite numbers")]
+    /// A number that is not finite.
+    #[error("{what} is {found} at the voltages {volt:?}: training needs finite numbers")]
     NotFinite {
-        /// Which number.
+        /// Name of the number.
         what: String,
-        /// What it is.
+        /// Its value.
         found: f64,
         /// Voltages of the controls, or of all parameters \[V\].
         volt: Vec<f64>,
     },
-    /// An estimate of the Hessian whose eigenvalues could not be found.
-    #[error("the eigenvalues of the estimate of the Hessian could not be found")]
+    /// The eigenvalues of an estimate of the Hessian could not be computed.
+    #[error("the eigenvalues of the estimate of the Hessian could not be computed")]
     Hessian,
     /// The ADC's range is too narrow for the device.
     #[error(
@@ -57,13 +57,13 @@ pub enum TrainingError {
          `instrument.adc` of the estimator, or narrow `range_volt` of the training"
     )]
     AlwaysClipped {
-        /// How many were tried.
+        /// Number of draws.
         draws: usize,
     },
-    /// The exact gradient was asked of a device that has none.
+    /// The exact gradient was requested of a device that has none.
     #[error("this device has no exact gradient: measure it")]
     NoGradient,
-    /// Second derivatives were asked for where none are known or read.
+    /// Second derivatives were requested but are neither known nor read.
     #[error("there are no second derivatives: measure them by readout \"curvature\" of homodyne gradient extraction")]
     NoCurvature,
 }

@@ -1,8 +1,8 @@
-//! Numbers that are none stop a run where they first appear: what an optimiser would make of them means nothing.
+//! Checks for NaN and infinity, which stop a run where they first appear.
 
 use crate::error::TrainingError;
 
-/// Refuses the first of `numbers` that is not finite: `name` and `volt` say of its index what it is, and at which voltages.
+/// Refuses the first of `numbers` that is not finite; `name` and `volt` give its name and its voltages from its index.
 pub(crate) fn check<'a>(
     numbers: impl IntoIterator<Item = &'a f64>,
     name: impl Fn(usize) -> String,

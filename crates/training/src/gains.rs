@@ -1,8 +1,8 @@
-//! Gains and steps of simultaneous perturbation: how far it moves, and how far it reaches to find out where to.
+//! Gains and step sizes of simultaneous perturbation.
 //!
-//! Gains a_k = a/(k + 1 + A)^α and steps c_k = c/(k + 1)^γ, k from 0, with α = 0.602 and γ = 0.101 (Spall, Johns Hopkins APL
-//! Tech. Dig. 19, 482 (1998), and IEEE Trans. Aerosp. Electron. Syst. 34, 817 (1998), Section III). Whatever is measured to
-//! choose them is counted.
+//! Gains a_k = a/(k + 1 + A)^α and steps c_k = c/(k + 1)^γ, k from 0, with α = 0.602 and γ = 0.101 (Spall, Johns
+//! Hopkins APL Tech. Dig. 19, 482 (1998), and IEEE Trans. Aerosp. Electron. Syst. 34, 817 (1998), Section III).
+//! Measurements made to choose them are counted.
 
 use rand::{Rng, RngExt};
 use schemars::JsonSchema;
@@ -13,37 +13,38 @@ use crate::error::TrainingError;
 use crate::session::Session;
 use crate::update::clip;
 
-/// α, the least that converges in theory.
+/// α, the smallest value for which theory guarantees convergence.
 pub const GAIN_EXPONENT: f64 = 0.602;
 /// γ.
 pub const STEP_EXPONENT: f64 = 0.101;
-/// A, as a part of the iterations.
+/// A, as a fraction of the iterations.
 pub const STABILITY: f64 = 0.1;
-/// Estimates, and repetitions of the loss, from which a and c are chosen.
+/// Number of estimates, and of repetitions of the loss, from which a and c are chosen.
 const TUNING: usize = 4;
-/// Repetitions of the loss from which the published rule takes the standard deviation of its noise.
+/// Repetitions of the loss from which the published rule estimates the standard deviation of its noise.
 const REPETITIONS: usize = 10;
-/// Least step, as a part of the range.
+/// Smallest step, as a fraction of the range.
 pub const LEAST_STEP: f64 = 0.01;
-/// Largest step that tuning chooses, as a part of the range.
+/// Largest step of the tuned rule, as a fraction of the range.
 pub const LARGEST_TUNED_STEP: f64 = 0.1;
-/// Largest step that the published rule chooses, as a part of the range: w ± cΔ from its middle reaches both ends.
+/// Largest step of the published rule, as a fraction of the range: w ± cΔ from the middle reaches both ends.
 pub const LARGEST_PUBLISHED_STEP: f64 = 0.5;
-/// First move of each control, as a part of the range.
+/// First move of each control, as a fraction of the range.
 pub const FIRST_MOVE: f64 = 0.05;
 
-/// How a and c are chosen where they are not given.
+/// How a and c are chosen if not given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GainRule {
-    /// c is the standard deviation of the measured loss over its slope along a random direction, so that the difference of
-    /// two losses is about as large as its noise, from [`LEAST_STEP`] to [`LARGEST_TUNED_STEP`] of the range. a as published.
+    /// c is the standard deviation of the measured loss over its slope along a random direction, so that the difference
+    /// of two losses is about as large as its noise, limited to between [`LEAST_STEP`] to [`LARGEST_TUNED_STEP`] of the
+    /// range. a as published.
     #[default]
     Tuned,
-    /// As published. c is the standard deviation of the measured loss, number for number: its number in the loss's own unit is
-    /// taken for volts, from [`LEAST_STEP`] (Spall: "some small positive number" where there is no noise) to
-    /// [`LARGEST_PUBLISHED_STEP`] of the range. a makes the first moves of the controls, by the mean size of a few estimates
-    /// at the start, [`FIRST_MOVE`] of the range; how large they are to be is left to the user there.
+    /// As published. c is the standard deviation of the measured loss, whose numerical value is taken as volts, limited
+    /// to between [`LEAST_STEP`] (Spall: "some small positive number" without noise) and [`LARGEST_PUBLISHED_STEP`] of
+    /// the range. a is chosen from the mean magnitude of a few initial estimates such that the first moves of the
+    /// controls are [`FIRST_MOVE`] of the range; Spall leaves their size to the user.
     Spall,
 }
 
@@ -51,7 +52,7 @@ pub enum GainRule {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gains {
-    /// How `gain` and `step_volt` are chosen where they are not given.
+    /// How `gain` and `step_volt` are chosen if not given.
     #[serde(rename = "gains")]
     pub rule: GainRule,
     /// a of the gains a/(k + 1 + A)^α (V²), A a tenth of `max_iterations`.
@@ -78,7 +79,7 @@ impl Default for Gains {
     }
 }
 
-/// Gains and steps lie from its reciprocal to this.
+/// Gains and steps must lie between its reciprocal and this.
 const MOST: f64 = 1e9;
 
 pub(crate) fn within(field: &'static str, found: f64, low: f64, high: f64) -> Result<f64, SettingError> {
@@ -98,13 +99,13 @@ impl Gains {
         Ok(self)
     }
 
-    /// a_k of a given a, in an attempt of `iterations`.
+    /// a_k for a given a, in an attempt of `iterations`.
     #[must_use]
     pub fn gain_at(&self, gain: f64, k: usize, iterations: usize) -> f64 {
         gain / (k as f64 + 1.0 + STABILITY * iterations as f64).powf(self.gain_exponent)
     }
 
-    /// c_k of a given c \[V\].
+    /// c_k for a given c \[V\].
     #[must_use]
     pub fn step_at(&self, step_volt: f64, k: usize) -> f64 {
         step_volt / (k as f64 + 1.0).powf(self.step_exponent)
@@ -131,7 +132,7 @@ impl Gains {
         }
         let stability = STABILITY * session.limits.max_iterations as f64;
         let first = FIRST_MOVE * narrowest(session) * (stability + 1.0).powf(self.gain_exponent);
-        // a loss that is the same everywhere says nothing of where to go
+        // a constant loss gives no direction
         Ok(if size > 0.0 { (first / size).min(f64::MAX) } else { 0.0 })
     }
 
@@ -203,7 +204,7 @@ pub(crate) fn loss_at<R: Rng + ?Sized>(
     session.measure_loss(&moved, rng)
 }
 
-/// The lower of two losses at w ± cΔ, and the estimate of the gradient \[1/V\] between them.
+/// The lower of the two losses at w ± cΔ, and the estimate of the gradient \[1/V\].
 pub(crate) fn difference<R: Rng + ?Sized>(
     session: &mut Session<'_>,
     controls_volt: &[f64],

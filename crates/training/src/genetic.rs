@@ -1,10 +1,10 @@
-//! A genetic algorithm in the manner of brains-py (`brainspy.algorithms.ga`).
+//! A genetic algorithm modelled on brains-py (`brainspy.algorithms.ga`).
 //!
 //! Genomes are sorted by fitness. The next generation consists of four parts: the best, unchanged; copies of the best
 //! with a mutation; children of two parents drawn by stochastic universal sampling from the ranks (Baker 1987), crossed
 //! by BLX-αβ (Eshelman & Schaffer 1993, α = 0.6 towards the better parent, β = 0.4 towards the worse); and random ones.
-//! All but the best then mutate, each gene with a probability that falls as generations pass, to a value drawn from a
-//! triangular distribution around it.
+//! All but the best then mutate, each gene with a probability that decreases over the generations, to a value drawn
+//! from a triangular distribution around it.
 
 use rand::{Rng, RngExt};
 use rand_pcg::Pcg64;
@@ -16,22 +16,22 @@ use crate::error::TrainingError;
 use crate::optimiser::{Optimiser, OptimiserKind, Surroundings, check_held};
 use crate::session::Session;
 
-/// Part of the distance to the better and to the worse parent by which BLX-αβ reaches beyond them.
+/// Fraction of the parents' distance by which BLX-αβ extends beyond the better and the worse parent.
 const BEYOND_BETTER: f64 = 0.6;
 const BEYOND_WORSE: f64 = 0.4;
 /// Probability with which a gene mutates in the first generation, and in the last.
 const FIRST_MUTATION: f64 = 0.1;
 const LAST_MUTATION: f64 = 0.02;
 
-/// A genetic algorithm in the manner of brains-py.
+/// A genetic algorithm modelled on brains-py.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Genetic {
     /// Genomes in a generation.
     pub genomes: usize,
-    /// Best genomes that are kept.
+    /// Number of best genomes kept.
     pub elite: usize,
-    /// Generations after which an attempt is given up, and over which mutations become rare; `max_iterations` if not given.
+    /// Generations of an attempt, over which mutations become rare; `max_iterations` if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generations: Option<usize>,
 }
@@ -55,7 +55,7 @@ impl OptimiserKind for Genetic {
 }
 
 impl Optimiser for Genetic {
-    /// Breeds until the loss is low enough; after as many generations as are allowed, begins anew.
+    /// Evolves until the loss is low enough; restarts after the allowed number of generations.
     ///
     /// # Errors
     /// If the device cannot be evaluated.
@@ -119,8 +119,8 @@ impl Genetic {
     }
 }
 
-/// `count` of `genomes` ranks (0 the best), in random order, with chances that fall linearly to nothing, by one random
-/// number (Baker 1987).
+/// `count` of `genomes` ranks (0 the best), in random order, with probabilities that fall linearly to zero, from one
+/// random number (Baker 1987).
 fn universal_sampling<R: Rng + ?Sized>(genomes: usize, count: usize, rng: &mut R) -> Vec<usize> {
     let total = (genomes * (genomes + 1)) as f64 / 2.0;
     let distance = total / count.max(1) as f64;

@@ -1,24 +1,22 @@
-//! Training of a physical system by its own measured gradient, and the optimisers that it is compared with.
+//! Training of a physical system by its own measured gradient, and other optimisers for comparison.
 //!
-//! A [`meter::Meter`] applies the input patterns of a task one after the other, as the instrument does it, and reads
-//! currents and their derivatives with respect to all controls; a [`loss::Loss`] makes one number of the currents and
-//! knows its derivatives; [`descent`] multiplies the two, steps, and repeats:
+//! A [`meter::Meter`] applies the input patterns of a task one after the other, like the instrument, and reads currents
+//! and their derivatives with respect to all controls; a [`loss::Loss`] maps the currents to one number and gives its
+//! derivatives; [`descent`] combines the two and iterates:
 //!
 //! ```text
 //! ∂E/∂w_m = Σ_p ∂E/∂I_p · g[p, m],   w ← w − η ∂E/∂w
 //! ```
 //!
-//! (Boon et al., Nat. Commun. 16, 10272 (2025), "B25", Fig. 4). Whatever an optimiser measures goes through a
-//! [`session::Session`], which counts the time that the instrument would have needed and the samples that it took, so that
-//! all of them are compared per second of measurement.
+//! (Boon et al., Nat. Commun. 16, 10272 (2025), "B25", Fig. 4). All measurements of an optimiser go through a
+//! [`session::Session`], which counts the time and the samples that the instrument would need, so that optimisers are
+//! compared at equal measurement time.
 
 #[cfg(feature = "cma-es")]
 pub mod cma_es;
 pub mod descent;
 mod error;
 mod finite;
-#[cfg(feature = "fitted-network")]
-pub mod fitted;
 pub mod gains;
 pub mod genetic;
 pub mod loss;
@@ -26,8 +24,10 @@ pub mod meter;
 pub mod optimiser;
 pub mod second_order;
 pub mod session;
-pub mod simultaneous;
+pub mod spsa;
 pub mod stretch;
+#[cfg(feature = "fitted-network")]
+pub mod surrogate;
 pub mod table;
 pub mod targets;
 pub mod task;

@@ -1,4 +1,4 @@
-//! What every optimiser can do, and what every kind of settings of one is asked for.
+//! Interfaces of optimisers and of their settings.
 
 use rand_pcg::Pcg64;
 use settings::SettingError;
@@ -7,33 +7,33 @@ use crate::descent::GradientSource;
 use crate::error::TrainingError;
 use crate::session::Session;
 
-/// A way to find the controls.
+/// An optimiser of the controls.
 pub trait Optimiser: std::fmt::Debug + Send + Sync {
-    /// Trains until the loss is low enough or the session's time is spent.
+    /// Trains until the loss is low enough or the session's time is used up.
     ///
     /// # Errors
     /// If the device cannot be evaluated.
     fn train(&self, session: &mut Session<'_>, rng: &mut Pcg64) -> Result<(), TrainingError>;
 
-    /// Whether it reads derivatives from the device, so that its meter needs a scheme.
+    /// Whether it measures derivatives of the device, so that its meter needs a scheme.
     fn measures_gradient(&self) -> bool {
         false
     }
 
-    /// Where it takes second derivatives from, if it needs them.
+    /// Source of its second derivatives, if it needs them.
     fn second_derivatives(&self) -> Option<GradientSource> {
         None
     }
 }
 
-/// What the building of an optimiser is told of its surroundings.
+/// Context in which an optimiser is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Surroundings {
-    /// Parameters of the device.
+    /// Number of parameters of the device.
     pub parameters: usize,
-    /// Those of them that are trained.
+    /// Number of parameters that are trained.
     pub controls: usize,
-    /// Iterations that an attempt may take.
+    /// Largest number of iterations of an attempt.
     pub max_iterations: usize,
 }
 
@@ -42,14 +42,14 @@ pub trait OptimiserKind {
     /// The optimiser.
     ///
     /// # Errors
-    /// At the field that is at fault.
+    /// Names the invalid field.
     fn build(&self, around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError>;
 }
 
-/// Most numbers that a run holds at once: derivatives of all patterns, a generation of controls, points of a fit.
+/// Largest array of numbers in a run: derivatives of all patterns, a generation of controls, points of a fit.
 const MOST_HELD: usize = 100_000_000;
 
-/// Refuses `count` rows of `width` numbers, before any is made, if they are more than a run may hold.
+/// Refuses `count` rows of `width` numbers before allocation, if they exceed what a run may hold.
 ///
 /// # Errors
 /// With the field, what was found and what is allowed.
@@ -58,5 +58,9 @@ pub fn check_held(field: &str, count: usize, width: usize, what: &str) -> Result
         return Ok(());
     }
     let most = MOST_HELD / width;
-    Err(SettingError::found(field, count, format!("must be at most {most}, for each has a number for {width} {what}")))
+    Err(SettingError::found(
+        field,
+        count,
+        format!("must be at most {most}, since each holds {width} numbers, one for each of the {what}"),
+    ))
 }

@@ -1,5 +1,5 @@
-//! Second-order simultaneous perturbation of the loss, 2-SPSA (Spall, IEEE Trans. Autom. Control 45, 1839 (2000)): four losses
-//! an iteration, whatever the number of controls, give the gradient and an estimate of the Hessian.
+//! Second-order simultaneous perturbation of the loss, 2-SPSA (Spall, IEEE Trans. Autom. Control 45, 1839 (2000)): four
+//! losses per iteration, independent of the number of controls, give the gradient and an estimate of the Hessian.
 //!
 //! ```text
 //! g  = (E(w + cΔ) − E(w − cΔ)) / 2c · Δ
@@ -9,11 +9,12 @@
 //! w  ← w − a_k f(H̄_k)⁻¹ g
 //! ```
 //!
-//! Δ and Δ̃ are independent, each component ±1. For a quadratic loss the mean of Ĥ is the Hessian, whatever c and c̃. f makes
-//! it positive definite: (H̄² + δ²)^½, each eigenvalue λ replaced by √(λ² + δ²). Spall's δ is small and falls to zero; here
-//! it is [`SecondOrder::floor`] times the root mean square of all eigenvalues, because H̄ is of rank 2k while k is
-//! small, and where nothing is known of the curvature yet a small δ takes a step of any length. No control moves by more than
-//! [`MOST_MOVE`] of its range at once: the step is shortened as a whole, where Spall proposes to skip it.
+//! Δ and Δ̃ are independent, each component ±1. For a quadratic loss the mean of Ĥ is the Hessian, for any c and c̃. f
+//! makes it positive definite: (H̄² + δ²)^½, each eigenvalue λ replaced by √(λ² + δ²). Spall's δ is small and falls to
+//! zero; here it is [`SecondOrder::floor`] times the root mean square of all eigenvalues, because H̄ is of rank 2k
+//! while k is small, and a small δ would allow steps of any length along directions of still unknown curvature. No
+//! control moves by more than [`MOST_MOVE`] of its range in one iteration: longer steps are shortened as a whole,
+//! whereas Spall proposes to skip them.
 
 use faer::{Mat, Side};
 use ndarray::Array2;
@@ -30,19 +31,19 @@ use crate::optimiser::{Optimiser, OptimiserKind, Surroundings};
 use crate::session::Session;
 use crate::update::clip;
 
-/// Longest move of a control in one iteration, as a part of its range.
+/// Largest move of a control in one iteration, as a fraction of its range.
 pub const MOST_MOVE: f64 = 0.1;
-/// Most controls: each iteration decomposes a matrix of as many rows.
+/// Largest number of controls: each iteration diagonalises a matrix of this size.
 pub const MOST_CONTROLS: usize = 1000;
 
-/// Second-order simultaneous perturbation, 2-SPSA (Spall 2000), four losses an iteration.
+/// Second-order simultaneous perturbation, 2-SPSA (Spall 2000), four losses per iteration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecondOrderSettings {
-    /// How `step_volt` is chosen where it is not given, and `gain`: 1 as published, or such that the first step is Newton's,
-    /// divided by the number of controls.
+    /// How `step_volt` and `gain` are chosen if not given. `gain`: 1 as published, or tuned such that the first step is
+    /// Newton's divided by the number of controls.
     pub gains: GainRule,
-    /// a of the gains a/(k + 1 + A)^α, without unit: a gain of 1 is a whole step of Newton's method.
+    /// a of the gains a/(k + 1 + A)^α, dimensionless: a gain of 1 is a full Newton step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gain: Option<f64>,
     /// c of the steps c/(k + 1)^γ (V).
@@ -50,7 +51,7 @@ pub struct SecondOrderSettings {
     pub step_volt: Option<f64>,
     /// c̃/c, 0.01 to 100.
     pub second_step_ratio: f64,
-    /// δ of (H² + δ²)^½, as a part of the root mean square of the eigenvalues of H, 10⁻⁶ to 10.
+    /// δ of (H² + δ²)^½, as a fraction of the root mean square of the eigenvalues of H, 10⁻⁶ to 10.
     pub floor: f64,
     /// α, 0 to 1.
     pub gain_exponent: f64,
@@ -72,7 +73,7 @@ impl OptimiserKind for SecondOrderSettings {
         let controls = around.controls;
         if controls > MOST_CONTROLS {
             let message =
-                format!("found \"second-order-spsa\" for {controls} controls: it takes {MOST_CONTROLS} at most");
+                format!("found \"second-order-spsa\" for {controls} controls: at most {MOST_CONTROLS} are allowed");
             return Err(SettingError::new("kind", message));
         }
         let Self { gains: rule, gain, step_volt, second_step_ratio, floor, gain_exponent, step_exponent } = *self;
@@ -87,14 +88,15 @@ impl OptimiserKind for SecondOrderSettings {
 /// 2-SPSA on the loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SecondOrder {
-    /// How c is chosen, and how a_k and c_k fall. Its a has no unit here: a whole step of Newton's method is a_k = 1. If not
-    /// given, it is 1 by the published rule, which is best in the long run. By the tuned rule a_0 is the reciprocal of the number of
-    /// controls M: with the Hessian known and without noise, a step along a random direction shortens the mean squared distance
-    /// from the minimum by 1 − 2a + M a², least for a = 1/M, and steps beyond 2/M lead away.
+    /// How c is chosen, and how a_k and c_k decrease. Here a is dimensionless: a_k = 1 is a full Newton step. The
+    /// default is 1 by the published rule, which is best asymptotically. By the tuned rule a_0 is the reciprocal of the
+    /// number of controls M: with the Hessian known and without noise, a step along a random direction changes the mean
+    /// squared distance from the minimum by a factor of 1 − 2a + M a², smallest for a = 1/M, and steps beyond 2/M
+    /// diverge.
     pub gains: Gains,
     /// c̃ over c.
     pub second_step_ratio: f64,
-    /// δ as a part of the root mean square of the eigenvalues of H̄.
+    /// δ as a fraction of the root mean square of the eigenvalues of H̄.
     pub floor: f64,
 }
 
@@ -104,7 +106,7 @@ impl Default for SecondOrder {
     }
 }
 
-/// What four losses say.
+/// Result of four losses.
 pub(crate) struct Estimate {
     /// The lowest of them.
     pub(crate) loss: f64,
@@ -149,7 +151,7 @@ impl Estimate {
 /// (H² + δ²)^(−½) g.
 ///
 /// # Errors
-/// If H holds a number that is not finite, as losses do that differ by more than a number can hold.
+/// If H holds a number that is not finite, from an overflow of the difference of losses.
 fn newton_step(
     hessian: &Array2<f64>,
     gradient: &[f64],
@@ -166,7 +168,7 @@ fn newton_step(
     let mut step = vec![0.0; size];
     for (k, value) in values.iter().enumerate() {
         let stiffness = value.hypot(delta);
-        // a loss without any curvature so far says nothing of how far to go
+        // a loss without curvature so far gives no step length
         if stiffness > 0.0 {
             let along: f64 = gradient.iter().enumerate().map(|(m, g)| g * vectors[(m, k)]).sum();
             step.iter_mut().enumerate().for_each(|(m, s)| *s += along / stiffness * vectors[(m, k)]);
@@ -176,7 +178,7 @@ fn newton_step(
 }
 
 impl Optimiser for SecondOrder {
-    /// Descends from random controls until the loss is low enough; after as many iterations as are allowed, begins anew.
+    /// Descends from random controls until the loss is low enough; restarts after the allowed number of iterations.
     ///
     /// # Errors
     /// If the device cannot be evaluated.

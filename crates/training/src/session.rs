@@ -1,4 +1,4 @@
-//! What has been measured so far, how long it took, and what was best.
+//! Account of a training run: measurements, their time, and the best result.
 
 use ndarray::Array2;
 use rand::{Rng, RngExt};
@@ -12,33 +12,33 @@ use crate::meter::{Meter, Reading};
 use crate::task::Patterns;
 use crate::update::Slopes;
 
-/// Random controls that are tried before the range of the ADC is held to be too narrow.
+/// Number of random draws of the controls after which the range of the ADC is considered too narrow.
 pub const MOST_DRAWS: usize = 1000;
 
 /// When training ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// Measured loss below which it has succeeded.
+    /// Measured loss below which training has succeeded.
     pub stop_below: f64,
-    /// Further passes whose mean currents must give such a loss again before it counts. Without any, noise on weak currents
-    /// is now and then taken for success: of four patterns, one pass in some hundred is correlated with any table.
+    /// Further passes whose mean currents must confirm the loss. Without any, noise on weak currents is occasionally
+    /// mistaken for success: with four patterns, about one pass in a hundred is correlated with any given truth table.
     pub confirmations: usize,
-    /// Time that all measurements together may take \[s\]; the last one may exceed it.
+    /// Total measurement time \[s\]; the last measurement may exceed it.
     pub budget_s: f64,
-    /// Iterations after which an attempt is given up, and begun anew elsewhere.
+    /// Iterations after which training restarts from other controls.
     pub max_iterations: usize,
 }
 
-/// By which loss a run is judged: which controls are kept, and whether they are good enough.
+/// The loss that decides which controls are kept and whether they are good enough.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judge {
-    /// The measured one, as an experiment has to.
+    /// The measured loss, as in an experiment.
     #[default]
     Measured,
-    /// The one without noise, which no instrument knows: for comparisons of methods, where luck of the last reading is
-    /// not to count. It is known at all controls that are measured or arrived at, without time or samples; the optimiser itself
-    /// sees measured losses alone.
+    /// The noiseless loss, unknown to an instrument: for comparisons of methods without the luck of the last reading.
+    /// It is evaluated at all controls that are measured or reached, without using time or samples; the optimiser
+    /// itself uses only measured losses.
     NoiseFree,
 }
 
@@ -47,24 +47,24 @@ pub enum Judge {
 pub struct Entry {
     /// Attempt, from 0.
     pub attempt: usize,
-    /// Measurement time at its end, since the beginning \[s\].
+    /// Measurement time since the beginning of the run \[s\].
     pub time_s: f64,
     /// The loss.
     pub loss: f64,
 }
 
-/// A training run: a meter, a task, and the account of what was measured.
+/// A training run: a meter, a task, and the account of measurements.
 #[derive(Debug)]
 pub struct Session<'m> {
     /// The meter.
     pub meter: &'m Meter,
-    /// What is to be learned.
+    /// The task.
     pub patterns: &'m Patterns,
     /// The loss.
     pub loss: Loss,
     /// When it ends.
     pub limits: Limits,
-    /// By which loss it is judged.
+    /// The loss by which it is judged.
     pub judge: Judge,
     /// Lowest and highest voltage of each control \[V\].
     pub range_volt: &'m [(f64, f64)],
@@ -72,7 +72,7 @@ pub struct Session<'m> {
     pub seconds: f64,
     /// Samples of all measurements.
     pub samples: u64,
-    /// Attempts that were begun.
+    /// Number of attempts started.
     pub attempts: usize,
     /// Measured losses, one for each iteration (of a descent) or generation.
     pub history: Vec<Entry>,
@@ -81,7 +81,7 @@ pub struct Session<'m> {
 }
 
 impl<'m> Session<'m> {
-    /// Nothing measured yet.
+    /// A run without measurements yet.
     #[must_use]
     pub fn new(
         meter: &'m Meter,
@@ -106,8 +106,8 @@ impl<'m> Session<'m> {
         }
     }
 
-    /// Begins an attempt at random controls, evenly within their ranges. Where the output may be clipped, a pass tells whether
-    /// it is, and others are drawn; these passes are counted.
+    /// Starts an attempt at random controls, uniform within their ranges. If the output may be clipped, a pass checks
+    /// this, and other controls are drawn if it is; these passes are counted.
     ///
     /// # Errors
     /// If the output is clipped at all of [`MOST_DRAWS`] draws, or the device cannot be evaluated.
@@ -127,24 +127,24 @@ impl<'m> Session<'m> {
         Err(TrainingError::AlwaysClipped { draws: MOST_DRAWS })
     }
 
-    /// Random controls, evenly within their ranges.
+    /// Random controls, uniform within their ranges.
     pub fn random_controls<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
         self.range_volt.iter().map(|(low, high)| low + (high - low) * rng.random::<f64>()).collect()
     }
 
-    /// Whether the loss has come below the limit, as often as is asked for.
+    /// Whether the loss has been below the limit, with the required confirmations.
     #[must_use]
     pub fn has_succeeded(&self) -> bool {
         self.best_loss < self.limits.stop_below
     }
 
-    /// Whether the time is spent or the goal is reached.
+    /// Whether the time is used up or the goal is reached.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.has_succeeded() || self.seconds >= self.limits.budget_s
     }
 
-    /// Lowest loss measured, and the controls that had it \[V\].
+    /// Lowest loss measured, and its controls \[V\].
     #[must_use]
     pub fn best(&self) -> (f64, &[f64]) {
         (self.best_loss, &self.best_controls_volt)
@@ -160,8 +160,8 @@ impl<'m> Session<'m> {
         self.samples += reading.samples;
     }
 
-    /// The loss of what was measured; measures again what was good enough, and keeps what is best. A loss that is not
-    /// confirmed is worth the one that the mean of the further passes gave.
+    /// Evaluates the loss of a measurement, confirms a success by further passes, and keeps the best result. A loss
+    /// that is not confirmed is replaced by that of the mean of the further passes.
     fn account<R: Rng + ?Sized>(
         &mut self,
         reading: &Reading,
@@ -193,8 +193,8 @@ impl<'m> Session<'m> {
         Ok(self.loss.of(&currents_na, &self.patterns.targets).value)
     }
 
-    /// Says that an optimiser has arrived at controls where it does not measure, only around them. Without noise they can be
-    /// judged all the same.
+    /// Reports controls that an optimiser has reached but measures only around. By the noiseless loss they can still be
+    /// judged.
     ///
     /// # Errors
     /// If the device cannot be evaluated.
@@ -206,7 +206,7 @@ impl<'m> Session<'m> {
         Ok(())
     }
 
-    /// The loss of the mean currents of as many further passes as confirm a success.
+    /// The loss of the mean currents of the confirming passes.
     fn confirmed_loss<R: Rng + ?Sized>(&mut self, controls_volt: &[f64], rng: &mut R) -> Result<f64, TrainingError> {
         let mut mean_na = vec![0.0; self.patterns.targets.len()];
         for _ in 0..self.limits.confirmations {
@@ -242,11 +242,12 @@ impl<'m> Session<'m> {
         Ok(self.account(&reading, controls_volt, rng)?.value)
     }
 
-    /// Measures the loss and its derivatives by a pass over all patterns: the gradient, and the diagonal second derivatives if
-    /// `second` are wanted.
+    /// Measures the loss and its derivatives by a pass over all patterns: the gradient and, if `second` is set, the
+    /// diagonal second derivatives.
     ///
     /// # Errors
-    /// If the device cannot be evaluated, a number is not finite, or second derivatives are wanted and the meter reads none.
+    /// If the device cannot be evaluated, a number is not finite, or second derivatives are needed and the meter reads
+    /// none.
     pub fn measure_slopes<R: Rng + ?Sized>(
         &mut self,
         controls_volt: &[f64],
@@ -265,8 +266,8 @@ impl<'m> Session<'m> {
         Ok((loss.value, slopes))
     }
 
-    /// Measures the loss by a pass over all patterns, and takes the device's exact derivatives, for which no time is
-    /// counted: what no instrument can do, the bound for all that measure them.
+    /// Measures the loss by a pass over all patterns and uses the exact derivatives of the device, without measurement
+    /// time: a bound for all methods that measure them.
     ///
     /// # Errors
     /// If the device cannot be evaluated, or does not know its derivatives, or a number is not finite.
@@ -286,8 +287,8 @@ impl<'m> Session<'m> {
         Ok((loss.value, slopes))
     }
 
-    /// By the chain rule, ∂E/∂w_m = Σ_p E_p I_pm and ∂²E/∂w_m² = Σ_p E_p I_pmm + Σ_pq E_pq I_pm I_qm. The latter sum is a square of
-    /// measured derivatives: their noise adds Σ_p E_pp var I_pm to its mean.
+    /// By the chain rule, ∂E/∂w_m = Σ_p E_p I_pm and ∂²E/∂w_m² = Σ_p E_p I_pmm + Σ_pq E_pq I_pm I_qm. The second sum is
+    /// quadratic in measured derivatives: their noise adds Σ_p E_pp var I_pm to its mean.
     fn slopes(
         &self,
         currents_na: &[f64],
@@ -349,7 +350,7 @@ mod tests {
         let device = Polynomial::new(0.0, vec![vec![0.0], vec![2.0, 3.0]], Some(mixing)).unwrap();
         let timing = Timing { rate_hz: 1000.0, ramp_s: 0.0, hold_s: 0.01 };
         let wiring = Wiring::new(vec![0], 2).unwrap();
-        let meter = Meter::new(Arc::new(device), wiring, None, Answer::Sampled, &NoiseModel::Quiet, timing, 2).unwrap();
+        let meter = Meter::new(Arc::new(device), wiring, None, Answer::Sampled, &NoiseModel::None, timing, 2).unwrap();
         let targets = Targets::of_numbers(vec![1.0, 1.0]);
         let patterns = Patterns { inputs_volt: array![[0.0], [1.0]], targets, radii: Vec::new() };
         let limits = Limits { stop_below: 0.0, confirmations: 0, budget_s: 1.0, max_iterations: 1 };

@@ -1,26 +1,25 @@
-//! Noise that is continuous over patterns that are applied one after the other.
+//! Noise that is continuous over consecutive patterns.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use noise::{CirculantScratch, NoiseError, NoiseModel, RecordGenerator};
 use rand::Rng;
 
-/// Samples over which noise is continuous, at most; a longer pass is put together from stretches.
+/// Largest number of samples over which noise is continuous; a longer pass is composed of several stretches.
 pub const MOST_SAMPLES: usize = 1 << 18;
 
-/// Noise of some patterns one after the other.
+/// Noise of consecutive patterns.
 #[derive(Debug)]
 pub(crate) struct Stretch {
     pub(crate) patterns: usize,
     pub(crate) samples_of_pattern: usize,
     generator: RecordGenerator,
-    /// Work space that is not in use. A pass that asked the system for its megabytes anew spent as long on that as on all
-    /// else; what is in them is overwritten.
+    /// Unused buffers, which are overwritten. Allocating them for each pass would double its time.
     spare: Mutex<Vec<Buffers>>,
 }
 
 impl Stretch {
-    /// As few patterns as hold a pass of `most_patterns` in stretches of the same length.
+    /// Divides a pass of `most_patterns` into the smallest number of stretches of equal length.
     pub(crate) fn new(
         noise: &NoiseModel,
         rate_hz: f64,
@@ -39,7 +38,7 @@ impl Stretch {
     }
 }
 
-/// Work space of a [`NoiseSource`].
+/// Buffers of a [`NoiseSource`].
 #[derive(Debug, Default)]
 struct Buffers {
     scratch: CirculantScratch,
@@ -65,7 +64,7 @@ impl<'s> NoiseSource<'s> {
         Self { stretch, buffers, used: stretch.patterns }
     }
 
-    /// The samples of the next pattern \[nA\], its ramp first.
+    /// The samples of the next pattern \[nA\], beginning with its ramp.
     pub(crate) fn next<R: Rng + ?Sized>(&mut self, rng: &mut R) -> &[f64] {
         let length = self.stretch.samples_of_pattern;
         if self.used == self.stretch.patterns {

@@ -1,4 +1,4 @@
-//! Patterns from files, as laboratories write them ([`tables::read_columns`]).
+//! Patterns from laboratory files ([`tables::read_columns`]).
 
 use std::path::Path;
 
@@ -9,24 +9,24 @@ use crate::error::TrainingError;
 use crate::targets::Targets;
 use crate::task::Patterns;
 
-/// Most patterns of a file.
+/// Largest number of patterns of a file.
 pub const MOST_PATTERNS: usize = 100_000;
 
 /// Reads rows of `inputs` voltages \[V\] with the target in the last column: a class, 0 or 1 (or −1 or 1), or, if
-/// `classes_only` is not set, any current \[nA\]. Gives also what should be remarked on the reading, one sentence each.
+/// `classes_only` is not set, any current \[nA\]. Returns remarks on the reading as well, one sentence each.
 ///
 /// # Errors
-/// If the file cannot be read, or with the line and what was found there: a row of other than `inputs` + 1 numbers, a target
-/// that is no class where classes are asked for. If there are fewer than two rows, or more than [`MOST_PATTERNS`].
+/// If the file cannot be read, a row does not have `inputs` + 1 numbers, a target is not a class although classes are
+/// required (with the line and what was found there), or there are fewer than two rows or more than [`MOST_PATTERNS`].
 pub fn read_patterns(path: &Path, inputs: usize, classes_only: bool) -> Result<(Patterns, Vec<String>), TrainingError> {
     let fail = |what: String| TrainingError::File { path: path.to_owned(), what };
     let mut read = read_columns(path, inputs + 1).map_err(|e| fail(e.to_string()))?;
     let targets = read.values.pop().unwrap_or_default();
     if targets.len() < 2 {
-        return Err(fail(format!("has {} rows of numbers, at least two are needed", targets.len())));
+        return Err(fail(format!("has {} rows of numbers: at least two are needed", targets.len())));
     }
     if targets.len() > MOST_PATTERNS {
-        return Err(fail(format!("holds {} patterns, at most {MOST_PATTERNS} are allowed", targets.len())));
+        return Err(fail(format!("holds {} patterns: at most {MOST_PATTERNS} are allowed", targets.len())));
     }
     if classes_only && let Some(bad) = Targets::first_that_is_no_label(&targets) {
         return Err(fail(format!(
@@ -79,7 +79,7 @@ mod tests {
         for (text, words) in [
             ("a,b,target\n0.1,0.2,1\n0.3,x,0\n", "line 3: found \"x\""),
             ("a,b,c,target\n0.1,0.2,0.3,1\n", "line 2: found 4 columns, 3 are needed"),
-            // a first row that is damaged is no heading
+            // a damaged first row is not a heading
             ("0.1,O.2,1\n0.3,0.1,0\n0.1,0.1,1\n", "line 1: found \"O.2\""),
             ("V1,V2,class\nV,V,1\n0.3,0.1,0\n", "line 2: found \"V\""),
             ("a,b,c\nd,e,f\ng,h,i\n1,1,1\n", "line 3: found \"g\""),
@@ -96,7 +96,7 @@ mod tests {
         }
     }
 
-    /// Labels that are not understood do not become one class.
+    /// Unknown labels are refused, not merged into one class.
     #[test]
     fn targets_that_are_no_classes_are_refused_with_line_and_value() {
         for (text, words) in [

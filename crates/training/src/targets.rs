@@ -1,25 +1,26 @@
-//! What each pattern should give.
+//! Targets of the patterns.
 
 use std::cmp::Ordering;
 
-/// A target for each pattern: numbers, and the classes that they stand for where they do.
+/// A target for each pattern: numbers, and classes if the numbers are labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Targets {
     numbers: Vec<f64>,
     classes: Option<Vec<bool>>,
 }
 
-/// Labels of class 0 and of class 1 that are understood.
+/// Accepted labels of class 0 and of class 1.
 const LABELS: [[f64; 2]; 2] = [[0.0, 1.0], [-1.0, 1.0]];
 
 impl Targets {
-    /// Classes: true for class 1, whose current has to be the higher one. Their numbers are 1 and 0.
+    /// Classes: true for class 1, which has to have the higher current. Their numbers are 1 and 0.
     #[must_use]
     pub fn classes_of(classes: Vec<bool>) -> Self {
         Self { numbers: classes.iter().map(|one| f64::from(u8::from(*one))).collect(), classes: Some(classes) }
     }
 
-    /// Numbers, in nA for a loss that compares currents with them. All 0 or 1, or all −1 or 1, they are classes as well.
+    /// Numbers, in nA for a loss that compares currents with them. If all are 0 or 1, or all −1 or 1, they are classes
+    /// as well.
     #[must_use]
     pub fn of_numbers(numbers: Vec<f64>) -> Self {
         let classes =
@@ -27,29 +28,29 @@ impl Targets {
         Self { numbers, classes }
     }
 
-    /// Currents \[nA\], whatever numbers they are.
+    /// Currents \[nA\], never classes.
     #[must_use]
     pub fn currents_of(currents_na: Vec<f64>) -> Self {
         Self { numbers: currents_na, classes: None }
     }
 
-    /// Index of the first number that keeps `numbers` from being labels of two classes.
+    /// Index of the first number that is not a label of two classes.
     #[must_use]
     pub fn first_that_is_no_label(numbers: &[f64]) -> Option<usize> {
         let is = |x: &f64, label: &f64| x.partial_cmp(label).is_some_and(Ordering::is_eq);
         let breaks = |labels: &[f64; 2]| numbers.iter().position(|x| !labels.iter().any(|label| is(x, label)));
         let places = LABELS.iter().map(breaks);
-        // none of the two sets holds them all: the one that goes further is what was meant
+        // neither set of labels fits: assume the one that fits more numbers from the start
         places.into_iter().reduce(|a, b| a.and_then(|a| b.map(|b| a.max(b)))).flatten()
     }
 
-    /// How many there are.
+    /// Number of targets.
     #[must_use]
     pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.numbers.is_empty()
@@ -61,13 +62,13 @@ impl Targets {
         &self.numbers
     }
 
-    /// The classes, true for class 1; nothing where the numbers are other than labels.
+    /// The classes, true for class 1; `None` if the numbers are not labels.
     #[must_use]
     pub fn classes(&self) -> Option<&[bool]> {
         self.classes.as_deref()
     }
 
-    /// The class that all have in common, if it is one.
+    /// The common class of all patterns, if there is one.
     #[must_use]
     pub fn single_class(&self) -> Option<bool> {
         let classes = self.classes()?;

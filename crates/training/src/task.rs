@@ -1,4 +1,4 @@
-//! What is to be learned: input patterns and their targets.
+//! Tasks: input patterns and their targets.
 
 use ndarray::Array2;
 use rand::{Rng, RngExt};
@@ -7,7 +7,7 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::error::TrainingError;
 use crate::targets::Targets;
 
-/// Inputs and what they should give.
+/// Inputs and their targets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patterns {
     /// Input voltages \[V\], shape (patterns, inputs).
@@ -49,12 +49,12 @@ pub fn truth_table(gate: &str, levels_volt: [[f64; 2]; 2]) -> Result<Patterns, T
     })
 }
 
-/// Points in and around a ball (a disc in two dimensions, which makes a ring of the rest): class 1 uniformly within
-/// `inner` of the centre, class 0 uniformly between `inner + gap` and 1, as many of each. The unit ball touches
-/// both ends of `range_volt`, of which there is one for each input.
+/// Points in and around a ball (in two dimensions a disc surrounded by a ring): class 1 uniformly within `inner` of the
+/// centre, class 0 uniformly between `inner + gap` and 1, equally many of each. The unit ball touches both ends of
+/// `range_volt`, given for each input.
 ///
 /// # Errors
-/// If the radii leave no room for one of the classes.
+/// If the radii leave no space for one of the classes.
 pub fn ball<R: Rng + ?Sized>(
     points: usize,
     inner: f64,
@@ -66,7 +66,7 @@ pub fn ball<R: Rng + ?Sized>(
         return Err(TrainingError::setting("inner_radius", inner, "must lie between 0 and 1"));
     }
     if !(gap >= 0.0 && inner + gap < 1.0) {
-        let allowed = format!("must be 0 to {:.3}, so that the outer class has room", 1.0 - inner);
+        let allowed = format!("must be 0 to {:.3}, so that there is space for the outer class", 1.0 - inner);
         return Err(TrainingError::setting("gap", gap, allowed));
     }
     let dimensions = range_volt.len();

@@ -1,17 +1,18 @@
-//! The current that divides two classes.
+//! The threshold current between two classes.
 
-/// Currents that differ by no more than this part of the largest one are equal: rounding alone makes such differences.
+/// Currents that differ by no more than this fraction of the largest one count as equal, since rounding causes such
+/// differences.
 pub const RESOLUTION: f64 = 1e-9;
 
-/// Difference below which currents are equal \[nA\], however small they are: its fourth power is still a number.
+/// Difference below which currents always count as equal \[nA\]: its fourth power does not underflow.
 const LEAST_DIFFERENCE_NA: f64 = 1e-60;
 
-/// Largest difference of currents that counts as none \[nA\].
+/// Largest difference of currents that count as equal \[nA\].
 pub(crate) fn resolution_na(currents_na: &[f64]) -> f64 {
     currents_na.iter().fold(LEAST_DIFFERENCE_NA, |most, y| most.max(RESOLUTION * y.abs()))
 }
 
-/// Whether all currents are equal, to [`RESOLUTION`]: then nothing can be told from them.
+/// Whether all currents are equal to within [`RESOLUTION`].
 pub(crate) fn all_equal(currents_na: &[f64]) -> bool {
     let (low, high) =
         currents_na.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(*y), high.max(*y)));
@@ -23,16 +24,16 @@ pub(crate) fn all_equal(currents_na: &[f64]) -> bool {
 pub struct Threshold {
     /// The current \[nA\].
     pub current_na: f64,
-    /// The part of the patterns from which it was found that lies on the right side.
+    /// Fraction of the patterns used to find it that lie on the right side.
     pub accuracy: f64,
-    /// How far the nearest of them lies on the right side \[nA\]: of two classes half the distance between the lowest current
-    /// of class 1 and the highest of class 0. Negative where these overlap, nothing where they are equal.
+    /// Distance of the nearest of them on the right side \[nA\]: for two classes, half the distance between the lowest
+    /// current of class 1 and the highest of class 0. Negative if these overlap, zero if they are equal.
     pub margin_na: f64,
 }
 
 impl Threshold {
-    /// That with most patterns on the right side, class 1 above it: in the middle between two neighbours that are not
-    /// [equal](RESOLUTION), or beyond all of them. Of several that are as good, the lowest.
+    /// Finds the threshold with most patterns on the right side, class 1 above it: midway between two neighbours that
+    /// are not [equal](RESOLUTION), or beyond all of them. If several are equally good, the lowest.
     ///
     /// # Panics
     /// If there is no current, or not a class for each.
@@ -71,7 +72,7 @@ impl Threshold {
         }
     }
 
-    /// One that is given.
+    /// A given threshold.
     #[must_use]
     pub fn at(current_na: f64, currents_na: &[f64], classes: &[bool]) -> Self {
         let distances = distances_na(current_na, currents_na, classes);
@@ -81,21 +82,21 @@ impl Threshold {
         threshold
     }
 
-    /// Part of other patterns that lies on the right side; a current that is the threshold lies on neither.
+    /// Fraction of other patterns on the right side; a current equal to the threshold lies on neither side.
     #[must_use]
     pub fn accuracy_on(&self, currents_na: &[f64], classes: &[bool]) -> f64 {
         let right = distances_na(self.current_na, currents_na, classes).filter(|d| *d > 0.0).count();
         right as f64 / classes.len() as f64
     }
 
-    /// Whether it divides the patterns from which it was found, each at least `margin_na` away.
+    /// Whether it separates the patterns used to find it, each by at least `margin_na`.
     #[must_use]
     pub fn divides(&self, margin_na: f64) -> bool {
         self.margin_na > 0.0 && self.margin_na >= margin_na
     }
 }
 
-/// How far each current lies on its right side of a threshold \[nA\].
+/// Distance of each current from a threshold, positive on its right side \[nA\].
 fn distances_na(threshold_na: f64, currents_na: &[f64], classes: &[bool]) -> impl Iterator<Item = f64> {
     currents_na.iter().zip(classes).map(move |(y, one)| if *one { y - threshold_na } else { threshold_na - y })
 }
@@ -115,7 +116,7 @@ mod tests {
         assert!((wrong.margin_na + 0.5).abs() < 1e-12);
     }
 
-    /// A device that always gives the same current has one class right and the other wrong, whichever pattern comes first.
+    /// A device with constant current has one class right and the other wrong, for any order of the patterns.
     #[test]
     fn equal_currents_are_not_cut() {
         for level in [0.0, 20.0, -1e-30, 1e17] {

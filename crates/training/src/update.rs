@@ -1,9 +1,9 @@
-//! How a gradient becomes a step.
+//! Update rules of gradient descent.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a gradient becomes a step.
+/// Update rule of gradient descent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpdateChoice {
@@ -14,8 +14,8 @@ pub enum UpdateChoice {
     Momentum,
     /// Adam with 0.9, 0.999 and 10⁻⁸; its learning rate is in V.
     Adam,
-    /// Each step divided by 1 + η|∂²E/∂w²|: for `readout = "curvature"`, or exact derivatives of a device that knows its second
-    /// ones.
+    /// Each step divided by 1 + η|∂²E/∂w²|: for `readout = "curvature"`, or for exact derivatives of a device with
+    /// known second derivatives.
     Curvature,
 }
 
@@ -30,13 +30,13 @@ impl UpdateChoice {
     }
 }
 
-/// An update scheme. η is given with the step, in V² for a loss without unit.
+/// An update rule. η is passed with each step, in V² for a dimensionless loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Update {
     /// w ← w − η g, as published.
     #[default]
     Plain,
-    /// v ← μ v + g, w ← w − η v (Polyak 1964, as PyTorch's SGD writes it).
+    /// v ← μ v + g, w ← w − η v (Polyak 1964, in the form of PyTorch's SGD).
     Momentum {
         /// μ.
         momentum: f64,
@@ -50,8 +50,8 @@ pub enum Update {
         /// Keeps the quotient finite \[1/V\].
         epsilon: f64,
     },
-    /// w ← w − η g/(1 + η|h|), h the diagonal second derivatives of the loss: plain descent where η|h| is small, and where it is
-    /// large Newton's method along each axis, away from maxima and saddles.
+    /// w ← w − η g/(1 + η|h|), h the diagonal second derivatives of the loss: plain descent for small η|h|, Newton's
+    /// method along each axis for large η|h|, but away from maxima and saddle points.
     Curvature,
 }
 
@@ -60,7 +60,7 @@ pub enum Update {
 pub struct Slopes {
     /// ∂E/∂w \[1/V\].
     pub gradient_per_volt: Vec<f64>,
-    /// ∂²E/∂w_m² \[1/V²\], where they were asked for.
+    /// ∂²E/∂w_m² \[1/V²\], if requested.
     pub curvature_per_volt2: Option<Vec<f64>>,
 }
 
@@ -83,7 +83,7 @@ impl UpdateState {
     /// Moves `controls_volt` against the gradient, with the learning rate `eta`.
     ///
     /// # Panics
-    /// If the update goes by curvature and `slopes` holds none.
+    /// If the update needs the curvature and `slopes` holds none.
     pub fn step(&mut self, eta: f64, slopes: &Slopes, controls_volt: &mut [f64]) {
         let gradient_per_volt = &slopes.gradient_per_volt;
         self.steps = self.steps.saturating_add(1);
@@ -139,11 +139,11 @@ mod tests {
         w[0]
     }
 
-    /// Worked out by hand; Adam's agree with torch.optim.Adam(lr=0.1) to its single precision.
+    /// Calculated by hand; Adam agrees with torch.optim.Adam(lr=0.1) to single precision.
     #[test]
     fn steps_are_those_of_the_textbooks() {
         assert!((three_steps(Update::Plain) - 0.85).abs() < 1e-14);
-        // steps of a third of plain ones: 1 + 0.1 · 20 = 3, whatever the sign
+        // a third of plain steps: 1 + 0.1 · 20 = 3, for either sign
         assert!((three_steps(Update::Curvature) - 0.95).abs() < 1e-14);
         // v = 2, 0.8, 1.22
         assert!((three_steps(Update::Momentum { momentum: 0.9 }) - (1.0 - 0.402)).abs() < 1e-14);

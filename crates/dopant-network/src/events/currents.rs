@@ -1,4 +1,4 @@
-//! Mean currents from events, with standard errors.
+//! Mean currents from kinetic Monte Carlo, with standard errors.
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64Dxsm;
@@ -7,24 +7,24 @@ use super::{Direct, Incremental, Recurring, Tally};
 use crate::network::Landscape;
 use crate::occupation::Occupation;
 
-/// Blocks from which standard errors are computed.
+/// Number of blocks from which standard errors are computed.
 const BLOCKS: usize = 32;
-/// Fraction of hops to new states above which it pays not to remember them, times the number of acceptors: what it takes to
-/// survey a state grows with their square, what it takes to update rates after a hop with their number.
+/// Fraction of hops to new states above which storing states is slower, times the number of acceptors: the cost of
+/// surveying a state grows with their square, that of updating rates after a hop with their number.
 const SELDOM: f64 = 1.2;
 /// The same fraction for small networks.
 const SELDOM_AT_MOST: f64 = 0.04;
 
-/// Fraction above which they are given up at once.
+/// Fraction above which storing states is given up at once.
 const OFTEN_NEW: f64 = 0.3;
-/// Hops after which that is asked, and after which the rest is.
+/// Hops after which this fraction is tested, and after which the others are.
 const FIRST_PROBE: u64 = 2_000;
 const LAST_PROBE: u64 = 20_000;
 
-/// How events are drawn; the law is the same.
+/// How events are drawn; all samplers have the same statistics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sampler {
-    /// Whatever is fastest while the network comes to its steady state.
+    /// The fastest one, determined while the network approaches its steady state.
     #[default]
     Automatic,
     /// [`Recurring`].
@@ -35,12 +35,12 @@ pub enum Sampler {
     Direct,
 }
 
-/// How currents are measured.
+/// Options of a simulation of currents.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EventOptions {
-    /// Hops to count, at most.
+    /// Largest number of hops to count.
     pub hops: u64,
-    /// Hops that are not counted before; a twentieth of `hops` if not given.
+    /// Hops before counting begins; a twentieth of `hops` if not given.
     pub equilibration_hops: Option<u64>,
     /// Stop as soon as no standard error exceeds this fraction of the largest current.
     pub relative_error: Option<f64>,
@@ -61,25 +61,25 @@ impl Default for EventOptions {
 pub struct EventCurrents {
     /// Current into each electrode \[eν₀\].
     pub currents: Vec<f64>,
-    /// Their standard errors \[eν₀\], from blocks. Where no hole was counted in or out, e/T with T the simulated time, of
-    /// which three times are an upper bound of the rate of holes at 95 % confidence.
+    /// Their standard errors \[eν₀\], from blocks. If no hole entered or left, e/T with T the simulated time; three
+    /// times this is an upper bound at 95 % confidence.
     pub standard_errors: Vec<f64>,
     /// Whether no hole was counted at an electrode.
     pub none_counted: Vec<bool>,
-    /// Largest standard error over the largest current: what [`EventOptions::relative_error`] asks for; infinite where all
+    /// Largest standard error over the largest current, as limited by [`EventOptions::relative_error`]; infinite if all
     /// currents are zero.
     pub relative_error: f64,
-    /// Fraction of the time for which each acceptor holds a hole.
+    /// Fraction of time for which each acceptor holds a hole.
     pub occupations: Vec<f64>,
-    /// Hops from site to site per time \[ν₀\], (N + P) × (N + P).
+    /// Hop rates from site to site \[ν₀\], (N + P) × (N + P).
     pub traffic: Vec<f64>,
     /// Hops counted.
     pub hops: u64,
-    /// Hops made before.
+    /// Hops made before counting began.
     pub equilibration_hops: u64,
-    /// Time simulated \[1/ν₀\].
+    /// Simulated time \[1/ν₀\].
     pub time: f64,
-    /// States remembered, where they are.
+    /// Number of stored states, if the sampler stores them.
     pub states: Option<usize>,
     /// How events were drawn.
     pub sampler: Sampler,
@@ -148,13 +148,13 @@ impl<'a> Simulation<'a> {
     }
 }
 
-/// Charge that an electrode received \[e\].
+/// Charge received by each electrode \[e\].
 fn charges(landscape: &Landscape<'_>, hops: &[u64]) -> Vec<f64> {
     let (n, sites) = (landscape.network.acceptors(), landscape.network.sites());
     (n..sites).map(|e| (0..n).map(|i| hops[i * sites + e] as f64 - hops[e * sites + i] as f64).sum()).collect()
 }
 
-/// Runs towards the steady state, and with [`Sampler::Automatic`] finds out whether states recur.
+/// Runs until the steady state and, with [`Sampler::Automatic`], finds out whether states recur.
 fn equilibrated<'a>(
     landscape: &'a Landscape<'a>,
     start: Occupation,
@@ -178,7 +178,7 @@ fn equilibrated<'a>(
         return simulation;
     }
     if probe(&mut simulation, FIRST_PROBE, rng) > OFTEN_NEW {
-        // the way to the steady state leads through new states in any case: ask again behind it
+        // the approach to the steady state always leads through new states: test again afterwards
         simulation = Simulation::new(Sampler::Incremental, landscape, simulation.state());
         probe(&mut simulation, hops / 2, rng);
         simulation = Simulation::new(Sampler::Recurring, landscape, simulation.state());
@@ -198,7 +198,7 @@ fn equilibrated<'a>(
     simulation
 }
 
-/// Measures currents from a starting state.
+/// Simulates currents from a starting state.
 #[must_use]
 pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOptions) -> EventCurrents {
     let network = landscape.network;
@@ -210,7 +210,7 @@ pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOpt
     let mut total = Tally::new(sites);
     let mut blocks: Vec<(f64, Vec<f64>)> = Vec::new();
     let mut hops = 0;
-    // with a wanted error, begin with short blocks and merge them in pairs
+    // if an error is requested, begin with short blocks and merge them in pairs
     let mut length = match options.relative_error {
         Some(_) => (options.hops / BLOCKS as u64).clamp(1, 10_000),
         None => options.hops.div_ceil(BLOCKS as u64).max(1),

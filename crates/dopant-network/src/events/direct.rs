@@ -1,4 +1,4 @@
-//! Kinetic Monte Carlo that computes every rate of every state anew: slow, and right for any rate law and any energies.
+//! Kinetic Monte Carlo that recomputes all rates after every hop: slow, but valid for any rate law and any energies.
 
 use rand::{Rng, RngExt};
 
@@ -6,7 +6,7 @@ use super::Tally;
 use crate::network::{Landscape, NEGLIGIBLE, Survey};
 use crate::occupation::Occupation;
 
-/// A simulation without memory.
+/// A simulation that stores no rates.
 #[derive(Debug)]
 pub struct Direct<'a> {
     landscape: &'a Landscape<'a>,
@@ -21,13 +21,13 @@ impl<'a> Direct<'a> {
         Self { landscape, state: start, survey: Survey::default() }
     }
 
-    /// The present state.
+    /// The current state.
     #[must_use]
     pub fn state(&self) -> Occupation {
         self.state
     }
 
-    /// Makes one hop: where from, where to, and the mean time until it happened \[1/ν₀\].
+    /// Makes one hop; returns its two sites and the mean waiting time \[1/ν₀\].
     pub fn hop(&mut self, rng: &mut impl Rng) -> (u16, u16, f64) {
         self.landscape.survey(&self.state, NEGLIGIBLE, &mut self.survey);
         let mut rest = rng.random::<f64>() * self.survey.total_rate;

@@ -1,8 +1,9 @@
-//! Voltages that vary in time, by exact thinning, and lock-in detection on the events.
+//! Kinetic Monte Carlo at time-dependent voltages, by exact thinning, with lock-in detection.
 //!
-//! With V_k(t) = V_k + Σ A sin(2πft + φ), an energy difference stays within ±s of its value at rest, s = Σ_k A_k times the
-//! part of V_k that the hop feels. Rates are bounded by those at the most favourable difference, candidates are drawn at
-//! the bounded rate and accepted with the ratio at their own time (Lewis and Shedler, Nav. Res. Logist. 26, 403 (1979)).
+//! With V_k(t) = V_k + Σ A sin(2πft + φ), an energy difference stays within ±s of its static value, where s sums A_k
+//! times the fraction of V_k that acts on the hop. Rates are bounded by those at the most favourable difference;
+//! candidates are drawn at the bounding rate and accepted with the ratio of the rates at their time (Lewis and Shedler,
+//! Nav. Res. Logist. 26, 403 (1979)).
 
 use std::f64::consts::TAU;
 
@@ -27,24 +28,24 @@ pub struct Sine {
     pub phase_rad: f64,
 }
 
-/// How long to drive.
+/// Options of a driven simulation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drive {
-    /// The sines.
+    /// The applied sines.
     pub sines: Vec<Sine>,
     /// Time before the measurement \[1/ν₀\].
     pub settling_time: f64,
-    /// Time of the measurement \[1/ν₀\]; whole periods of all sines give a lock-in without leakage.
+    /// Time of the measurement \[1/ν₀\]; a whole number of periods of every sine avoids leakage.
     pub time: f64,
-    /// Most candidate events.
+    /// Largest number of candidate events.
     pub most_events: u64,
-    /// Parts of the measurement from which standard errors are computed, at least 2.
+    /// Number of blocks of the measurement from which standard errors are computed, at least 2.
     pub blocks: usize,
     /// Seed.
     pub seed: u64,
 }
 
-/// What was measured.
+/// Simulated currents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DrivenCurrents {
     /// Mean current into each electrode \[eν₀\].
@@ -58,11 +59,11 @@ pub struct DrivenCurrents {
     pub in_phase_standard_errors: Vec<Vec<f64>>,
     /// Component at cos(2πft + φ).
     pub quadrature: Vec<Vec<f64>>,
-    /// Fraction of the time for which each acceptor holds a hole.
+    /// Fraction of time for which each acceptor holds a hole.
     pub occupations: Vec<f64>,
     /// Hops in the measurement.
     pub hops: u64,
-    /// Time measured \[1/ν₀\]: shorter than asked for if the events ran out.
+    /// Simulated time \[1/ν₀\]: shorter than requested if the limit of events was reached.
     pub time: f64,
 }
 
@@ -79,7 +80,7 @@ struct Bounded {
     total: f64,
 }
 
-/// Candidates (24 bytes each) of remembered states, beyond which all but the present state are forgotten.
+/// Largest number of stored candidates (24 bytes each), beyond which all states but the current one are discarded.
 const MOST_REMEMBERED: usize = 1 << 25;
 
 struct Simulation<'a> {
@@ -157,7 +158,7 @@ impl<'a> Simulation<'a> {
     }
 }
 
-/// Sums over one block: charge, in phase and in quadrature, for each electrode.
+/// Sums over one block: charge, in-phase and quadrature components of each electrode.
 #[derive(Clone)]
 struct Block {
     charge: Vec<f64>,
@@ -175,7 +176,7 @@ impl Block {
     }
 }
 
-/// What was counted in a measurement.
+/// Counts of a measurement.
 struct Counts {
     blocks: Vec<Block>,
     /// Time for which each acceptor held a hole.
@@ -204,7 +205,7 @@ impl Counts {
         }
     }
 
-    /// `factor` times the sum over all blocks per time, and its standard error.
+    /// `factor` times the sum over all blocks divided by time, and its standard error.
     fn rate(&self, of: &dyn Fn(&Block) -> f64, factor: f64) -> (f64, f64) {
         let count = self.blocks.len();
         let values: Vec<f64> = self.blocks.iter().map(of).collect();
@@ -216,10 +217,10 @@ impl Counts {
     }
 }
 
-/// Drives a network from a starting state and measures its currents, their components at every sine among them.
+/// Simulates a driven network from a starting state; returns mean currents and their components at every sine.
 ///
 /// # Panics
-/// If a sine names an electrode that is not there.
+/// If a sine names an electrode that does not exist.
 #[must_use]
 pub fn driven_currents(landscape: &Landscape<'_>, start: Occupation, drive: &Drive) -> DrivenCurrents {
     driven(landscape, start, drive, MOST_REMEMBERED)
@@ -235,7 +236,7 @@ fn driven(landscape: &Landscape<'_>, start: Occupation, drive: &Drive, most_reme
     let mut blocks = vec![Block::empty(electrodes, sines); count];
     let mut occupied = vec![0.0; n];
     let mut current = simulation.number_of(start);
-    // the measurement begins at time 0
+    // the measurement begins at t = 0
     let mut time = -drive.settling_time;
     let (mut hops, mut candidates) = (0, 0);
     let mut angles = vec![(0.0, 0.0); sines];

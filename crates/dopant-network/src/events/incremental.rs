@@ -1,10 +1,10 @@
-//! Kinetic Monte Carlo for states that seldom recur: O(N) work for each hop.
+//! Kinetic Monte Carlo for states that rarely recur: O(N) work per hop.
 //!
-//! A hop shifts the energies of all sites, but most of them by little. Miller-Abrahams rates are therefore bounded from
-//! above by those at remembered energies, raised by a slack, and an event is accepted with the ratio of rate and bound
-//! (thinning, exact in law); a site is brought up to date only when its energy has left the slack. The bounds factorize,
-//! min(p_ij, q_ij x_i y_j) with x_i = exp(E_i), y_j = exp(−E_j), so that bringing a site up to date takes one exponential
-//! and one pass over its row.
+//! A hop shifts the energies of all sites, but most of them only slightly. Miller-Abrahams rates are therefore bounded
+//! from above by the rates at stored energies plus a tolerance, and an event is accepted with the ratio of rate and
+//! bound (thinning, exact in law); a site is updated only when its energy leaves the tolerance. The bounds factorize,
+//! min(p_ij, q_ij x_i y_j) with x_i = exp(E_i), y_j = exp(−E_j), so that updating a site takes one exponential and one
+//! pass over its row.
 
 use rand::{Rng, RngExt};
 
@@ -13,19 +13,20 @@ use super::pair_factors::{LANES, PairFactors, shift_energies, total, tree};
 use crate::network::{Landscape, RateLaw};
 use crate::occupation::Occupation;
 
-/// Hops after which everything is computed from scratch, so that rounding does not add up.
+/// Hops after which everything is computed from scratch, so that rounding errors do not accumulate.
 const REFRESH: u32 = 4096;
 /// Largest exponents that can be multiplied without overflow.
 const LARGEST_EXPONENT: f64 = 300.0;
-/// Energy \[kT\] by which a difference may change before a bound is renewed; measured to be the best between 0.8 and 6.
+/// Energy \[kT\] by which a difference may change before a bound is updated; the fastest value measured between 0.8 and
+/// 6.
 const SLACK_KT: f64 = 4.0;
 
-/// A simulation that computes its rates as it goes.
+/// A simulation that updates its rates after each hop.
 #[derive(Debug)]
 pub struct Incremental<'a> {
     landscape: &'a Landscape<'a>,
     state: Occupation,
-    /// Width of a row, sites rounded up.
+    /// Padded width of a row.
     width: usize,
     acceptors: usize,
     /// exp(−2r/a) and exp(−2r/a + C/r).
@@ -33,13 +34,13 @@ pub struct Incremental<'a> {
     /// C/r.
     coulomb_kt: Vec<f64>,
     energies_kt: Vec<f64>,
-    /// Energies at which the bounds hold.
+    /// Energies for which the bounds were computed.
     remembered_kt: Vec<f64>,
-    /// Which energies have left the slack.
+    /// Which energies have left the tolerance.
     moved: Vec<f64>,
-    /// exp(E + slack) of sites that hold a hole (acceptors) or can give one (electrodes), else 0.
+    /// exp(E + tolerance) of occupied acceptors and of electrodes, else 0.
     give: Vec<f64>,
-    /// exp(−E) of sites that can take one, else 0.
+    /// exp(−E) of sites that can accept a hole, else 0.
     take: Vec<f64>,
     /// Bound of the rate into each site.
     sums: Vec<f64>,
@@ -49,8 +50,8 @@ pub struct Incremental<'a> {
 }
 
 impl<'a> Incremental<'a> {
-    /// Starts in a state. Nothing if the rates do not factorize (Marcus) or their exponents would overflow: then
-    /// [`super::direct::Direct`] does it.
+    /// Starts in a state. `None` if the rates do not factorize (Marcus) or their exponents would overflow; use
+    /// [`super::direct::Direct`] then.
     #[must_use]
     pub fn new(landscape: &'a Landscape<'a>, start: Occupation) -> Option<Self> {
         let network = landscape.network;
@@ -97,13 +98,13 @@ impl<'a> Incremental<'a> {
         simulation.refresh().then_some(simulation)
     }
 
-    /// The present state.
+    /// The current state.
     #[must_use]
     pub fn state(&self) -> Occupation {
         self.state
     }
 
-    /// Makes `hops` hops. Returns how many were made: fewer if the energies leave the range of the factors.
+    /// Makes `hops` hops. Returns the number made: fewer if the energies leave the range of the factors.
     pub fn run(&mut self, hops: u64, rng: &mut impl Rng, tally: &mut Tally) -> u64 {
         tally.begin(&self.state);
         let mut done = 0;
@@ -133,7 +134,7 @@ impl<'a> Incremental<'a> {
         done
     }
 
-    /// Draws a pair of sites in proportion to the bounds of the rates: the target first.
+    /// Draws a pair of sites in proportion to the bounds of the rates, the target first.
     #[inline]
     fn choose(&mut self, all: f64, rng: &mut impl Rng) -> (usize, usize) {
         loop {
@@ -169,7 +170,7 @@ impl<'a> Incremental<'a> {
         }
     }
 
-    /// Renews the bounds of a site.
+    /// Updates the bounds of a site.
     fn renew(&mut self, site: usize) {
         let energy = self.energies_kt[site];
         self.remembered_kt[site] = energy;
@@ -188,7 +189,7 @@ impl<'a> Incremental<'a> {
         }
     }
 
-    /// Everything from scratch; false if an exponent would overflow.
+    /// Recomputes everything; false if an exponent would overflow.
     fn refresh(&mut self) -> bool {
         self.since_refresh = 0;
         let sites = self.landscape.network.sites();
@@ -215,7 +216,7 @@ impl<'a> Incremental<'a> {
     }
 }
 
-/// Where `rest` falls in a list of weights; nothing if rounding put it behind the end.
+/// Index at which the cumulated weights exceed `rest`; `None` if rounding puts it beyond the end.
 #[inline]
 fn position(weights: &[f64], rest: &mut f64) -> Option<usize> {
     for (block, chunk) in weights.chunks_exact(LANES).enumerate() {

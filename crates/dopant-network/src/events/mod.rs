@@ -1,4 +1,4 @@
-//! Kinetic Monte Carlo: the network hop by hop, exact in law.
+//! Kinetic Monte Carlo: the network hop by hop, with exact statistics.
 
 mod currents;
 mod direct;
@@ -17,7 +17,7 @@ pub use trajectory::{Event, Trajectory};
 
 use crate::occupation::Occupation;
 
-/// What a simulation counted.
+/// Counts of a simulation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
     /// Time \[1/ν₀\].
@@ -31,7 +31,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Nothing yet, for a network of so many sites.
+    /// Zero counts for a network of the given number of sites.
     #[must_use]
     pub fn new(sites: usize) -> Self {
         Self {

@@ -1,8 +1,8 @@
-//! Sums of rates min(p_ij, q_ij x_i y_j) over rows and columns, in vector registers.
+//! Vectorized sums of rates min(p_ij, q_ij x_i y_j) over rows and columns.
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Rows are padded to a multiple of this, which every vector register divides.
+/// Rows are padded to a multiple of this, which is a multiple of every vector register's length.
 pub(super) const LANES: usize = 8;
 
 /// The fixed parts of the rates, width × width, symmetric.
@@ -30,7 +30,7 @@ impl PairFactors {
         Arch::new().dispatch(RowSum { plain, raised, own, others })
     }
 
-    /// What one site adds to every sum when what it gives changes.
+    /// Updates every sum after a change of one site's factor.
     #[inline]
     pub(super) fn change_row(&self, site: usize, sums: &mut [f64], take: &[f64], before: f64, after: f64) {
         let (plain, raised) = self.row_of(site);
@@ -117,7 +117,8 @@ impl WithSimd for ChangeRow<'_> {
     }
 }
 
-/// Adds `entered − left` to all energies and marks with 1 those that are further than `tolerated` from the remembered.
+/// Adds `entered − left` to all energies and marks with 1 those that differ from the stored energies by more than
+/// `tolerated`.
 #[inline]
 pub(super) fn shift_energies(
     energies: &mut [f64],

@@ -1,8 +1,8 @@
-//! Kinetic Monte Carlo that remembers the states it has visited, with the next state behind every hop.
+//! Kinetic Monte Carlo that stores the visited states and the target state of every hop.
 //!
-//! A visited state keeps an alias table (Walker 1974, Vose 1991) of its probable hops, in integers, so that the law of
-//! the draws is exact: what rounding and the cut of improbable hops take away goes into one rare outcome, which is drawn
-//! in full precision. A hop costs one random number and two dependent reads.
+//! Each visited state has an alias table (Walker 1974, Vose 1991) of its probable hops. Its weights are integers, so
+//! that the draws are exact: the probability lost by rounding and by the omission of improbable hops belongs to one
+//! rare outcome, which is drawn in full precision. A hop costs one random number and two dependent reads.
 
 use hashbrown::HashMap;
 use rand::Rng;
@@ -11,15 +11,15 @@ use super::Tally;
 use crate::network::{Hop, Landscape, NEGLIGIBLE, Survey};
 use crate::occupation::Occupation;
 
-/// Probability that the table of a state may leave to the rare outcome.
+/// Largest probability of the rare outcome in the table of a state.
 const RARE: f64 = 1e-4;
-/// Most hops in a table.
+/// Largest number of hops in a table.
 const LONGEST_TABLE: usize = 255;
-/// Cells (16 bytes each) beyond which all states are forgotten before the next block of hops.
+/// Number of cells (16 bytes each) beyond which all states are discarded before the next block of hops.
 const MOST_CELLS: usize = 1 << 26;
-/// Target that stands for "not looked up yet".
+/// Marks a target that has not been looked up yet.
 const UNKNOWN: u32 = 0;
-/// Target that stands for the rare outcome.
+/// Marks the rare outcome.
 const RARE_TARGET: u32 = 1;
 
 /// One cell of the arena: a header (first of each state) or a slot of an alias table.
@@ -46,14 +46,14 @@ impl Cell {
     }
 }
 
-/// A remembered state.
+/// A stored state.
 #[derive(Clone, Debug)]
 struct Remembered {
     state: Occupation,
     place: u32,
 }
 
-/// A simulation that remembers its states.
+/// A simulation that stores its states.
 #[derive(Debug)]
 pub struct Recurring<'a> {
     landscape: &'a Landscape<'a>,
@@ -86,7 +86,7 @@ impl<'a> Recurring<'a> {
         self.states.len()
     }
 
-    /// The present state.
+    /// The current state.
     #[must_use]
     pub fn state(&self) -> Occupation {
         self.states[self.arena[(self.current >> 5) as usize].threshold as usize].state
@@ -154,7 +154,7 @@ impl<'a> Recurring<'a> {
         hop.from * self.landscape.network.sites() as u16 + hop.to
     }
 
-    /// How many of the sorted hops stand in the table.
+    /// Number of the sorted hops that the table holds.
     fn tabled(&self, total: f64) -> usize {
         let mut rest = total;
         let mut count = 0;
@@ -184,7 +184,7 @@ impl<'a> Recurring<'a> {
         self.code(&self.survey.hops[0])
     }
 
-    /// The place of a state, remembered from now on.
+    /// Position of a state, which is stored if it is new.
     fn place_of(&mut self, state: Occupation) -> u32 {
         if let Some(&known) = self.index.get(&state) {
             return self.states[known as usize].place;
@@ -223,7 +223,7 @@ fn alias(arena: &mut Vec<Cell>, mut outcomes: Vec<(u64, u32, u16)>, slots: usize
     while let Some(s) = small.pop() {
         let (weight, target, hop) = outcomes[s];
         let Some(l) = large.pop() else {
-            // cannot be: the weights sum to the slots
+            // impossible: the weights sum to the slots
             arena[start + s] = Cell { threshold: u32::MAX, targets: [target; 2], hops: both(hop, hop) };
             continue;
         };

@@ -1,4 +1,4 @@
-//! Events one by one, with true exponential waiting times.
+//! Events one by one, with exponentially distributed waiting times.
 
 use rand::{Rng, RngExt};
 use rand_distr::Exp1;
@@ -7,17 +7,17 @@ use crate::network::{Landscape, NEGLIGIBLE};
 use crate::occupation::Occupation;
 use crate::states::StateSet;
 
-/// Hops (about 24 bytes each) of remembered states, beyond which all but the present state are forgotten.
+/// Largest number of stored hops (about 24 bytes each), beyond which all states but the current one are discarded.
 const MOST_REMEMBERED: usize = 1 << 25;
 
 /// One hop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Event {
-    /// When it happened \[1/ν₀\].
+    /// Time \[1/ν₀\].
     pub time: f64,
-    /// Site where the hole was.
+    /// Initial site of the hole.
     pub from: u16,
-    /// Site where it went.
+    /// Final site of the hole.
     pub to: u16,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Trajectory<'a> {
         Self { landscape, states, current, time: 0.0, remembered: 0, most_remembered: MOST_REMEMBERED }
     }
 
-    /// The present state.
+    /// The current state.
     #[must_use]
     pub fn state(&self) -> Occupation {
         self.states.members[self.current as usize].state

@@ -1,14 +1,14 @@
-//! Flows at given probabilities, in logarithms: they span hundreds of decades.
+//! Flows at given probabilities, as logarithms: they span hundreds of decades.
 
 use faer::Mat;
 use faer::linalg::solvers::Solve;
 
 use crate::network::{Landscape, Network};
 
-/// Smallest logarithm of a probability that is told from others.
+/// Smallest logarithm of a probability that is resolved.
 const LEAST_LOG: f64 = -700.0;
 
-/// Logarithms of how often a site holds a hole and how often none: probabilities span hundreds of decades.
+/// Logarithms of the probabilities that a site is occupied and that it is empty.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Occupied {
     pub hole: f64,
@@ -20,7 +20,7 @@ impl Occupied {
         Self::of_logit((p / (1.0 - p)).ln())
     }
 
-    /// With ln(p/(1 − p)) given.
+    /// From ln(p/(1 − p)).
     pub(super) fn of_logit(logit: f64) -> Self {
         let logit = logit.clamp(LEAST_LOG, -LEAST_LOG);
         let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
@@ -40,11 +40,12 @@ impl Occupied {
 /// Flows at given probabilities.
 pub(super) struct Balance {
     pub occupied: Vec<Occupied>,
-    /// ln(in/out), in per free place and out per hole: equals ln(p/(1 − p)) in balance.
+    /// ln(in/out), in per empty site and out per hole: equals ln(p/(1 − p)) in balance.
     pub wanted: Vec<f64>,
-    /// Derivatives of `wanted` by the energy of an acceptor, against that of each site \[1/kT\], `[acceptor][site]`.
+    /// Derivatives of `wanted` with respect to the energy of an acceptor relative to that of each site \[1/kT\],
+    /// `[acceptor][site]`.
     pub by_energy: Vec<Vec<f64>>,
-    /// Derivatives of `wanted` by the probability of each other acceptor, at fixed energies.
+    /// Derivatives of `wanted` with respect to the probability of each other acceptor, at fixed energies.
     by_hole: Vec<Vec<f64>>,
     energies_kt: Vec<f64>,
 }
@@ -70,7 +71,7 @@ impl Balance {
             by_hole: Vec::with_capacity(n),
             energies_kt,
         };
-        // electrodes always give and take
+        // electrodes can always emit and absorb holes
         balance.occupied.resize(sites, Occupied { hole: 0.0, hollow: 0.0 });
         let law = network.law();
         for i in 0..n {
@@ -107,12 +108,12 @@ impl Balance {
         (self.occupied[from].hole + self.occupied[to].hollow + self.log_rate(network, from, to)).exp()
     }
 
-    /// What is asked for, less ln(p/(1 − p)), for each acceptor.
+    /// `wanted` − ln(p/(1 − p)) for each acceptor.
     pub(super) fn logits_off(&self) -> Vec<f64> {
         self.wanted.iter().zip(&self.occupied).map(|(w, o)| Occupied::of_logit(*w).logit() - o.logit()).collect()
     }
 
-    /// Derivatives of `wanted` by the probabilities of all acceptors.
+    /// Derivatives of `wanted` with respect to the probabilities of all acceptors.
     fn jacobian(&self, network: &Network) -> Mat<f64> {
         let n = network.acceptors();
         let mut jacobian = Mat::from_fn(n, n, |i, k| self.by_hole[i][k]);
@@ -128,7 +129,7 @@ impl Balance {
         jacobian
     }
 
-    /// Changes of ln(p/(1 − p)) that make up for given changes of `wanted`, column by column.
+    /// Changes of ln(p/(1 − p)) that compensate given changes of `wanted`, column by column.
     pub(super) fn logits_from(&self, network: &Network, wanted: &Mat<f64>) -> Mat<f64> {
         let jacobian = self.jacobian(network);
         let n = network.acceptors();

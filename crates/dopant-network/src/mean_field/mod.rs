@@ -1,14 +1,16 @@
-//! Mean field: every acceptor holds a hole with its own probability p_i, independent of the others.
+//! Mean field: every acceptor holds a hole with probability p_i, independently of the others.
 //!
-//! An approximation, named so everywhere: correlations between sites, which Coulomb interaction makes strong, are lost.
-//! Energies are replaced by their means, E_i = base_i + Σ_j p_j C/r_ij, and holes hop from i to j at the mean rate
-//! p_i (1 − p_j) Γ_ij, with Γ_ij the rate at the difference E_j − E_i. The pair term −C/r_ij of a single hop is left out: it
-//! belongs to a state, and beside mean energies it would break detailed balance. So without bias the probabilities are those
-//! of Fermi and Dirac at the self-consistent energies, p_i = 1/(1 + exp(E_i − V)), and no current flows.
+//! An approximation: it neglects correlations between sites, which Coulomb interaction makes strong. Energies are
+//! replaced by their means, E_i = base_i + Σ_j p_j C/r_ij, and holes hop from i to j at the mean rate p_i (1 − p_j)
+//! Γ_ij, with Γ_ij the rate at the difference E_j − E_i. The pair term −C/r_ij of a single hop is left out: it depends
+//! on the state, and with mean energies it would violate detailed balance. Without bias, the probabilities therefore
+//! follow the Fermi-Dirac distribution at the self-consistent energies, p_i = 1/(1 + exp(E_i − V)), and no current
+//! flows.
 //!
-//! It costs O(N³) for any N. Against all 256 states of eight acceptors (30 discs, four electrodes within 0.1 V), the median
-//! error of a current is 1.4 % at e²/4πεRkT = 1, 13 % at 3.5 and 36 % at 10 (`tests/suite/mean_field.rs`); on the strongly
-//! interacting kmc_dn devices it is 69 % (`tests/suite/network_reference.rs`).
+//! The cost is O(N³) for any N. Compared with the exact solution on all 256 states of eight acceptors (30 discs, four
+//! electrodes within 0.1 V), the median error of a current is 1.4 % at e²/4πεRkT = 1, 13 % at 3.5 and 36 % at 10
+//! (`tests/suite/mean_field.rs`); on the strongly interacting kmc_dn devices it is 69 %
+//! (`tests/suite/network_reference.rs`).
 
 mod balance;
 mod relaxation;
@@ -19,12 +21,12 @@ use crate::error::NetworkError;
 use crate::network::{Landscape, Network};
 use balance::{Balance, Occupied};
 
-/// Most Newton steps for what is close to 0 and 1.
+/// Largest number of Newton steps for probabilities close to 0 and 1.
 const MOST_POLISHING: usize = 12;
-/// Largest imbalance of ln(p/(1 − p)) that they may leave.
+/// Largest imbalance of ln(p/(1 − p)) accepted afterwards.
 const POLISHED: f64 = 1e-9;
 
-/// How far currents may be from adding up to zero: a part of the largest one, and of all that flows to and fro.
+/// Largest sum of all currents, as a fraction of the largest current and of the gross flow in both directions.
 const CONSERVED: f64 = 1e-6;
 const ROUNDING: f64 = 1e-12;
 
@@ -35,7 +37,7 @@ pub struct MeanField {
     pub currents: Vec<f64>,
     /// Probability that each acceptor holds a hole.
     pub occupations: Vec<f64>,
-    /// Steps taken.
+    /// Iterations.
     pub steps: usize,
 }
 
@@ -43,7 +45,7 @@ fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
     values.into_iter().fold(0.0, |most: f64, x| if x.is_finite() { most.max(x.abs()) } else { f64::INFINITY })
 }
 
-/// Where the probabilities are in balance, and the steps that it took.
+/// The balanced probabilities and the number of steps.
 fn settled(network: &Network, voltages_kt: &[f64], start: Option<&[f64]>) -> Result<(Balance, usize), NetworkError> {
     let landscape = network.landscape(voltages_kt);
     let mut base_kt = Vec::new();
@@ -53,8 +55,8 @@ fn settled(network: &Network, voltages_kt: &[f64], start: Option<&[f64]>) -> Res
     Ok((polished(&landscape, &base_kt, Balance::new(&landscape, &base_kt, occupied)), steps))
 }
 
-/// The balance in relative terms as well, by Newton's method in ln(p/(1 − p)): what is close to 0 or 1 is settled to within
-/// its own size. As it was, where that leads away.
+/// Refines the balance by Newton's method in ln(p/(1 − p)), so that probabilities close to 0 or 1 converge in relative
+/// terms. If it diverges, the probabilities are left unchanged.
 fn polished(landscape: &Landscape<'_>, base_kt: &[f64], settled: Balance) -> Balance {
     let n = settled.wanted.len();
     let at = |logits: Vec<f64>| Balance::new(landscape, base_kt, logits.into_iter().map(Occupied::of_logit).collect());
@@ -73,8 +75,8 @@ fn polished(landscape: &Landscape<'_>, base_kt: &[f64], settled: Balance) -> Bal
     if before < POLISHED { balance } else { settled }
 }
 
-/// Refuses currents that do not add up to zero: what does not conserve charge is no fixed point. `gross` is all that flows to
-/// and fro at the electrodes, of which rounding leaves a part.
+/// Refuses currents that do not add up to zero, since a fixed point conserves charge. `gross` is the total flow in both
+/// directions at the electrodes, which determines the rounding error.
 fn conserved(currents: &[f64], gross: f64) -> Result<(), NetworkError> {
     let (sum, most) = (currents.iter().sum::<f64>(), largest(currents.iter().copied()));
     if sum.abs() <= CONSERVED * most + ROUNDING * gross {
@@ -83,10 +85,10 @@ fn conserved(currents: &[f64], gross: f64) -> Result<(), NetworkError> {
     Err(NetworkError::NotConserved { sum, largest: most })
 }
 
-/// Mean-field currents at given voltages \[kT\], from given probabilities (one half if none).
+/// Mean-field currents at given voltages \[kT\], starting from given probabilities (default one half).
 ///
 /// # Errors
-/// If the iteration does not settle, or comes to currents that do not add up to zero.
+/// If the iteration does not converge, or its currents do not add up to zero.
 pub fn mean_field(network: &Network, voltages_kt: &[f64], start: Option<&[f64]>) -> Result<MeanField, NetworkError> {
     let (n, sites) = (network.acceptors(), network.sites());
     let (balance, steps) = settled(network, voltages_kt, start)?;
@@ -105,10 +107,11 @@ pub fn mean_field(network: &Network, voltages_kt: &[f64], start: Option<&[f64]>)
     Ok(MeanField { currents, occupations, steps })
 }
 
-/// Derivatives of the mean-field currents ∂I_k/∂V_m \[eν₀/kT\], `[k][m]`: the fixed point, differentiated implicitly.
+/// Derivatives of the mean-field currents ∂I_k/∂V_m \[eν₀/kT\], `[k][m]`: by implicit differentiation of the fixed
+/// point.
 ///
 /// # Errors
-/// If the fixed point does not settle.
+/// If the iteration does not converge.
 pub fn mean_field_gradient(network: &Network, voltages_kt: &[f64]) -> Result<Vec<Vec<f64>>, NetworkError> {
     let (n, electrodes) = (network.acceptors(), network.electrodes());
     let (balance, _) = settled(network, voltages_kt, None)?;
@@ -122,7 +125,7 @@ pub fn mean_field_gradient(network: &Network, voltages_kt: &[f64]) -> Result<Vec
     let law = network.law();
     let derivative = |e: usize, m: usize| -> f64 {
         let of_acceptor = |i: usize| {
-            // energy of the acceptor against that of the electrode
+            // energy of the acceptor relative to that of the electrode
             let raised = repelled[(i, m)] + network.potential(m, i) - network.potential(m, e);
             let (p, q) = (balance.occupied[i].hole.exp(), balance.occupied[i].hollow.exp());
             let out = q * logits[(i, m)] - law.log_slope(balance.difference_kt(i, e)) * raised;
@@ -144,13 +147,13 @@ mod tests {
     #[test]
     fn currents_that_do_not_add_up_to_zero_are_refused() {
         assert!(conserved(&[1.0, -0.25, -0.75], 2.0).is_ok());
-        // rounding of large flows to and fro
+        // rounding of large flows in both directions
         assert!(conserved(&[3e-14, -1e-14, 1e-14], 2.0).is_ok());
         for (currents, gross) in
             [(vec![1.0, -0.25, -0.749], 2.0), (vec![1e-14, 2e-14], 1e-6), (vec![f64::NAN, 1.0], 2.0)]
         {
             let error = conserved(&currents, gross).unwrap_err().to_string();
-            assert!(error.contains("did not settle") && error.contains("add up to"), "{error}");
+            assert!(error.contains("did not converge") && error.contains("add up to"), "{error}");
         }
     }
 }

@@ -1,20 +1,20 @@
-//! The way to the fixed point: the probabilities follow their rates in pseudo-time.
+//! Iteration to the fixed point: the probabilities relax in pseudo-time.
 
 use faer::linalg::solvers::Solve;
 
 use crate::error::NetworkError;
 use crate::network::{Landscape, Network};
 
-/// Most steps of the iteration.
+/// Largest number of steps.
 const MOST_STEPS: usize = 3000;
-/// Distance of every probability from its rate balance at which it has settled.
+/// Distance of every probability from its rate balance at which the iteration ends.
 const SETTLED: f64 = 1e-12;
 /// First step in pseudo-time.
 const FIRST_STEP: f64 = 0.05;
 /// Largest change of a probability in one step.
 const LONGEST_STEP: f64 = 0.2;
 
-/// Rates in and out of every acceptor, and what the probabilities would be in balance with them.
+/// Rates in and out of every acceptor, and the probabilities in balance with them.
 struct Rates {
     energies_kt: Vec<f64>,
     inward: Vec<f64>,
@@ -40,14 +40,14 @@ impl Rates {
         balance
     }
 
-    /// Mean rate of a hop and its logarithmic slope in the energy difference.
+    /// Mean rate of a hop and its logarithmic derivative with respect to the energy difference.
     fn rate(&self, network: &Network, from: usize, to: usize) -> (f64, f64) {
         let difference = self.energies_kt[to] - self.energies_kt[from];
         let rate = (network.log_prefactor(from, to) + network.law().log_factor(difference)).exp();
         (rate, network.law().log_slope(difference))
     }
 
-    /// Derivatives of g_i = in_i/(in_i + out_i) − p_i by all p_k.
+    /// Derivatives of g_i = in_i/(in_i + out_i) − p_i with respect to all p_k.
     fn jacobian(&self, network: &Network, p: &[f64]) -> faer::Mat<f64> {
         let (n, sites) = (network.acceptors(), network.sites());
         let mut jacobian = faer::Mat::<f64>::zeros(n, n);
@@ -83,7 +83,7 @@ impl Rates {
     }
 }
 
-/// Probabilities that are in balance with their rates to within `SETTLED`, and the steps that it took: Newton's method in
+/// Probabilities in balance with their rates to within `SETTLED`, and the number of steps: Newton's method in
 /// pseudo-time (Kelley and Keyes, SIAM J. Numer. Anal. 35, 508 (1998)).
 pub(super) fn relaxed(
     landscape: &Landscape<'_>,

@@ -1,10 +1,10 @@
-//! Where the current of an electrode is counted.
+//! Cuts through the network across which the current of an electrode is counted.
 //!
-//! Every acceptor holds as many holes in the mean as before, so what flows into an electrode also flows across any line that
-//! parts it from the other electrodes. Where holes go to and fro between an electrode and an acceptor far more often than
-//! they get on, the net flow at the electrode is lost in rounding; beyond the acceptor it is not.
+//! In the steady state, the current into an electrode equals the current across any cut that separates it from the
+//! other electrodes. If holes hop back and forth between an electrode and an acceptor far more often than they move on,
+//! the net flow at the electrode is lost in rounding; beyond the acceptor it is not.
 
-/// On which side of a line each site lies.
+/// The side of a cut on which each site lies.
 pub(super) struct Cut {
     /// Whether a site is on the electrode's side.
     inside: Vec<bool>,
@@ -16,11 +16,11 @@ impl Cut {
         Self { inside: (0..sites).map(|s| s == site).collect() }
     }
 
-    /// A line across which holes hop as rarely as on the easiest way to another electrode at its narrowest: no pair of sites
-    /// that it parts exchanges more. No line carries less than that exchange in all.
+    /// A cut across which no pair of sites exchanges more holes than the bottleneck of the easiest path to another
+    /// electrode. The total exchange across any cut is at least that of the bottleneck.
     pub(super) fn narrowest(site: usize, acceptors: usize, sites: usize, traffic: &[f64]) -> Self {
         let exchange = |a: usize, b: usize| traffic[a * sites + b] + traffic[b * sites + a];
-        // what is reached from the electrode in order of ease (Prim's tree), and how easily
+        // sites in the order in which they are reached from the electrode (Prim's tree), and the exchange on the way
         let mut reached = vec![site];
         let mut ease: Vec<f64> = (0..sites).map(|s| exchange(site, s)).collect();
         let mut outside: Vec<usize> = (0..sites).filter(|&s| s != site).collect();
@@ -43,12 +43,12 @@ impl Cut {
         Self { inside }
     }
 
-    /// Whether a hop crosses the line.
+    /// Whether a hop crosses the cut.
     pub(super) fn is_crossed(&self, from: usize, to: usize) -> bool {
         self.inside[from] != self.inside[to]
     }
 
-    /// Holes that come in less those that go out, and both together \[ν₀\].
+    /// Holes that enter minus holes that leave, and the sum of both \[ν₀\].
     pub(super) fn net_and_gross(&self, traffic: &[f64]) -> (f64, f64) {
         let sites = self.inside.len();
         let (mut net, mut gross) = (0.0, 0.0);

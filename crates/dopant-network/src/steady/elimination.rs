@@ -1,8 +1,8 @@
-//! Elimination of the states of a Markov chain, one after the other, without a subtraction.
+//! Subtraction-free elimination of the states of a Markov chain.
 //!
-//! Grassmann, Taksar and Heyman (Oper. Res. 33, 1107 (1985)): a state k is taken out by sending what enters it straight
-//! to where it goes next, r_ij += r_ik r_kj / Σ_j r_kj. All terms are positive, so every rate keeps its full relative
-//! precision even where rates span a hundred decades. Rows are sparse until few states are left, then dense.
+//! Grassmann, Taksar and Heyman (Oper. Res. 33, 1107 (1985)): a state k is eliminated by redirecting the flow into it
+//! to its successors, r_ij += r_ik r_kj / Σ_j r_kj. All terms are positive, so every rate keeps its full relative
+//! precision even where rates span a hundred decades. Rows are sparse until few states remain, then dense.
 //!
 //! With A = ω − G (G the generator, ω a shift) the factors are A = L U, L unit lower triangular.
 
@@ -23,7 +23,7 @@ pub(crate) trait Scalar:
     + Send
     + Sync
 {
-    /// Whether nothing is there.
+    /// Whether it is zero.
     fn is_nothing(self) -> bool;
     /// Magnitude.
     fn size(self) -> f64;
@@ -55,10 +55,10 @@ impl Scalar for Complex64 {
     }
 }
 
-/// Rates between states, row after row.
+/// Rates between states, row by row.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rates {
-    /// First entry of each row, and the end.
+    /// First entry of each row, and the total length.
     pub starts: Vec<usize>,
     /// Targets.
     pub targets: Vec<u32>,
@@ -99,7 +99,7 @@ impl Rates {
     }
 }
 
-/// In which order states are eliminated, and from where on rows are dense.
+/// Order in which states are eliminated, and the position from which rows are dense.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     /// State at each position.
@@ -119,7 +119,7 @@ impl Order {
         Self { states, positions, dense }
     }
 
-    /// Fewest neighbours first (minimum degree), until half of what is left is coupled to everything.
+    /// Fewest neighbours first (minimum degree), until the rest is half full.
     pub(crate) fn minimum_degree(rates: &Rates) -> Self {
         let n = rates.states();
         let words = n.div_ceil(64);
@@ -178,7 +178,7 @@ impl Order {
         Self::new(order, dense)
     }
 
-    /// The states of the smallest weight first; the last `dense` ones are treated as dense.
+    /// States of the smallest weight first; the last `dense` ones are treated as dense.
     pub(crate) fn by_weight(weights: &[f64], dense: usize) -> Self {
         let mut order: Vec<u32> = (0..weights.len() as u32).collect();
         order.sort_by(|&a, &b| weights[a as usize].total_cmp(&weights[b as usize]).then(a.cmp(&b)));
@@ -187,7 +187,7 @@ impl Order {
     }
 }
 
-/// What is left out of incomplete factors: flows below `fraction` of the smaller throughput of their two ends.
+/// Drop rule of incomplete factors: flows below `fraction` of the smaller throughput of their two states are dropped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Drop<'a> {
     /// Throughput of each state.
@@ -349,7 +349,7 @@ impl<T: Scalar> Factors<T> {
         self.by_state(&x)
     }
 
-    /// x with x (shift − G) = b; where the last pivot is nothing, its component of U x is set to 0.
+    /// x with x (shift − G) = b; if the last pivot is zero, its component of U x is set to 0.
     pub(crate) fn solve_left(&self, b: &[T]) -> Vec<T> {
         let n = self.pivots.len();
         let start = self.order.dense;
@@ -371,7 +371,7 @@ impl<T: Scalar> Factors<T> {
         self.by_state(&z)
     }
 
-    /// h with (shift − G) h = f; where the last pivot is nothing, its component of h is 0.
+    /// h with (shift − G) h = f; if the last pivot is zero, its component of h is 0.
     pub(crate) fn solve_right(&self, f: &[T]) -> Vec<T> {
         let n = self.pivots.len();
         let start = self.order.dense;
@@ -409,7 +409,7 @@ impl<T: Scalar> Factors<T> {
     }
 }
 
-/// Rows of a panel: small enough that they stay in the cache while they are added to the others.
+/// Rows of a panel: few enough to stay in the cache while they are added to the others.
 const PANEL: usize = 32;
 
 /// Blocked elimination of a dense matrix of rates, m × m; diagonals are not read.

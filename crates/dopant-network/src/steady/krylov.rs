@@ -1,9 +1,9 @@
-//! Restarted GMRES (Saad and Schultz, SIAM J. Sci. Stat. Comput. 7, 856 (1986)) for corrections that incomplete factors
-//! leave over.
+//! Restarted GMRES (Saad and Schultz, SIAM J. Sci. Stat. Comput. 7, 856 (1986)) for the corrections needed with
+//! incomplete factors.
 
 use super::elimination::Scalar;
 
-/// Directions before a restart.
+/// Number of directions before a restart.
 const DIRECTIONS: usize = 25;
 
 /// Weighted scalar product Σ w a* b.

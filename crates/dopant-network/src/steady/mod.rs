@@ -4,10 +4,10 @@
 //! probabilities come from a subtraction-free elimination (exact for small sets, otherwise incomplete factors and
 //! iteration to rounding). From the same factors follow exact derivatives, admittances and noise spectra.
 //!
-//! What leaves the set is reported as [`SteadyState::left_out`]: a flow of `left_out` eν₀ makes excursions that are not
-//! followed. It bounds the rate at which they begin, so the currents are uncertain by `left_out` times the charges that
-//! one excursion moves; on the 40 reference devices of `tests/suite/network_reference.rs` they typically move by a tenth
-//! of it. The default is a compromise between speed and small currents: where those matter, lower the tolerance.
+//! The flow out of the set is reported as [`SteadyState::left_out`]: it is the rate of excursions that are not
+//! followed, so the currents are uncertain by `left_out` times the charge that one excursion moves; on the 40 reference
+//! devices of `tests/suite/network_reference.rs` the error is typically a tenth of `left_out`. The default is a
+//! compromise between speed and accuracy of small currents: if these matter, lower the tolerance.
 
 mod cuts;
 mod elimination;
@@ -23,47 +23,48 @@ use cuts::Cut;
 use elimination::{Drop, Factors, Order, Rates};
 pub use response::TerminalCurrent;
 
-/// Sets of at most this many acceptors are enumerated: all 2^N states.
+/// Networks of at most this many acceptors are enumerated: all 2^N states.
 const ENUMERATED: usize = 8;
-/// Spans of exponents of the hops that a state keeps; what is left out counts as left-out flow.
+/// Spans of exponents of the hops that a state keeps; the others count as left-out flow.
 const SPAN: f64 = 25.0;
 /// Sets up to this size are eliminated exactly.
 const EXACT: usize = 400;
-/// Sizes of the dense core and fractions of incomplete factors, tried one after the other before the exact ones.
+/// Sizes of the dense core and drop fractions of incomplete factors, tried in order before exact elimination.
 const INCOMPLETE: [(usize, f64); 3] = [(250, 1e-3), (600, 1e-3), (1000, 1e-5)];
-/// Restarts before factors are held to be too incomplete.
+/// Number of restarts after which factors are considered too incomplete.
 const MOST_RESTARTS: usize = 4;
-/// Change of the probabilities that an iteration aims for, and the one that it must reach.
+/// Change of the probabilities that an iteration aims for, and the largest accepted.
 const SETTLED: f64 = 1e-13;
 const ACCEPTED: f64 = 1e-11;
-/// Memory of a state with its hops and its share of the factors, measured at 30 acceptors \[bytes\].
+/// Memory per state, with its hops and its share of the factors, measured for 30 acceptors \[bytes\].
 const BYTES_OF_STATE: f64 = 7000.0;
-/// Lowest tolerance: probabilities are found to 1e-11 at best.
+/// Lowest tolerance: probabilities are computed to 1e-11 at best.
 pub const LOWEST_TOLERANCE: f64 = 1e-10;
-/// Rounds of growth in which no state was found, after which there are no more.
+/// Rounds of growth without a new state after which growth ends.
 const FRUITLESS_ROUNDS: usize = 30;
-/// Part of a current that rounding may make where holes are counted at the electrode itself.
+/// Largest relative rounding error of a current that is counted at the electrode itself.
 const WELL_COUNTED: f64 = 1e-6;
-/// States from which on the flow that leaves them tells how many there will be at the least: on the reference devices it falls
-/// with a power of the states below 2, and sets that end with up to 43 000 never seem to need more than 23 000.
+/// Number of states above which the flow out of them gives a lower bound of the final number: on the reference devices
+/// the flow falls with a power below 2 of the number of states, and for sets that end with up to 43 000 states the
+/// bound never exceeds 23 000.
 const TELLING: usize = 1000;
-/// Probability below which a state no longer counts for more.
+/// Lower limit of the weight of a state.
 const LEAST_WEIGHED: f64 = 1e-18;
 
-/// How a steady state is sought.
+/// Options of the search for a steady state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SteadyOptions {
     /// Largest probability flow out of the set of states, as a fraction of the largest current.
     pub tolerance: f64,
-    /// Most states.
+    /// Largest number of states.
     pub most_states: usize,
     /// Memory that states and factors may take, at about 7 kB a state \[MB\].
     pub most_megabytes: f64,
-    /// Time after which the search is given up \[s\]; none by default, since it makes what is found depend on the machine.
+    /// Time after which the search is given up \[s\]; none by default, since the outcome then depends on the machine.
     pub most_seconds: Option<f64>,
     /// Hops of the random walk that finds the first states.
     pub exploration_hops: usize,
-    /// Seed of that walk. It decides where the search begins, not what it finds (to within the tolerance).
+    /// Seed of that walk. Within the tolerance, it does not affect the result.
     pub exploration_seed: u64,
 }
 
@@ -80,23 +81,23 @@ impl Default for SteadyOptions {
     }
 }
 
-/// States of the smallest network, of one acceptor.
+/// Number of states of the smallest network (one acceptor).
 const LEAST_STATES: usize = 2;
 
 impl SteadyOptions {
-    /// Most states, by their number and by their memory.
+    /// Largest number of states allowed by `most_states` and `most_megabytes`.
     fn state_limit(&self) -> usize {
         self.most_states.min((1e6 * self.most_megabytes / BYTES_OF_STATE) as usize).max(2)
     }
 
-    /// Refuses what no arithmetic allows.
+    /// Checks the options.
     ///
     /// # Errors
     /// If the tolerance is below [`LOWEST_TOLERANCE`] or not below 1, or a limit is not positive.
     pub fn checked(self) -> Result<Self, NetworkError> {
         if !(LOWEST_TOLERANCE..1.0).contains(&self.tolerance) {
             let what = format!(
-                "is {}: must be {LOWEST_TOLERANCE:e} (probabilities are found to {ACCEPTED:e}) to below 1",
+                "is {}: must be {LOWEST_TOLERANCE:e} (probabilities are computed to {ACCEPTED:e}) to below 1",
                 self.tolerance
             );
             return Err(NetworkError::entry("tolerance", what));
@@ -114,7 +115,7 @@ impl SteadyOptions {
     }
 }
 
-/// A solver that keeps its states from one set of voltages to the next.
+/// A solver that reuses its states for the next set of voltages.
 #[derive(Clone, Debug)]
 pub struct SteadySolver<'a> {
     network: &'a Network,
@@ -126,12 +127,12 @@ pub struct SteadySolver<'a> {
     voltages_kt: Vec<f64>,
 }
 
-/// How far the probabilities p can be from those of the chain, δp.
+/// Bounds of the error δp of the probabilities p.
 #[derive(Clone, Copy, Debug)]
 struct Precision {
     /// Largest |δp/p|.
     relative: f64,
-    /// √(Σ δp²/p) beside that.
+    /// Additional error √(Σ δp²/p).
     mean_square: f64,
 }
 
@@ -144,9 +145,10 @@ pub struct SteadyState {
     pub occupations: Vec<f64>,
     /// Probability flow that leaves the set of states \[ν₀\].
     pub left_out: f64,
-    /// By how much rounding can move each current \[eν₀\]: the holes that go to and fro where it is counted, times the
-    /// precision of the probabilities. A current below it has no known sign. Where rounding could move what is counted at the
-    /// electrode by more than a millionth, the current is counted further inside, where fewer holes go to and fro.
+    /// Bound of the rounding error of each current \[eν₀\]: the gross flow in both directions where it is counted,
+    /// times the precision of the probabilities. The sign of a current below it is unknown. If the rounding error at
+    /// the electrode could exceed a millionth of the current, the current is counted further inside, where the gross
+    /// flow is smaller.
     pub rounding: Vec<f64>,
     /// Number of states.
     pub states: usize,
@@ -155,7 +157,7 @@ pub struct SteadyState {
 }
 
 impl<'a> SteadySolver<'a> {
-    /// For a network.
+    /// Solver for a network.
     #[must_use]
     pub fn new(network: &'a Network, options: SteadyOptions) -> Self {
         Self {
@@ -172,7 +174,7 @@ impl<'a> SteadySolver<'a> {
     /// The steady state at given voltages \[kT\], starting from the states of the previous call.
     ///
     /// # Errors
-    /// If the set of states outgrows a limit, will do so as far as the first states tell, or the tolerance is too low.
+    /// If the set of states exceeds a limit or is predicted to do so, or the tolerance is too low.
     pub fn solve(&mut self, voltages_kt: &[f64]) -> Result<SteadyState, NetworkError> {
         self.options.checked()?;
         let started = std::time::Instant::now();
@@ -219,7 +221,7 @@ impl<'a> SteadySolver<'a> {
             if let Some(limit_s) = self.options.most_seconds.filter(|s| started.elapsed().as_secs_f64() > *s) {
                 return Err(NetworkError::TooLong { limit_s, states, left_out: found.left_out });
             }
-            // each round follows flows ten times smaller, but never far below what is wanted
+            // each round follows flows ten times smaller, but never far below the target
             least_flow = (0.1 * least_flow).min(1e-2 * scale).min(0.05 * found.left_out);
             self.grow(&landscape, least_flow);
         }
@@ -268,10 +270,10 @@ impl<'a> SteadySolver<'a> {
         self.set.isolate_unconnected(root);
     }
 
-    /// Stationary probabilities on the set, from those of before as a first guess.
+    /// Stationary probabilities on the set, from the previous ones as a first guess.
     fn stationary(&mut self) {
         let rates = self.set.rates();
-        // rates that are off by a part δ of themselves move no probability by more than 2nδ of itself (O'Cinneide, Numer. Math.
+        // a relative error δ of the rates changes no probability by more than a relative 2nδ (O'Cinneide, Numer. Math.
         // 65, 109 (1993))
         let of_rates = 2.0 * rates.states() as f64 * self.network.rounding_of_rates(&self.voltages_kt);
         self.precision = Precision { relative: of_rates, mean_square: ACCEPTED };
@@ -300,7 +302,8 @@ impl<'a> SteadySolver<'a> {
             }
         }
         let factors = Factors::new(&rates, Order::minimum_degree(&rates), 0.0, None);
-        // an elimination without subtractions loses at most a few roundings a step (O'Cinneide, Numer. Math. 73, 507 (1996))
+        // a subtraction-free elimination adds at most a few rounding errors per step (O'Cinneide, Numer. Math. 73, 507
+        // (1996))
         self.precision = Precision { relative: of_rates + 4.0 * n as f64 * f64::EPSILON, mean_square: 0.0 };
         self.probability = normalized(factors.stationary());
         self.factors = Some(factors);
@@ -310,10 +313,10 @@ impl<'a> SteadySolver<'a> {
         self.set.members.iter().zip(&self.probability).map(|(m, p)| p * m.exit_rate).sum()
     }
 
-    /// Current across a line \[eν₀\], and by how much rounding can move it.
+    /// Current across a cut \[eν₀\] and the bound of its rounding error.
     fn counted(&self, cut: &Cut, traffic: &[f64]) -> (f64, f64) {
         let (net, gross) = cut.net_and_gross(traffic);
-        // Σ |δp| w ≤ √(Σ δp²/p) √(Σ p w²), with w the rate at which a state's holes cross the line
+        // Σ |δp| w ≤ √(Σ δp²/p) √(Σ p w²), with w the rate at which a state's holes cross the cut
         let mut squares = 0.0;
         if self.precision.mean_square > 0.0 {
             for (member, &p) in self.set.members.iter().zip(&self.probability) {
@@ -364,9 +367,9 @@ fn normalized(mut probability: Vec<f64>) -> Vec<f64> {
     probability
 }
 
-/// Probabilities p with p G = 0 by preconditioned GMRES from a first guess; nothing if the correction that the factors ask
-/// for does not become small: where basins exchange probability so rarely that rounding hides it, only an elimination
-/// without subtractions is right.
+/// Probabilities p with p G = 0 by preconditioned GMRES from a first guess; `None` if the correction does not become
+/// small: if basins exchange probability so rarely that rounding hides it, only subtraction-free elimination is
+/// accurate.
 fn settle(rates: &Rates, factors: &Factors<f64>, mut probability: Vec<f64>) -> Option<Vec<f64>> {
     let operator = |p: &[f64]| factors.solve_left(&rates.apply_left(0.0, p));
     for _ in 0..=MOST_RESTARTS {
@@ -391,7 +394,7 @@ mod tests {
     use super::*;
     use crate::{DopantNetwork, Generate};
 
-    /// Nine acceptors: one more than are enumerated.
+    /// Nine acceptors: one more than the limit of enumeration.
     fn nine(seed: u64, localization_radius_nm: Option<f64>) -> DopantNetwork {
         let generate = Generate { acceptors: 9, donors: 1, seed, localization_radius_nm, ..Generate::default() };
         DopantNetwork::from_description(&generate.describe().unwrap()).unwrap()
@@ -410,7 +413,8 @@ mod tests {
         values.fold(0.0, |a: f64, x| a.max(x.abs()))
     }
 
-    /// A solver that comes from other voltages finds the currents of these: hops that were too slow to be kept there open.
+    /// A solver reused at other voltages finds the currents of the new ones: hops that were too slow to be kept become
+    /// fast.
     #[test]
     fn currents_do_not_depend_on_the_voltages_before() {
         for seed in 0..20 {
@@ -426,8 +430,8 @@ mod tests {
         }
     }
 
-    /// Where the hops of a state differ by far more than the e^25 that it keeps, those that it does not keep are counted as left
-    /// out, and are followed until their flow is below the tolerance.
+    /// If the hop rates of a state span far more than the e^25 that it keeps, the hops not kept count as left out and
+    /// are followed until their flow is below the tolerance.
     #[test]
     fn slow_hops_are_counted_and_followed() {
         let mut counted = 0;
@@ -443,7 +447,7 @@ mod tests {
             assert!(found.left_out >= unkept && found.left_out <= 1e-10 * scale, "device {seed}: {:e}", found.left_out);
             counted += usize::from(unkept > 0.0);
             let off = largest(found.currents.iter().zip(&exact.currents).map(|(i, j)| i - j));
-            // the tolerance is one of flows; a rare excursion may last long and carry many holes
+            // the tolerance limits flows; a rare excursion may last long and carry many holes
             assert!(off <= 1e-3 * scale, "device {seed}: off by {off:e} of {scale:e}");
         }
         assert!(counted >= 10, "{counted}");

@@ -1,9 +1,10 @@
 //! Linear response and noise of the steady state: derivatives of the currents, admittance, spectrum.
 //!
 //! With h_k the solution of (iω − G) h_k = c_k − I_k (c_k: current into k while in a state), a small change of V_m
-//! changes the rates by Γ' and the current by Σ_s p_s Σ_hops Γ' (q_k + h_k(after) − h_k(before)): one adjoint solve for
-//! each electrode gives its derivatives by all voltages. The noise of the hops themselves and of what they start gives
-//! the one-sided spectrum S_k = 2 [Σ p Γ q_k² + 2 Re Σ p Γ q_k h_k(after)] (Korotkov, Phys. Rev. B 49, 10381 (1994)).
+//! changes the rates by Γ' and the current by Σ_s p_s Σ_hops Γ' (q_k + h_k(after) − h_k(before)): one adjoint solution
+//! for each electrode gives its derivatives with respect to all voltages. The shot noise of the hops and their
+//! correlations with later hops give the one-sided spectrum S_k = 2 [Σ p Γ q_k² + 2 Re Σ p Γ q_k h_k(after)] (Korotkov,
+//! Phys. Rev. B 49, 10381 (1994)).
 
 use num_complex::Complex64;
 
@@ -12,14 +13,14 @@ use super::{ACCEPTED, EXACT, INCOMPLETE, MOST_RESTARTS, SteadySolver, krylov};
 use crate::error::NetworkError;
 use crate::states::OUTSIDE;
 
-/// Which current of an electrode is meant; both have the same mean.
+/// Definition of the current of an electrode; both have the same mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TerminalCurrent {
-    /// Current in the wire: holes that enter, and the charge that moving holes induce (Ramo, Proc. IRE 27, 584 (1939);
-    /// Shockley, J. Appl. Phys. 9, 635 (1938)). This one obeys the fluctuation-dissipation theorem.
+    /// Current in the lead: holes that enter plus the charge induced by moving holes (Ramo, Proc. IRE 27, 584 (1939);
+    /// Shockley, J. Appl. Phys. 9, 635 (1938)). This current obeys the fluctuation-dissipation theorem.
     #[default]
     Induced,
-    /// Holes that enter, nothing else.
+    /// Only the holes that enter.
     Particle,
 }
 
@@ -27,15 +28,15 @@ impl SteadySolver<'_> {
     /// Derivatives of the currents of the last steady state, ∂I_k/∂V_m \[eν₀/kT\], `[k][m]`.
     ///
     /// # Errors
-    /// If the adjoint solutions do not settle.
+    /// If the adjoint solutions do not converge.
     pub fn gradient(&self) -> Result<Vec<Vec<f64>>, NetworkError> {
         self.derivatives(0.0_f64, TerminalCurrent::Particle, &self.all_electrodes())
     }
 
-    /// Derivatives of the current of one electrode by all voltages \[eν₀/kT\].
+    /// Derivatives of the current of one electrode with respect to all voltages \[eν₀/kT\].
     ///
     /// # Errors
-    /// If the adjoint solution does not settle.
+    /// If the adjoint solution does not converge.
     pub fn gradient_of(&self, electrode: usize) -> Result<Vec<f64>, NetworkError> {
         Ok(self.derivatives(0.0_f64, TerminalCurrent::Particle, &[electrode])?.swap_remove(0))
     }
@@ -44,11 +45,11 @@ impl SteadySolver<'_> {
         (0..self.network.electrodes()).collect()
     }
 
-    /// Admittance Y_km of the last steady state at an angular frequency \[ν₀\], \[eν₀/kT\], `[k][m]`: the current into k
-    /// that a small sine on m causes, for a time dependence exp(iωt).
+    /// Admittance Y_km of the last steady state at an angular frequency \[ν₀\], \[eν₀/kT\], `[k][m]`: the current into
+    /// k caused by a small sine on m, for a time dependence exp(iωt).
     ///
     /// # Errors
-    /// If the adjoint solutions do not settle.
+    /// If the adjoint solutions do not converge.
     pub fn admittance(&self, angular: f64, current: TerminalCurrent) -> Result<Vec<Vec<Complex64>>, NetworkError> {
         self.derivatives(Complex64::new(0.0, angular), current, &self.all_electrodes())
     }
@@ -56,7 +57,7 @@ impl SteadySolver<'_> {
     /// One-sided spectral density of the current of each electrode \[(eν₀)²/ν₀\] at an angular frequency \[ν₀\].
     ///
     /// # Errors
-    /// If the adjoint solutions do not settle.
+    /// If the adjoint solutions do not converge.
     pub fn noise_density(&self, angular: f64, current: TerminalCurrent) -> Result<Vec<f64>, NetworkError> {
         let mut densities = Vec::new();
         let electrodes = self.all_electrodes();
@@ -83,7 +84,7 @@ impl SteadySolver<'_> {
         }
     }
 
-    /// Charge that a hop brings to an electrode \[e\].
+    /// Charge transferred to an electrode by a hop \[e\].
     fn charge(&self, electrode: usize, current: TerminalCurrent, from: usize, to: usize) -> f64 {
         match current {
             TerminalCurrent::Induced => self.network.potential(electrode, to) - self.network.potential(electrode, from),
@@ -105,7 +106,7 @@ impl SteadySolver<'_> {
         let sites = network.sites();
         let landscape = network.landscape(&self.voltages_kt);
         let adjoints = self.adjoints(shift, current, electrodes)?;
-        // changes by hop first: there are far fewer pairs of sites than hops of states
+        // changes per pair of sites first: there are far fewer pairs of sites than hops of states
         let mut by_pair = vec![vec![T::default(); sites * sites]; electrodes.len()];
         let (mut energies, mut of) = (Vec::new(), usize::MAX);
         self.for_each_hop(|state, target, from, to, rate| {

@@ -1,4 +1,4 @@
-//! How the set of states that carries the probability begins and grows.
+//! Construction and growth of the set of states that carries the probability.
 
 use std::collections::BinaryHeap;
 
@@ -12,11 +12,12 @@ use crate::network::{Hop, Landscape};
 use crate::occupation::Occupation;
 use crate::states::{Member, OUTSIDE, StateSet, look};
 
-/// Hops after which a walk tells whether the states will be too many.
+/// Hops of the walk after which too many states can be predicted.
 const FORETOLD: usize = 2000;
-/// Part of the second half of these hops that lead to states not met before, above which the search is not begun: of the
-/// reference devices, whose sets grow to 42 000 states, none exceeds 0.21; 30 weakly interacting acceptors have 0.48. By
-/// Good (Biometrika 40, 237 (1953)) it is the probability of all states that the walk has not met.
+/// Fraction of the second half of these hops that lead to states not visited before, above which the search is not
+/// started: none of the reference devices, whose sets grow to 42 000 states, exceeds 0.21; 30 weakly interacting
+/// acceptors have 0.48. By Good (Biometrika 40, 237 (1953)) it estimates the probability of all states that the walk
+/// has not visited.
 const HOPELESS: f64 = 1.0 / 3.0;
 
 #[derive(PartialEq)]
@@ -34,9 +35,9 @@ impl Ord for Pending {
 }
 
 impl StateSet {
-    /// Walks from the empty network and keeps the states of the second half of the walk; returns estimates of their
-    /// probabilities. Where the walk's beginning meets so many new states that they will be far too many, it ends there
-    /// and returns the probability of those it has not met.
+    /// Random walk from the empty network that keeps the states of its second half; returns estimates of their
+    /// probabilities. If its beginning finds so many new states that there will be far too many, it ends there and
+    /// returns the probability of the states not visited.
     pub(crate) fn explore(
         &mut self,
         landscape: &Landscape<'_>,
@@ -78,7 +79,7 @@ impl StateSet {
         Ok(probability)
     }
 
-    /// The same states at other voltages. With an infinite `span`, they have all their hops already.
+    /// The same states at other voltages. With an infinite `span`, all their hops are already known.
     pub(crate) fn move_to(&mut self, landscape: &Landscape<'_>, span: f64) {
         if span.is_infinite() {
             for member in &mut self.members {
@@ -96,8 +97,7 @@ impl StateSet {
         }
     }
 
-    /// Takes all hops of those states into the set whose hops that are not kept carry at least `least_flow`, or may be the
-    /// only way back.
+    /// Adds all hops of the states whose hops not kept carry at least `least_flow` or may be the only way back.
     pub(crate) fn widen(&mut self, landscape: &Landscape<'_>, probability: &[f64], least_flow: f64) {
         let mut known = Vec::new();
         for (number, &p) in probability.iter().enumerate() {
@@ -108,8 +108,8 @@ impl StateSet {
         }
     }
 
-    /// Hops of a state that are within `span` at these voltages, with the targets that are known. `known` is working memory:
-    /// empty, or as it was left.
+    /// Hops of a state that are within `span` at these voltages, with the targets that are known. `known` is a reusable
+    /// buffer.
     fn look_again(&mut self, landscape: &Landscape<'_>, number: usize, span: f64, known: &mut Vec<u32>) {
         let sites = landscape.network.sites();
         known.resize(sites * sites, OUTSIDE);
@@ -144,8 +144,8 @@ impl StateSet {
         }
     }
 
-    /// Cuts every state off that `root` does not reach or that does not reach `root`: a chain with several closed
-    /// classes has no unique stationary law.
+    /// Isolates every state that cannot be reached from `root` or cannot reach it: a chain with several closed classes
+    /// has no unique stationary distribution.
     pub(crate) fn isolate_unconnected(&mut self, root: usize) {
         let n = self.members.len();
         let mut backward: Vec<Vec<u32>> = vec![Vec::new(); n];
@@ -199,8 +199,8 @@ impl StateSet {
         rates
     }
 
-    /// Follows the flow out of the set into new states, the largest flow first, until every flow that would leave is
-    /// below `least_flow`; extends the probabilities by an estimate.
+    /// Follows the flow out of the set into new states, largest flow first, until every outgoing flow is below
+    /// `least_flow`; estimates the probabilities of the new states.
     pub(crate) fn grow(
         &mut self,
         landscape: &Landscape<'_>,
@@ -230,7 +230,7 @@ impl StateSet {
             }
             let flow = flows[&state];
             let number = match self.index.get(&state) {
-                // isolated so far, for want of a way back
+                // isolated so far because there was no way back
                 Some(&known) if probability[known as usize] == 0.0 => known as usize,
                 Some(_) => continue,
                 None if self.members.len() >= limit => continue,

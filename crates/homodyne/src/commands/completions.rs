@@ -16,7 +16,7 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        // written out first: clap_complete panics where a pipe is closed
+        // generated into memory first: clap_complete panics on a closed pipe
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut crate::Cli::command(), "homodyne", &mut script);
         say::all(|out| out.write_all(&script));

@@ -6,14 +6,14 @@ use results::store::{self, Part};
 use crate::failure::Failure;
 use crate::reading;
 
-/// Copy a results file of which no checksum vouches, and add a checksum; started by commands that read such files.
+/// Copy a results file that lacks a checksum, and add one; started by commands that read such files.
 #[derive(Debug, Args)]
 pub(crate) struct CopyResults {
     /// The results file.
     from: PathBuf,
     /// The copy.
     to: PathBuf,
-    /// Leave out what is too large for figures and summaries.
+    /// Leave out data too large for figures and summaries.
     #[arg(long)]
     small: bool,
 }

@@ -7,18 +7,18 @@ use crate::reading;
 
 /// Export a results file to NumPy's .npz.
 ///
-/// It holds every variable and every coordinate under its name; coordinates that are words are arrays of unicode. `NAME.dims`
-/// are the names of a variable's dimensions in the order of its axes, `NAME.units` its unit: where `z["mse.dims"]` has
-/// "estimator.mode" at position 1, `z["mse"][:, k]` belongs to `z["estimator.mode"][k]`.
+/// It holds every variable and every coordinate under its name; text coordinates are unicode arrays. `NAME.dims` holds
+/// the names of a variable's dimensions in axis order, `NAME.units` its unit: if `z["mse.dims"]` has "estimator.mode"
+/// at index 1, `z["mse"][:, k]` belongs to `z["estimator.mode"][k]`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  homodyne export results/error-vs-spacing.h5 --output spacing.npz")]
 pub(crate) struct Export {
     /// The results file.
     results: PathBuf,
-    /// The .npz file; beside the results if not given.
+    /// The .npz file; next to the results if not given.
     #[arg(long)]
     output: Option<PathBuf>,
-    /// Replace it if it exists.
+    /// Replace an existing file.
     #[arg(long)]
     overwrite: bool,
 }

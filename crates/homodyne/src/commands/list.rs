@@ -8,7 +8,7 @@ use crate::failure::Failure;
 /// List the scenarios of a folder, one line each.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// The folder; `scenarios` here, or where this program was built, if not given.
+    /// The folder; if not given, `scenarios` in the current folder or in the source of this program.
     folder: Option<PathBuf>,
 }
 

@@ -9,7 +9,7 @@ use super::run::{Bar, StudyArguments, finish, program, stamp, was_finished};
 use crate::failure::Failure;
 use crate::signals::Listener;
 
-/// Put the shards of a study together: the one HDF5 file that an unsharded run would have written, and its figure.
+/// Merge the shards of a study into the HDF5 file that an unsharded run would write, and draw its figure.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -18,7 +18,7 @@ Examples:
 pub(crate) struct Merge {
     #[command(flatten)]
     study: StudyArguments,
-    /// Number of shards; as many as the files in the folder say if not given.
+    /// Number of shards; determined from the files in the folder if not given.
     #[arg(long)]
     shards: Option<usize>,
     /// Keep the shards' checkpoints.
@@ -40,7 +40,7 @@ impl Merge {
             Some(n) => return Err(Failure::BadInput(format!("--shards {n}: must be 1 to {MOST_SHARDS}"))),
             None => self.count(&study)?,
         };
-        // every shard is a file that is open until all are merged
+        // the files of all shards are open during the merge
         rlimit::increase_nofile_limit(shards as u64 + 256)?;
         let started = Instant::now();
         let listener = Listener::start()?;
@@ -62,28 +62,28 @@ impl Merge {
             }
             Ok(Outcome::ShardDone | Outcome::PilotDone) => Ok(()),
             Err(StudyError::Sweep(SweepError::Stopped)) => {
-                say!("stopped; the shards are untouched");
+                say!("stopped; the shards are unchanged");
                 Err(Failure::Stopped(listener.exit_code()))
             }
             Err(e) => Err(e.into()),
         }
     }
 
-    /// The number of shards that the folder's files speak of.
+    /// The number of shards according to the files in the folder.
     fn count(&self, study: &Study) -> Result<usize, Failure> {
         let counts = sweep::merge::shard_counts(&self.study.output, &study.section.name)?;
         match counts[..] {
             [n] => Ok(n),
-            // a finished study has no shards left
+            // a finished study has no shards any more
             [] if results::store::path_in(&self.study.output, &study.section.name).exists() => Ok(1),
             [] => Err(StoreError::Shards(format!(
-                "there are no shards of `{}` in `{}`: run some with --shard, or the whole study without merging",
+                "there are no shards of `{}` in `{}`: run them with --shard, or run the whole study without sharding",
                 study.section.name,
                 self.study.output.display()
             ))
             .into()),
             _ => Err(StoreError::Shards(format!(
-                "there are shards of several divisions of `{}` in `{}` (into {}): say which with --shards",
+                "there are shards of several divisions of `{}` in `{}` (into {}): choose one with --shards",
                 study.section.name,
                 self.study.output.display(),
                 counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 
-/// Plan frequencies for parallel homodyne gradient extraction, or check a plan.
+/// Plan frequencies for parallel homodyne gradient extraction, or check given ones.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,7 +24,7 @@ pub(crate) struct Plan {
     /// Lowest and highest frequency (Hz).
     #[arg(long, value_delimiter = ',', num_args = 1.., default_value = "100,1000")]
     band: Vec<f64>,
-    /// Check these frequencies (Hz) instead of proposing some.
+    /// Check these frequencies (Hz) instead of proposing new ones.
     #[arg(long, value_delimiter = ',', num_args = 1..)]
     check: Vec<f64>,
     /// Phases of the frequencies to check (rad).
@@ -39,7 +39,8 @@ pub(crate) struct Plan {
     /// Tolerated crosstalk of one line, as a fraction of the weaker derivative.
     #[arg(long, default_value_t = 0.04)]
     crosstalk: f64,
-    /// Second derivatives are read too: largest ratio of a line to a second harmonic, 4 I'/(amplitude I'').
+    /// Check for the readout of second derivatives as well: largest ratio of a line to a second harmonic, 4
+    /// I'/(amplitude I'').
     #[arg(long)]
     curvature: Option<f64>,
     /// Sampling rate (Hz).
@@ -62,7 +63,7 @@ pub(crate) struct Plan {
     json: bool,
 }
 
-/// Predicted error of one parameter, were it the weak one.
+/// Predicted error of one parameter if it is the weak one.
 struct Prediction {
     exact: f64,
     published: f64,
@@ -130,7 +131,7 @@ impl Plan {
                 say!("\nfrequencies_hz = [{list}]");
             }
         }
-        if broken { Err(Failure::BadInput("this plan cannot work".to_owned())) } else { Ok(()) }
+        if broken { Err(Failure::BadInput("these frequencies cannot work".to_owned())) } else { Ok(()) }
     }
 
     fn predict(

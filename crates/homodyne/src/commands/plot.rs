@@ -58,7 +58,7 @@ impl From<Kind> for FigureKind {
     }
 }
 
-/// Draw the figure of a results file again, as its scenario says or otherwise.
+/// Redraw the figure of a results file, as in its scenario or with other settings.
 #[derive(Debug, Args)]
 #[command(
     name = "plot",
@@ -70,19 +70,19 @@ Examples:
 pub(crate) struct PlotArguments {
     /// The results file.
     results: PathBuf,
-    /// Where to, without ending; beside the results if not given.
+    /// Output path without extension; next to the results if not given.
     #[arg(long)]
     output: Option<PathBuf>,
     /// Kind of figure.
     #[arg(long)]
     kind: Option<Kind>,
-    /// Axis along x (dotted path).
+    /// Sweep axis to draw along x (dotted path).
     #[arg(long)]
     x: Option<String>,
-    /// Error that is drawn.
+    /// Error to draw.
     #[arg(long)]
     variable: Option<Quantity>,
-    /// Parameter that is drawn, from 1.
+    /// Parameter to draw, counted from 1.
     #[arg(long)]
     parameter: Option<usize>,
     /// Title.

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::machine;
 use crate::signals::Listener;
 
-/// Which study a command is about.
+/// The study of a command.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StudyArguments {
     /// The scenario file.
@@ -25,7 +25,7 @@ pub(crate) struct StudyArguments {
     /// Folder for the results.
     #[arg(long, default_value = "results")]
     pub(crate) output: PathBuf,
-    /// Change a key before anything is read from it (repeatable).
+    /// Override a key of the scenario (repeatable).
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
 }
@@ -37,19 +37,19 @@ impl StudyArguments {
             document.set(assignment)?;
         }
         let mut study = Study::new(document)?;
-        // with its defaults filled in, so that results say the same however they came about
+        // with its defaults filled in, so that results do not depend on how they were computed
         if let Some(figure) = FigureSection::of(&study).map_err(|e| study.document.locate(e))? {
             study.set_figure(figure.to_table()?);
         }
         Ok(study)
     }
 
-    /// Reads the study, and refuses a `[figure]` that could not be drawn: better before all the computing than after it.
+    /// Reads the study, and refuses a `[figure]` that cannot be drawn before the computation starts.
     pub(crate) fn read_with_figure(&self) -> Result<Study, Failure> {
         let study = self.read()?;
         match figures::check(&study) {
             Ok(()) => Ok(study),
-            // without a [figure] of its own, a scenario may sweep nothing that could be drawn
+            // a scenario without [figure] need not sweep anything that can be drawn
             Err(_) if study.figure().is_none() => Ok(study),
             Err(FigureError::Setting { key, message }) => {
                 Err(study.document.locate(KeyError::new(format!("figure.{key}"), message)).into())
@@ -61,8 +61,8 @@ impl StudyArguments {
 
 /// Run a scenario: one HDF5 file and its figure.
 ///
-/// Finished work is saved about once a second beside the results. Run the same command again after any interruption and
-/// it goes on where it was, to the same numbers; Ctrl-C saves and stops.
+/// Finished work is saved about once a second next to the results. After any interruption, run the same command again:
+/// it resumes and gives identical numbers. Ctrl-C saves and stops.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -73,25 +73,25 @@ Examples:
 pub(crate) struct Run {
     #[command(flatten)]
     study: StudyArguments,
-    /// Threads; one for each core if not given, at most 16 for each. Results do not depend on it.
+    /// Threads; one for each core if not given, at most 16 for each. Results do not depend on this.
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
-    /// Do part I of N; `homodyne merge` puts the parts together.
+    /// Compute part I of N; `homodyne merge` combines the parts.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// Only the pilot of this shard, for studies with study.budget_repetitions.
+    /// Run only the pilot of this shard, for studies with study.budget_repetitions.
     #[arg(long, requires = "shard")]
     pilot: bool,
-    /// Start over: forget finished work, and replace results of the same name once the new ones are complete.
+    /// Start over: discard finished work, and replace results of the same name when the new ones are complete.
     #[arg(long)]
     fresh: bool,
-    /// Refuse to run unless the study is the one with this digest, as `submit` writes it into its scripts.
+    /// Refuse to run unless the study has this digest, which `submit` writes into its scripts.
     #[arg(long, value_name = "DIGEST", hide = true)]
     expect: Option<String>,
-    /// Say what would be done, and how long it would take.
+    /// Show what would be done, and how long it would take.
     #[arg(long)]
     dry_run: bool,
-    /// Begin even where the memory that is free seems too small.
+    /// Start even if the free memory seems too small.
     #[arg(long)]
     anyway: bool,
     /// Do not draw the figure.
@@ -102,7 +102,7 @@ pub(crate) struct Run {
     quiet: bool,
 }
 
-/// A bar for each stage; says when it goes on from earlier work.
+/// A progress bar for each stage; reports when a run resumes.
 pub(crate) struct Bar {
     bar: ProgressBar,
     steps: &'static str,
@@ -193,7 +193,7 @@ impl Run {
                 Ok(())
             }
             Err(StudyError::Sweep(SweepError::Stopped)) => {
-                say!("stopped; all that was done is saved. Run the same command again to go on");
+                say!("stopped; finished work is saved. Run the same command again to resume");
                 Err(Failure::Stopped(listener.exit_code()))
             }
             Err(e) => Err(e.into()),
@@ -209,7 +209,7 @@ impl Run {
         Ok(Needs::new(study, self.threads(), shards))
     }
 
-    /// Says what a large study takes before it takes it, and refuses one that the memory does not hold.
+    /// Reports the memory and disk needs of a large study beforehand, and refuses it if memory is insufficient.
     fn check_needs(&self, study: &Study) -> Result<(), Failure> {
         let needs = self.needs(study)?;
         let (memory, disk) = (human_bytes(needs.memory_bytes), human_bytes(needs.disk_bytes));
@@ -217,7 +217,7 @@ impl Run {
         if needs.memory_bytes > free_memory && !self.anyway {
             return Err(Failure::BadInput(format!(
                 "`{}` ({} points) needs about {memory} of memory on {} threads, of which {} are free: sweep fewer points, take \
-                 shorter records or fewer --threads, or begin all the same with --anyway",
+                 shorter records or fewer --threads, or start nevertheless with --anyway",
                 self.study.scenario.display(),
                 study.points(),
                 self.threads(),
@@ -225,7 +225,7 @@ impl Run {
             )));
         }
         let free_disk = machine::free_disk_bytes(&self.study.output).unwrap_or(u64::MAX);
-        // what a checkpoint takes may be there already
+        // part of a checkpoint may exist already
         let too_large = needs.disk_bytes > free_disk;
         if needs.are_large() || too_large {
             say!(
@@ -236,7 +236,7 @@ impl Run {
         if too_large {
             let (free, folder) = (human_bytes(free_disk), self.study.output.display());
             say!(
-                "only {free} are free in `{folder}`: the run stops when they are full, and goes on when there is room"
+                "only {free} are free in `{folder}`: the run stops when the disk is full, and can be resumed when there is space"
             );
         }
         if needs.are_large() {
@@ -299,25 +299,25 @@ impl Run {
         let state = if path.exists() { "exists already" } else { "would be written" };
         say!("results         {} {state}", path.display());
         match figures::check(study) {
-            Ok(()) => say!("figure          beside them, {}", figures::ENDINGS.join(" and ")),
+            Ok(()) => say!("figure          next to them, {}", figures::ENDINGS.join(" and ")),
             Err(e) => say!("figure          none: {e}"),
         }
         Ok(())
     }
 }
 
-/// Longest measurement of the time that a study will take, before it begins.
+/// Longest time spent on estimating the duration of a study.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Says what was left out of input files at a point.
+/// Prints remarks on input files at a point.
 fn say_remarks(point: &study::point::Point) {
     point.remarks.iter().for_each(|remark| say!("{remark}"));
 }
 
-/// Points at which samples are counted.
+/// Largest number of points at which samples are counted.
 const MOST_COUNTED: usize = 1000;
 
-/// Samples of one repetition at every point, and whether that is an estimate from a part of them.
+/// Samples of one repetition at all points, and whether this is estimated from some of them.
 fn samples(study: &Study) -> Result<(u128, bool), Failure> {
     let points = study.points();
     let counted = points.min(MOST_COUNTED);
@@ -329,7 +329,7 @@ fn samples(study: &Study) -> Result<(u128, bool), Failure> {
     Ok((sum * points as u128 / counted as u128, counted < points))
 }
 
-/// Says what a reader of the results should know, and draws the figure.
+/// Prints remarks on the results, and draws the figure.
 pub(crate) fn finish(study: &Study, folder: &Path, figure: bool) -> Result<(), Failure> {
     let path = store::path_in(folder, &study.section.name);
     let results = store::read_small(&path)?;
@@ -345,7 +345,7 @@ pub(crate) fn finish(study: &Study, folder: &Path, figure: bool) -> Result<(), F
     let figure = FigureSection::of(study).map_err(FigureError::from)?;
     match figures::draw(&results, figure.as_ref(), &folder.join(&study.section.name)) {
         Ok(drawn) => drawn.iter().for_each(|p| say!("{}", p.display())),
-        // without a [figure] of its own, a scenario may sweep nothing that could be drawn, or find nothing that an axis can show
+        // a scenario without [figure] need not give anything that can be drawn
         Err(e @ (FigureError::Missing { .. } | FigureError::Setting { .. } | FigureError::Empty { .. }))
             if figure.is_none() =>
         {
@@ -369,18 +369,18 @@ fn say_precision(results: &Results, target: f64) {
     );
 }
 
-/// What there is to be done for a study that was finished before: its figure, where a killed run left it undrawn.
+/// Handles a study that was already finished: draws its figure if a killed run did not.
 pub(crate) fn was_finished(study: &Study, folder: &Path, figure: bool, hint: &str) -> Result<(), Failure> {
     let path = store::path_in(folder, &study.section.name);
     if !figure || has_figure(&path, &folder.join(&study.section.name)) {
-        say!("{} was finished before: nothing to do{hint}", path.display());
+        say!("{} was already finished: nothing to do{hint}", path.display());
         return Ok(());
     }
-    say!("{} was finished before; its figure was not drawn since{hint}", path.display());
+    say!("{} was already finished; its figure was missing or outdated{hint}", path.display());
     finish(study, folder, true)
 }
 
-/// Whether every file of the figure is there, and none older than the results.
+/// Whether all files of the figure exist, and none is older than the results.
 fn has_figure(results: &Path, stem: &Path) -> bool {
     let written = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
     let since = written(results);
@@ -403,7 +403,7 @@ pub(crate) fn program() -> Program {
     Program { version: env!("CARGO_PKG_VERSION").to_owned(), revision: env!("HOMODYNE_GIT_REVISION").to_owned() }
 }
 
-/// What names the program, the time and the host. Nothing else in the file depends on them.
+/// Attributes for program, time and host. Nothing else in the file depends on them.
 pub(crate) fn stamp() -> Vec<(String, String)> {
     let created = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let host = gethostname::gethostname().to_string_lossy().into_owned();

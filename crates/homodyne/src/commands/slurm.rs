@@ -12,7 +12,7 @@ use sweep::{MOST_SHARDS, Shard};
 use super::run::{StudyArguments, program};
 use crate::failure::Failure;
 
-/// Run a study as a Slurm job array, one task a shard, with a job that merges them.
+/// Run a study as a Slurm job array, one task per shard, with a job that merges them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -27,11 +27,11 @@ pub(crate) struct Submit {
     /// Number of shards, one task each.
     #[arg(long)]
     tasks: usize,
-    /// Most tasks that run at once; as many as Slurm lets run if not given.
+    /// Largest number of tasks that run at once; as many as Slurm allows if not given.
     #[arg(long, value_name = "K")]
     at_most: Option<usize>,
-    /// Options for sbatch. Some are refused: those that homodyne sets itself, and those that would keep tasks from saving
-    /// their work.
+    /// Options for sbatch. Options that homodyne sets itself or that would prevent tasks from saving their work are
+    /// refused.
     #[arg(long, default_value = "", value_name = "OPTIONS", hide_default_value = true, allow_hyphen_values = true)]
     slurm: String,
     /// Print the scripts, and submit nothing.
@@ -39,7 +39,7 @@ pub(crate) struct Submit {
     dry_run: bool,
 }
 
-/// Run again what is missing of a submitted study: shards that failed, were cancelled, or hit their time limit.
+/// Resubmit the missing shards of a study: those that failed, were cancelled, or hit their time limit.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  homodyne resubmit my-study --output results")]
 pub(crate) struct Resubmit {
@@ -47,7 +47,7 @@ pub(crate) struct Resubmit {
     submitted: Submitted,
 }
 
-/// Take a submitted study out of the queue; what its tasks have done is kept.
+/// Cancel the jobs of a submitted study; finished work is kept.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  homodyne cancel my-study --output results")]
 pub(crate) struct Cancel {
@@ -55,7 +55,7 @@ pub(crate) struct Cancel {
     submitted: Submitted,
 }
 
-/// Which submission a command is about.
+/// The submission of a command.
 #[derive(Debug, Args)]
 struct Submitted {
     /// Name of the study.
@@ -122,7 +122,7 @@ impl Submit {
             if !queued.is_empty() {
                 let (name, tasks) = (shell_word(name), queued.iter().map(|j| j.tasks).sum::<usize>());
                 return Err(Failure::BadInput(format!(
-                    "`{name}` is in the queue already ({tasks} tasks of {}): see `homodyne status {name} --output {output}`, or \
+                    "`{name}` is already in the queue ({tasks} tasks of {}): see `homodyne status {name} --output {output}`, or \
                      take it out with `homodyne cancel {name} --output {output}`",
                     words(&queued),
                     output = shell_path(&output),
@@ -163,7 +163,7 @@ impl Resubmit {
         if results.exists() {
             say!("nothing is missing: `{}` is finished", results.display());
             if !results.with_extension("svg").exists() {
-                say!("no figure stands beside it: `homodyne plot {}` draws it", shell_path(&results));
+                say!("it has no figure: `homodyne plot {}` draws it", shell_path(&results));
             }
             return Ok(());
         }
@@ -199,7 +199,7 @@ impl Cancel {
             say!("cancelled: {:10} {} ({} tasks)", role(job.role), job.id, job.tasks);
         }
         let output = shell_path(&self.submitted.output);
-        say!("what was done is kept; `homodyne resubmit {} --output {output}` goes on", shell_word(&submission.study));
+        say!("finished work is kept; `homodyne resubmit {} --output {output}` resumes", shell_word(&submission.study));
         Ok(())
     }
 }

@@ -10,19 +10,19 @@ use sweep::status::{self, State, Status};
 
 use crate::failure::Failure;
 
-/// Say how far studies are: units done, rate, time left, failures, for each shard, and what Slurm says.
+/// Show the progress of studies: units done, rate, time left and failures for each shard, and the state of Slurm jobs.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   homodyne status                                      every study in results/
   homodyne status my-study --output results --json")]
 pub(crate) struct StatusArguments {
-    /// Name of the study; all in the folder if not given.
+    /// Name of the study; all studies in the folder if not given.
     study: Option<String>,
     /// Folder of the results.
     #[arg(long, default_value = "results")]
     output: PathBuf,
-    /// Show every shard, however many there are.
+    /// Show all shards, even if there are many.
     #[arg(long)]
     all: bool,
     /// Machine-readable output.
@@ -30,7 +30,7 @@ pub(crate) struct StatusArguments {
     json: bool,
 }
 
-/// Shards of one study, or the whole of it.
+/// A study with its shards.
 #[derive(Debug, Serialize)]
 struct Overview {
     study: String,
@@ -64,10 +64,10 @@ struct Row {
     slurm: Option<String>,
 }
 
-/// After this silence a process that is said to run is doubted.
+/// Time without updates after which a process may no longer be running.
 const SILENCE: Duration = Duration::from_secs(300);
 
-/// Shards that are listed one by one, unless all are asked for.
+/// Largest number of shards listed individually, unless all are requested.
 const FEW: usize = 40;
 
 impl StatusArguments {
@@ -96,7 +96,7 @@ impl StatusArguments {
             return Ok(());
         }
         if overviews.is_empty() {
-            say!("no study in `{}` is under way", self.output.display());
+            say!("no study in `{}` is in progress", self.output.display());
         }
         overviews.iter().for_each(|o| print(o, self.all));
         Ok(())
@@ -132,7 +132,7 @@ fn overview(name: &str, own: &[&Status], submission: Option<&Submission>, finish
     let running = shards.iter().filter(|r| r.state == "running");
     // not `sum`, which is −0 where none is running
     let units_per_s = running.fold(0.0, |sum, r| sum + r.units_per_s);
-    // shards that have not begun are taken to be as large as the others
+    // shards that have not begun are assumed to be as large as the others
     let known = shards.iter().filter(|r| r.total > 0).count();
     let total = (sum(|r| r.total) * shards.len()).checked_div(known).unwrap_or(0);
     let done = sum(|r| r.done);
@@ -172,7 +172,7 @@ fn row(status: &Status, queue: &Queue) -> Row {
     }
 }
 
-/// What the process does, as far as can be told from here.
+/// State of the process, as far as known on this host.
 fn state(status: &Status) -> String {
     let silent = humantime::parse_rfc3339(&status.updated)
         .ok()
@@ -219,7 +219,7 @@ fn print(overview: &Overview, all: bool) {
         }
     }
     if !few {
-        say!("  (shards that are done are left out: --all shows them)");
+        say!("  (finished shards are not shown: --all shows them)");
     }
     if let Some(merge) = &overview.merge {
         say!("  merge            [{merge}]");

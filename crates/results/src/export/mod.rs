@@ -13,17 +13,17 @@ use crate::store::{self, Part};
 
 mod npy;
 
-/// Bytes of an array from which on its entry needs the long form of sizes.
+/// Size in bytes above which an entry needs the zip64 format.
 const LARGE: u64 = 1 << 31;
 
-/// Writes a results file whose checksum holds as an `.npz`, in memory that does not grow with it.
+/// Exports a results file with a valid checksum to an `.npz`, with memory independent of its size.
 ///
 /// It holds each variable and each coordinate under its name (texts as arrays of unicode), and for each variable `NAME.dims`,
 /// the names of its dimensions in order, and for each variable and coordinate `NAME.units`.
 ///
 /// # Errors
-/// If `from` cannot be read ([`store::read`]), `to` exists and `overwrite` is not set, or it cannot be written; then what
-/// was there is left.
+/// If `from` cannot be read ([`store::read`]), `to` exists and `overwrite` is not set, or it cannot be written; an
+/// existing file is then left unchanged.
 pub fn npz(from: &Path, to: &Path, overwrite: bool) -> Result<(), StoreError> {
     store::check_writable(to, overwrite)?;
     let part = store::temporary(to)?;
@@ -35,7 +35,7 @@ pub fn npz(from: &Path, to: &Path, overwrite: bool) -> Result<(), StoreError> {
     store::publish(part, to)
 }
 
-/// An `.npz` in the making.
+/// An `.npz` being written.
 struct Archive {
     path: PathBuf,
     zip: ZipWriter<BufWriter<File>>,
@@ -43,7 +43,7 @@ struct Archive {
     open: Option<usize>,
 }
 
-/// A variable that is to come.
+/// A variable still to be written.
 struct Pending {
     name: String,
     shape: Vec<usize>,
@@ -55,7 +55,7 @@ impl Archive {
         StoreError::Write { path: self.path.clone(), reason: reason.to_string() }
     }
 
-    /// Begins an array of so many bytes.
+    /// Begins an array of the given size in bytes.
     fn begin(&mut self, name: &str, header: &[u8], bytes: u64) -> Result<(), StoreError> {
         let options =
             SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(bytes >= LARGE);
@@ -78,7 +78,7 @@ impl Archive {
         self.put(&bytes)
     }
 
-    /// Begins the variable, after those before it, which are empty.
+    /// Begins the variable, after empty ones before it.
     fn begin_variable(&mut self, variable: usize) -> Result<(), StoreError> {
         let first = self.open.map_or(0, |open| open + 1);
         for k in first..=variable {

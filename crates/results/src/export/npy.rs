@@ -1,8 +1,9 @@
-//! NumPy's array format, version 1.0: a header that says type and shape, then the elements in row-major order.
+//! NumPy's array format, version 1.0: a header with type and shape, then the elements in row-major order.
 //!
-//! Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>. `ndarray-npy` writes no texts.
+//! Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>. `ndarray-npy` cannot write text
+//! arrays.
 
-/// The header begins with this: magic string, version 1.0.
+/// Beginning of the file: magic string, version 1.0.
 const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
 
 /// Header and everything before it are padded to a multiple of this.
@@ -27,7 +28,7 @@ pub(super) fn numbers(numbers: &[f64]) -> Vec<u8> {
     numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
-/// Type and elements of texts: UCS-4, each padded with NUL to the longest.
+/// Type and elements of a text array: UCS-4, padded with NUL to the longest text.
 pub(super) fn texts(texts: &[&str]) -> (String, Vec<u8>) {
     // NumPy has no texts of length zero
     let longest = texts.iter().map(|t| t.chars().count()).max().unwrap_or(0).max(1);
@@ -42,7 +43,8 @@ pub(super) fn texts(texts: &[&str]) -> (String, Vec<u8>) {
 mod tests {
     use super::*;
 
-    /// `numpy.lib.format.header_data_from_array_1_0` and `write_array_header_1_0`, but for NumPy's room for growth.
+    /// `numpy.lib.format.header_data_from_array_1_0` and `write_array_header_1_0`, without NumPy's padding for later
+    /// growth.
     #[test]
     fn headers_are_those_of_numpy() {
         let found = header("<f8", &[3, 2]);

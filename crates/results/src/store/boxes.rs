@@ -1,9 +1,9 @@
-//! A run of elements of a row-major array as boxes, the form in which HDF5 selects them.
+//! Consecutive elements of a row-major array as boxes, the form of an HDF5 selection.
 
 /// Offset and extent along each dimension.
 pub(super) type Slab = (Vec<usize>, Vec<usize>);
 
-/// Boxes that together are the `count` elements from `start` on, in order; at most 2d − 1 of them for d dimensions.
+/// Boxes that together cover the `count` elements from `start` on, in order; at most 2d − 1 for d dimensions.
 pub(super) fn boxes(shape: &[usize], start: usize, count: usize) -> Vec<Slab> {
     let mut out = Vec::new();
     let (mut at, end) = (start, start + count);

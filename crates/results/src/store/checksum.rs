@@ -1,10 +1,10 @@
-//! A checksum behind the end of the HDF5 file, because libhdf5 follows what it reads: a flipped bit can make it crash or
-//! never end. It is verified before libhdf5 sees a byte.
+//! A checksum appended to the HDF5 file, because libhdf5 does not validate what it reads: a flipped bit can make it
+//! crash or hang. The checksum is verified before libhdf5 reads the file.
 //!
-//! It is a line of text after HDF5's own end-of-file address. libhdf5 and all that is built on it (h5py, netCDF4, xarray)
-//! never look there, and the file still begins with HDF5's signature, by which xarray and `file` know it; a user block
-//! in front would hide that. Whatever opens the file to change it truncates it at HDF5's end when it closes it, and
-//! h5repack copies HDF5's part only, so a file that was changed on purpose has no checksum rather than a wrong one.
+//! It is a line of text after HDF5's own end-of-file address. libhdf5 and everything built on it (h5py, netCDF4,
+//! xarray) ignore it, and the file still begins with HDF5's signature, by which xarray and `file` recognise it; a user
+//! block in front would hide that. A program that opens the file for writing truncates it at HDF5's end when it closes
+//! it, and h5repack copies only HDF5's part, so a file changed on purpose has no checksum rather than a wrong one.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -18,17 +18,17 @@ const END: &str = "\n";
 const DIGITS_OF_LENGTH: usize = 20;
 const DIGITS_OF_HASH: usize = 32;
 
-/// Bytes of the line.
+/// Length of the line in bytes.
 const LENGTH: usize = BEFORE_LENGTH.len() + DIGITS_OF_LENGTH + BEFORE_HASH.len() + DIGITS_OF_HASH + END.len();
 
-/// What the checksum says of a file.
+/// Result of a checksum test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Every byte is as it was written.
+    /// The file is as it was written.
     Whole,
-    /// It is not what was written.
+    /// The file differs from what was written.
     Damaged,
-    /// There is none: written by an earlier version, changed since by something else, or cut short.
+    /// There is no checksum: the file was written by an earlier version, changed by another program, or truncated.
     None,
 }
 
@@ -36,13 +36,13 @@ fn line(length: u64, hash: u128) -> String {
     format!("{BEFORE_LENGTH}{length:0DIGITS_OF_LENGTH$}{BEFORE_HASH}{hash:0DIGITS_OF_HASH$x}{END}")
 }
 
-/// Length and hash that a line states; none if it is not such a line.
+/// Length and hash in the line; `None` if it is not a checksum line.
 fn parse(line: &str) -> Option<(u64, u128)> {
     let (length, hash) = line.strip_prefix(BEFORE_LENGTH)?.strip_suffix(END)?.split_once(BEFORE_HASH)?;
     Some((length.parse().ok()?, u128::from_str_radix(hash, 16).ok()?))
 }
 
-/// Puts its checksum behind a complete file, in memory that does not grow with it.
+/// Appends the checksum to a complete file, with memory independent of its size.
 pub(super) fn append(path: &Path) -> io::Result<()> {
     let mut file = File::options().read(true).append(true).open(path)?;
     let hash = hash::of(&mut file)?;
@@ -50,7 +50,7 @@ pub(super) fn append(path: &Path) -> io::Result<()> {
     file.write_all(line(length, hash).as_bytes())
 }
 
-/// Compares a file with its checksum, in memory that does not grow with it.
+/// Compares a file with its checksum, with memory independent of its size.
 pub(super) fn verify(mut file: &File) -> io::Result<Verdict> {
     let Some(length) = file.metadata()?.len().checked_sub(LENGTH as u64) else { return Ok(Verdict::None) };
     let mut end = [0; LENGTH];

@@ -1,7 +1,7 @@
 //! Dimension scales through libhdf5's own high-level interface (H5DS).
 //!
-//! The `hdf5` crate does not wrap it, and does not offer the null-terminated fixed strings that the scale's `CLASS`
-//! attribute must have, so these calls are the one place outside hot loops where the project needs `unsafe`.
+//! The `hdf5` crate does not wrap it and does not support the null-terminated fixed strings required for the scale's
+//! `CLASS` attribute, so these calls are the only place outside hot loops where the project needs `unsafe`.
 #![allow(unsafe_code, reason = "calls into libhdf5_hl; each block states why it is sound")]
 
 use std::ffi::{CString, c_char, c_int, c_uint};

@@ -1,4 +1,4 @@
-//! Results as one HDF5 file that xarray, netCDF and h5py read with named dimensions, and a checksum behind it.
+//! Results as one HDF5 file with named dimensions, readable by xarray, netCDF and h5py, and an appended checksum.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -16,14 +16,13 @@ pub use read::{MOST_SINGLE, stream};
 pub use read::{Part, attribute, copy_unverified, read, read_small};
 pub use write::Writer;
 
-/// The temporary file beside `path` under which it is written before it takes its name:
-/// `.NAME.HOST-PROCESS.RANDOM.part`.
+/// Temporary file next to `path`, renamed to it when complete: `.NAME.HOST-PROCESS.RANDOM.part`.
 pub fn temporary(path: &Path) -> Result<tempfile::TempPath, StoreError> {
     let mut builder = tempfile::Builder::new();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".{name}.{}-{}.", host(), std::process::id());
     builder.prefix(&prefix).suffix(PART);
-    // temporary files are private by default, results are not: as any new file, they get what the umask leaves
+    // temporary files are private by default; results get the permissions of any new file (umask)
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder
@@ -34,13 +33,13 @@ pub fn temporary(path: &Path) -> Result<tempfile::TempPath, StoreError> {
 
 const PART: &str = ".part";
 
-/// A short name of this host.
+/// A short identifier of this host.
 fn host() -> String {
     let name = gethostname::gethostname();
     format!("{:08x}", xxhash_rust::xxh3::xxh3_64(name.as_encoded_bytes()) as u32)
 }
 
-/// Whose temporary file it is: of which file, and made where by which process.
+/// Owner of a temporary file: the file it belongs to, host and process.
 fn maker(part: &str) -> Option<(&str, &str, u32)> {
     let mut fields = part.strip_prefix('.')?.strip_suffix(PART)?.rsplitn(3, '.').skip(1);
     let (maker, name) = (fields.next()?, fields.next()?);
@@ -48,7 +47,7 @@ fn maker(part: &str) -> Option<(&str, &str, u32)> {
     Some((name, host, process.parse().ok()?))
 }
 
-/// Whether a process of this host has ended; false where that cannot be told.
+/// Whether a process of this host has ended; false if unknown.
 fn has_ended(process: u32) -> bool {
     cfg!(target_os = "linux") && Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{process}")).exists()
 }
@@ -57,13 +56,13 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
-/// Removes what killed processes left of `paths`, all in one folder, under temporary names. Only for whoever holds the
-/// study's lock.
+/// Removes temporary files of `paths`, all in one folder, left by killed processes. The caller must hold the study's
+/// lock.
 pub fn remove_stale(paths: &[&Path]) {
     remove_parts(paths, |_, _| true);
 }
 
-/// Removes what processes of this host that have ended left of `path` under temporary names.
+/// Removes temporary files of `path` left by ended processes of this host.
 pub fn remove_abandoned(path: &Path) {
     let here = host();
     remove_parts(&[path], |host, process| host == here && has_ended(process));
@@ -83,7 +82,7 @@ fn remove_parts(paths: &[&Path], is_unwanted: impl Fn(&str, u32) -> bool) {
     }
 }
 
-/// Makes a new name in the folder of `path` outlive a power cut.
+/// Syncs the folder of `path`, so that a new name survives a power failure.
 pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
     std::fs::File::open(folder_of(path))
@@ -92,10 +91,10 @@ pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Refuses before a long run what would fail after it: an existing file, or a folder that cannot be made or written.
+/// Checks before a long run what would fail after it: an existing file, or a folder that cannot be created or written.
 ///
 /// # Errors
-/// If `path` exists and `overwrite` is not set, or nothing can be written beside it.
+/// If `path` exists and `overwrite` is not set, or its folder cannot be written.
 pub fn check_writable(path: &Path, overwrite: bool) -> Result<(), StoreError> {
     if path.exists() && !overwrite {
         return Err(StoreError::Exists(path.to_owned()));
@@ -103,17 +102,17 @@ pub fn check_writable(path: &Path, overwrite: bool) -> Result<(), StoreError> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|e| StoreError::Write {
             path: path.to_owned(),
-            reason: format!("the folder cannot be made ({e})"),
+            reason: format!("the folder cannot be created ({e})"),
         })?;
     }
     remove_abandoned(path);
     temporary(path).map(drop)
 }
 
-/// Writes `results` to `path`: completely under another name, synced, then renamed.
+/// Writes `results` to `path` under a temporary name, which is synced and then renamed.
 ///
 /// # Errors
-/// If the file exists and `overwrite` is not set, or it cannot be written; then nothing of that name is left.
+/// If the file exists and `overwrite` is not set, or it cannot be written; no incomplete file remains.
 pub fn write(results: &Results, path: &Path, overwrite: bool) -> Result<(), StoreError> {
     check_writable(path, overwrite)?;
     let mut writer = Writer::new(path)?;
@@ -121,10 +120,10 @@ pub fn write(results: &Results, path: &Path, overwrite: bool) -> Result<(), Stor
     writer.publish()
 }
 
-/// Writes a small file so that it is never seen half-written.
+/// Writes a small file atomically.
 ///
 /// # Errors
-/// If it cannot be written; then what was there is left.
+/// If it cannot be written; an existing file is then left unchanged.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     remove_abandoned(path);
     let part = temporary(path)?;
@@ -132,7 +131,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     publish(part, path)
 }
 
-/// Syncs a complete temporary file and gives it its name.
+/// Syncs a complete temporary file and renames it.
 pub fn publish(part: tempfile::TempPath, path: &Path) -> Result<(), StoreError> {
     let fail = |reason: String| StoreError::Write { path: path.to_owned(), reason };
     std::fs::File::open(&part).and_then(|f| f.sync_all()).map_err(|e| fail(e.to_string()))?;
@@ -162,7 +161,7 @@ mod tests {
         }
     }
 
-    /// A living process's file is left alone, and so are those of other hosts and of other files.
+    /// Files of running processes, of other hosts and of other results are not removed.
     #[test]
     fn only_what_nobody_will_finish_is_removed() {
         let folder = tempfile::tempdir().unwrap();

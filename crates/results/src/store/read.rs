@@ -1,4 +1,4 @@
-//! Reading results files in a stream: what is in memory at a time does not depend on how large the file is.
+//! Reads results files in a stream: memory does not depend on the size of the file.
 
 use std::fs::TryLockError;
 use std::path::Path;
@@ -13,38 +13,37 @@ use super::dimension_scales;
 use crate::StoreError;
 use crate::data::{Coordinate, Dimension, Results, Sink, Variable};
 
-/// Numbers of one variable that are read together.
+/// Largest number of values of one variable read at once.
 const BUFFER: usize = 1 << 16;
 
-/// Numbers of a variable over `repetition` that figures and summaries still read: 256 MB.
+/// Largest number of values of a variable over `repetition` that figures and summaries read: 256 MB.
 pub const MOST_SINGLE: usize = 1 << 25;
 
-/// Most coordinates along one dimension.
+/// Largest number of coordinates along one dimension.
 const MOST_COORDINATES: usize = 1 << 28;
 
-/// Bytes of numbers that a byte of a file can stand for: the deflate filter, which h5repack may have applied, cannot pack
-/// more densely.
+/// Largest compression ratio: the limit of the deflate filter, which h5repack may have applied.
 const MOST_PACKED: u64 = 1100;
 
-/// What of a file is read.
+/// Part of a file to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Everything.
     All,
-    /// All but what single repetitions gave where that is more than 2²⁵ numbers: what figures and summaries need.
+    /// Everything except variables over `repetition` with more than 2²⁵ values: sufficient for figures and summaries.
     Small,
 }
 
-/// Reads a results file whose checksum holds.
+/// Reads a results file with a valid checksum.
 ///
 /// # Errors
-/// If it is missing, damaged, open elsewhere, or not one that [`write()`](super::write()) made;
+/// If it is missing, damaged, open in another program, or not written by [`write()`](super::write());
 /// [`StoreError::NoChecksum`] if it has none.
 pub fn read(path: &Path) -> Result<Results, StoreError> {
     read_part(path, Part::All)
 }
 
-/// [`Part::Small`] of a results file whose checksum holds.
+/// Reads [`Part::Small`] of a results file with a valid checksum.
 ///
 /// # Errors
 /// As [`read`].
@@ -58,7 +57,7 @@ fn read_part(path: &Path, part: Part) -> Result<Results, StoreError> {
     Ok(results)
 }
 
-/// An attribute of a results file whose checksum holds, if it has it.
+/// An attribute of a results file with a valid checksum, if it exists.
 ///
 /// # Errors
 /// As [`read`].
@@ -68,20 +67,21 @@ pub fn attribute(path: &Path, name: &str) -> Result<Option<String>, StoreError> 
     Ok(read_text(&file, name))
 }
 
-/// Writes a copy with a checksum of a results file that need not have one.
+/// Copies a results file that may lack a checksum, and adds one.
 ///
-/// This lets libhdf5 loose on bytes that nothing vouches for: if they are damaged it may crash, hang or fill the memory. It is
-/// for a process of its own, with limits.
+/// libhdf5 reads unverified bytes here: if they are damaged, it may crash, hang or exhaust memory. Call this in a
+/// separate process with limits.
 ///
 /// # Errors
-/// If `from` is damaged, open elsewhere or no results file, or `to` cannot be written; then nothing of that name is left.
+/// If `from` is damaged, open in another program or not a results file, or `to` cannot be written; no incomplete file
+/// remains.
 pub fn copy_unverified(from: &Path, to: &Path, part: Part) -> Result<(), StoreError> {
     let mut writer = super::Writer::new(to)?;
     stream_unverified(from, part, &mut writer)?;
     writer.publish()
 }
 
-/// Brings a results file whose checksum holds into a sink.
+/// Reads a results file with a valid checksum into a sink.
 pub fn stream(path: &Path, part: Part, sink: &mut dyn Sink) -> Result<(), StoreError> {
     verify(path)?;
     stream_unverified(path, part, sink)
@@ -96,7 +96,7 @@ fn verify(path: &Path) -> Result<(), StoreError> {
     if metadata.len() == 0 {
         return Err(fail("the file is empty".to_owned()));
     }
-    // half-written by a program that is at it now, it would be taken for damaged
+    // otherwise a file that another program is writing would be considered damaged
     let file = std::fs::File::open(path).map_err(|e| fail(e.to_string()))?;
     if locks_count() && matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
         return Err(fail(OPEN_ELSEWHERE.to_owned()));
@@ -115,7 +115,7 @@ fn verify(path: &Path) -> Result<(), StoreError> {
 const OPEN_ELSEWHERE: &str =
     "another program has it open for writing (it holds HDF5's lock): close it there, and try again";
 
-/// libhdf5's own switch, for file systems on which locks do not work.
+/// libhdf5's own setting, for file systems without locks.
 fn locks_count() -> bool {
     !std::env::var("HDF5_USE_FILE_LOCKING").is_ok_and(|v| v == "FALSE" || v == "0")
 }
@@ -130,7 +130,7 @@ fn open(path: &Path) -> Result<File, StoreError> {
         let reason = if text.contains("unable to lock file") && text.contains("Resource temporarily unavailable") {
             OPEN_ELSEWHERE.to_owned()
         } else if text.contains("unable to lock file") {
-            "its file system knows no locks: set HDF5_USE_FILE_LOCKING=FALSE, and try again".to_owned()
+            "its file system does not support locks: set HDF5_USE_FILE_LOCKING=FALSE, and try again".to_owned()
         } else {
             format!("not a complete HDF5 file ({})", first_line(&e))
         };
@@ -188,7 +188,7 @@ fn plausible(what: &str, shape: &[usize], length: u64) -> Result<(), String> {
     Err(format!("{what} claims to be of shape {shape:?}, more than a file of {length} bytes can hold"))
 }
 
-/// Everything but the values of the variables, and the datasets that hold these.
+/// Everything except the values of the variables, and their datasets.
 fn outline(file: &File, length: u64, part: Part) -> Result<(Results, Vec<Dataset>), String> {
     let general = |e: hdf5::Error| first_line(&e);
     let mut results = Results::default();

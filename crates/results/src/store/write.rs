@@ -1,4 +1,4 @@
-//! Writing results files in a stream: what is in memory at a time does not depend on how large the file gets.
+//! Writes results files in a stream: memory does not depend on the size of the file.
 
 use std::path::{Path, PathBuf};
 
@@ -11,13 +11,13 @@ use super::{checksum, dimension_scales};
 use crate::StoreError;
 use crate::data::{Coordinate, Dimension, Results, Sink};
 
-/// Numbers of one variable that are written together.
+/// Largest number of values of one variable written at once.
 const BUFFER: usize = 1 << 16;
 
-/// The attribute by which netCDF tools know what the others mean.
+/// The attribute that tells netCDF tools the meaning of the others.
 const CONVENTIONS: (&str, &str) = ("Conventions", "CF-1.10");
 
-/// A results file in the making. It has a temporary name, which goes with it, until it is published.
+/// A results file being written. It has a temporary name until it is published, and is removed if it is not.
 pub struct Writer {
     path: PathBuf,
     part: tempfile::TempPath,
@@ -58,10 +58,10 @@ impl Column {
 }
 
 impl Writer {
-    /// Begins a file that will be called `path`.
+    /// Begins a file with the final name `path`.
     ///
     /// # Errors
-    /// If nothing can be written beside it.
+    /// If its folder cannot be written.
     pub fn new(path: &Path) -> Result<Self, StoreError> {
         super::remove_abandoned(path);
         let part = super::temporary(path)?;
@@ -94,10 +94,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes what is left, checks that nothing is missing, adds the checksum, syncs the file, and gives it its name.
+    /// Writes remaining values, checks completeness, adds the checksum, syncs the file, and renames it.
     ///
     /// # Errors
-    /// If a variable is not complete or the file cannot be written.
+    /// If a variable is incomplete or the file cannot be written.
     pub fn publish(mut self) -> Result<(), StoreError> {
         for column in &mut self.columns {
             column.flush().map_err(|e| write_error(&self.path, &e))?;
@@ -133,7 +133,7 @@ impl Sink for Writer {
     }
 }
 
-/// With the system's own words for a full disk, which libhdf5 buries in its stack of errors.
+/// Extracts the system's message, for instance for a full disk, from libhdf5's error stack.
 fn write_error(path: &Path, error: &hdf5::Error) -> StoreError {
     let text = error.to_string();
     let cause = text.split("error message = '").nth(1).and_then(|rest| rest.split('\'').next());

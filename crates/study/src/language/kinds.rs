@@ -24,13 +24,13 @@ use toml::Value;
 #[cfg(feature = "cma-es")]
 use training::cma_es::CmaEs;
 use training::descent::DescentSettings;
-#[cfg(feature = "fitted-network")]
-use training::fitted::Fitted;
 use training::genetic::Genetic;
 use training::loss::{CorrelationLoss, CrossEntropyLoss, FisherLoss, LossKind, MeanSquareLoss};
 use training::optimiser::OptimiserKind;
 use training::second_order::SecondOrderSettings;
-use training::simultaneous::Simultaneous;
+use training::spsa::Spsa;
+#[cfg(feature = "fitted-network")]
+use training::surrogate::Surrogate;
 use training::tasks::{BallTask, CsvTask, TaskKind, TeacherTask, TruthTableTask};
 
 use crate::language::document::KeyError;
@@ -177,7 +177,7 @@ kinds! {
         /// Gradient descent.
         "descent" => Descent(DescentSettings),
         /// Simultaneous perturbation of the loss.
-        "spsa" => Spsa(Simultaneous),
+        "spsa" => Spsa(Spsa),
         /// The same, with an estimate of the Hessian.
         "second-order-spsa" => SecondOrderSpsa(SecondOrderSettings),
         /// Genetic algorithm.
@@ -187,7 +187,7 @@ kinds! {
         "cma-es" => CmaEs(CmaEs),
         /// Surrogate route.
         #[cfg(feature = "fitted-network")]
-        "surrogate" => Surrogate(Fitted),
+        "surrogate" => Surrogate(Surrogate),
     }
 }
 

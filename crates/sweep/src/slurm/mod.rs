@@ -1,7 +1,7 @@
-//! Studies as Slurm job arrays: one task a shard, and a job that merges them once all have ended.
+//! Studies as Slurm job arrays: one task per shard, and a job that merges them when all have ended.
 //!
-//! Everything that a submission needs later stands in the folder `STUDY.slurm` beside the results: two scripts, the log of
-//! each task, and `submitted.json`. Slurm's own commands do the rest.
+//! The folder `STUDY.slurm` next to the results holds everything about a submission: two scripts, the log of each task,
+//! and `submitted.json`. Slurm's own commands do the rest.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub mod script;
 use queue::{Queue, QueuedJob, SlurmError, TaskState};
 use script::Command;
 
-/// What a job does.
+/// Role of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -32,34 +32,34 @@ pub enum Role {
     Merge,
 }
 
-/// A job that was submitted.
+/// A submitted job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubmittedJob {
     /// Its id.
     pub id: String,
-    /// What it does.
+    /// Its role.
     pub role: Role,
-    /// Task t of the array does shard `offset` + t.
+    /// Task t of the array computes shard `offset` + t.
     pub offset: usize,
 }
 
-/// A study that was given to Slurm.
+/// A study submitted to Slurm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
-    /// How the study is run.
+    /// Command that runs the study.
     pub command: Command,
     /// Name of the study.
     pub study: String,
     /// Number of shards.
     pub shards: usize,
-    /// Whether pilots run first, in arrays of their own.
+    /// Whether pilots run first, in separate arrays.
     pub pilots: bool,
-    /// Most shards that run at once.
+    /// Largest number of shards that run at once.
     #[serde(default)]
     pub at_most: Option<usize>,
     /// Options for sbatch, one line each.
     pub options: Vec<String>,
-    /// Its jobs, in the order in which they were submitted.
+    /// Its jobs, in order of submission.
     pub jobs: Vec<SubmittedJob>,
 }
 
@@ -88,7 +88,8 @@ pub fn ranges(numbers: &[usize]) -> String {
     texts.join(",")
 }
 
-/// Longest list of tasks, in bytes, and the number of tasks that always fit: one argument of a command has an end.
+/// Longest list of tasks, in bytes, and the number of tasks that always fit: the length of a command argument is
+/// limited.
 const LONGEST_LIST: usize = 100_000;
 const FITTING_TASKS: usize = 10_000;
 
@@ -108,7 +109,7 @@ pub fn arrays(shards: &[usize], most_tasks: usize) -> Vec<(usize, Vec<usize>)> {
 }
 
 impl Submission {
-    /// Reads the submission of a study; none if it was not submitted.
+    /// Reads the submission of a study; `None` if it was not submitted.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -129,10 +130,10 @@ impl Submission {
         store::write_whole(&path, text.as_bytes())
     }
 
-    /// That all of it can stand in scripts, each word as it is meant.
+    /// Checks that all parts can be written to scripts unambiguously.
     ///
     /// # Errors
-    /// At the first thing that cannot.
+    /// At the first part that cannot.
     pub fn check(&self) -> Result<(), SlurmError> {
         script::check(self)
     }
@@ -150,8 +151,8 @@ impl Submission {
     /// Writes the scripts and submits arrays for `shards`, and a merge after them and after the jobs `running`.
     ///
     /// # Errors
-    /// If something of it cannot stand in a script, a file cannot be written, or Slurm refuses. Jobs that were submitted
-    /// are recorded all the same.
+    /// If a part cannot be written to a script, a file cannot be written, or Slurm refuses. Jobs already submitted are
+    /// recorded nevertheless.
     pub fn submit(&mut self, shards: &[usize], running: &[String]) -> Result<(), SlurmError> {
         self.check()?;
         let folder = folder(&self.command.output, &self.study);
@@ -164,7 +165,7 @@ impl Submission {
         let [(shards_path, _), (merge_path, _)] = scripts;
         let most_tasks = queue::most_array_tasks()?;
         let arrays = arrays(shards, most_tasks);
-        // a throttle counts what still runs
+        // the limit includes tasks that still run
         let mut before = if self.at_most.is_some() { running.to_vec() } else { Vec::new() };
         if self.pilots && !arrays.is_empty() {
             before = self.arrays(Role::Pilot, &arrays, &shards_path, &before)?;
@@ -190,7 +191,7 @@ impl Submission {
             let mut list = ranges(tasks);
             let mut after = before;
             if let Some(most) = self.at_most {
-                // Slurm throttles each array for itself: the next begins when the last has ended
+                // Slurm limits each array separately: the next begins when the last has ended
                 list.push_str(&format!("%{most}"));
                 after = ids.last().map_or(before, std::slice::from_ref);
             }
@@ -211,10 +212,10 @@ impl Submission {
         Ok(self.record()?)
     }
 
-    /// What Slurm knows of each shard, and of the merge: the latest job that concerns it; and which jobs still wait or run.
+    /// State of each shard and of the merge according to Slurm (latest job), and the jobs still waiting or running.
     ///
     /// # Errors
-    /// If Slurm's commands fail, or say what is not understood.
+    /// If Slurm's commands fail or their output is not understood.
     pub fn queue(&self) -> Result<Queue, SlurmError> {
         let mut found = Queue::default();
         for job in &self.jobs {

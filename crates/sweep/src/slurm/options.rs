@@ -1,11 +1,11 @@
-//! Options for sbatch that a user gives: as lines of a script, without those that would break what the script does.
+//! User options for sbatch as script lines; options that would break the script are refused.
 
 use crate::text;
 
 const OWN: &str = "homodyne sets it itself";
 const PRINTS: &str = "it prints something and submits nothing";
 
-/// Options that are refused: long and short name, and why.
+/// Refused options: long and short name, and reason.
 const REFUSED: [(&str, Option<char>, &str); 17] = [
     ("array", Some('a'), "homodyne sets it itself, from --tasks and --at-most"),
     ("output", Some('o'), OWN),
@@ -13,7 +13,7 @@ const REFUSED: [(&str, Option<char>, &str); 17] = [
     ("dependency", Some('d'), "homodyne sets it itself: the merge waits for the shards"),
     ("requeue", None, OWN),
     ("signal", None, "tasks save their work upon the signal that homodyne asks for, 90 s before the time limit"),
-    ("no-requeue", None, "tasks queue again when their time limit comes near"),
+    ("no-requeue", None, "tasks are requeued before their time limit"),
     ("nodes", Some('N'), "a task is one process on one node: give it more CPUs, or the study more --tasks"),
     ("chdir", Some('D'), "the scripts go to the folder in which `homodyne submit` was run"),
     (
@@ -21,7 +21,7 @@ const REFUSED: [(&str, Option<char>, &str); 17] = [
         Some('M'),
         "jobs of another cluster cannot be followed from here: submit on a machine of that cluster",
     ),
-    ("wrap", None, "it takes the place of the script"),
+    ("wrap", None, "it replaces the script"),
     (
         "wait",
         Some('W'),
@@ -34,17 +34,17 @@ const REFUSED: [(&str, Option<char>, &str); 17] = [
     ("version", Some('V'), PRINTS),
 ];
 
-/// Short options that take no value of their own and so may stand before others in one word.
+/// Short options without a value, which may be combined with others in one word.
 const FLAGS: &str = "HhkOQsvVW";
 
-/// Shortest time limit \[s\]: work is saved 90 s before it, and Slurm may send the signal for that 60 s early.
+/// Shortest time limit \[s\]: work is saved 90 s before it, and Slurm may send the signal up to 60 s early.
 const SHORTEST_S: u64 = 300;
 
-/// Options as the lines of a script: each begins at a word that starts with `-`.
+/// Options as lines of a script: each begins at a word that starts with `-`.
 ///
 /// # Errors
-/// If quotes do not close, a word stands before the first option, a line would break, or an option is one that homodyne
-/// sets itself or that would keep tasks from saving their work; the message says which.
+/// If quotes are unbalanced, a word precedes the first option, there is a line break, or an option is set by homodyne
+/// itself or would prevent tasks from saving their work; the message names it.
 pub fn options(given: &str) -> Result<Vec<String>, String> {
     let fail = |what: String| format!("--slurm {}: {what}", text::shell_word(&given.escape_debug().to_string()));
     text::one_line(given).map_err(|_| fail("holds a line break or another control character".to_owned()))?;
@@ -54,7 +54,7 @@ pub fn options(given: &str) -> Result<Vec<String>, String> {
     for word in &words {
         let next = values.next().flatten().filter(|w| !w.starts_with('-'));
         if [":", "hetjob", "packjob"].contains(&word.as_str()) {
-            return Err(fail(format!("`{word}`: jobs of several parts are not made here")));
+            return Err(fail(format!("`{word}`: heterogeneous jobs are not supported")));
         }
         if let Some(reason) = refusal(word, next.map(String::as_str)) {
             return Err(fail(format!("`{word}`: {reason}. Leave it out")));
@@ -71,14 +71,14 @@ pub fn options(given: &str) -> Result<Vec<String>, String> {
     Ok(lines)
 }
 
-/// Why an option is refused, if it is; `next` is the word after it.
+/// Reason for refusing an option, if any; `next` is the following word.
 fn refusal(word: &str, next: Option<&str>) -> Option<String> {
     if let Some(long) = word.strip_prefix("--") {
         let (name, value) = long.split_once('=').map_or((long, next), |(name, value)| (name, Some(value)));
         if name.is_empty() {
-            return Some("is no option".to_owned());
+            return Some("is not an option".to_owned());
         }
-        // sbatch takes any beginning of a name that is the only one
+        // sbatch accepts unambiguous abbreviations
         let refused = REFUSED.iter().find(|(refused, ..)| *refused == name);
         let refused = refused.or_else(|| REFUSED.iter().find(|(refused, ..)| refused.starts_with(name)));
         return match refused {
@@ -103,7 +103,7 @@ fn refusal(word: &str, next: Option<&str>) -> Option<String> {
     None
 }
 
-/// What is wrong with a time limit, if it is too short to work in.
+/// An error if the time limit is too short.
 fn too_short(limit: &str) -> Option<String> {
     let seconds = seconds(limit).filter(|s| *s > 0)?;
     (seconds < SHORTEST_S).then(|| {
@@ -114,8 +114,8 @@ fn too_short(limit: &str) -> Option<String> {
     })
 }
 
-/// Seconds of `minutes`, `minutes:seconds`, `hours:minutes:seconds`, `days-hours[:minutes[:seconds]]`; none of anything else
-/// (`UNLIMITED`, or what sbatch itself will refuse).
+/// Seconds from `minutes`, `minutes:seconds`, `hours:minutes:seconds`, `days-hours[:minutes[:seconds]]`; `None`
+/// otherwise (`UNLIMITED`, or values that sbatch itself refuses).
 fn seconds(limit: &str) -> Option<u64> {
     let number = |text: &str| text.parse::<u64>().ok().filter(|n| *n < 1 << 32);
     if let Some((days, rest)) = limit.split_once('-') {
@@ -132,7 +132,7 @@ fn seconds(limit: &str) -> Option<u64> {
     }
 }
 
-/// A word of a `#SBATCH` line. Not as a shell takes it: sbatch heeds backslashes within either kind of quotes.
+/// A word of a `#SBATCH` line. Unlike a shell, sbatch interprets backslashes within either kind of quotes.
 pub(super) fn quoted(word: &str) -> String {
     if text::shell_word(word) == word {
         return word.to_owned();
@@ -192,7 +192,7 @@ mod tests {
         }
     }
 
-    /// What looks like a refused option and is none.
+    /// Options that resemble refused ones but are allowed.
     #[test]
     fn other_options_pass() {
         for good in [

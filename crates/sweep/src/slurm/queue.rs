@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 use super::Role;
 use results::StoreError;
 
-/// What keeps Slurm from doing what it was asked.
+/// Errors of Slurm.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SlurmError {
-    /// One of its commands is not there.
+    /// A command is not available.
     #[error("cannot run `{command}` ({reason}): is this a machine from which Slurm jobs are submitted?")]
     NoSlurm {
         /// The command.
@@ -18,7 +18,7 @@ pub enum SlurmError {
         /// Why.
         reason: String,
     },
-    /// One of its commands failed.
+    /// A command failed.
     #[error("`{command}` failed: {said}")]
     Refused {
         /// The command.
@@ -26,7 +26,7 @@ pub enum SlurmError {
         /// What it said.
         said: String,
     },
-    /// One of its commands said something that this program does not understand. Nothing is concluded from it.
+    /// The output of a command is not understood; nothing is concluded from it.
     #[error("`{command}` said {said:?}, which this program does not understand: nothing was changed")]
     Unreadable {
         /// The command.
@@ -34,34 +34,33 @@ pub enum SlurmError {
         /// What it said.
         said: String,
     },
-    /// Something that cannot go into a script.
+    /// Text that cannot be written to a script.
     #[error("{what} cannot go into a script for Slurm: {reason}")]
     Unfit {
-        /// What of the submission.
+        /// Part of the submission.
         what: &'static str,
         /// Why.
         reason: String,
     },
-    /// A file of the submission is at fault.
+    /// An error of a file of the submission.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A task of an array, or a job, as Slurm sees it.
+/// A task of an array, or a job, according to Slurm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskState {
     /// Its number in the array.
     pub number: Option<usize>,
-    /// Id as squeue and scontrol take it.
+    /// Id for squeue and scontrol.
     pub id: String,
     /// PENDING, RUNNING, FAILED, …
     pub state: String,
-    /// Why it is in this state.
+    /// Reason of this state.
     pub reason: String,
 }
 
-/// States in which nothing more will happen. All others are taken for waiting or running: work that is taken for ended
-/// while it is not would be done twice.
+/// Final states. All others count as waiting or running: work wrongly considered ended would be done twice.
 const ENDED: [&str; 11] = [
     "BOOT_FAIL",
     "CANCELLED",
@@ -84,29 +83,29 @@ impl TaskState {
     }
 }
 
-/// A job of which some tasks wait or run.
+/// A job with tasks that wait or run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuedJob {
     /// Its id.
     pub id: String,
     /// What it does.
     pub role: Role,
-    /// How many of its tasks wait or run.
+    /// Number of its tasks that wait or run.
     pub tasks: usize,
 }
 
-/// Shards by number, the merge, and what is still in the queue.
+/// Shards by number, the merge, and the jobs still in the queue.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
     /// The latest task of each shard.
     pub shards: BTreeMap<usize, TaskState>,
     /// The latest merge.
     pub merge: Option<TaskState>,
-    /// Jobs that wait or run, pilots and earlier ones too.
+    /// Jobs that wait or run, including pilots and earlier jobs.
     pub queued: Vec<QueuedJob>,
 }
 
-/// Runs a command that asks nothing back, without those settings of the user's that `is_unwanted` names.
+/// Runs a non-interactive command without the environment variables selected by `is_unwanted`.
 fn call(
     program: &str,
     arguments: &[String],
@@ -119,8 +118,8 @@ fn call(
             command.env_remove(name);
         }
     }
-    // lists of tasks are not to be cut off after 64 characters. (One line a task, `squeue --array`, would leave out the last
-    // task of a list with a stride in Slurm 22.05.)
+    // task lists must not be truncated after 64 characters. (One line a task, `squeue --array`, would leave out the
+    // last task of a list with a stride in Slurm 22.05.)
     command.env("SLURM_BITSTR_LEN", "0");
     let output =
         command.output().map_err(|e| SlurmError::NoSlurm { command: program.to_owned(), reason: e.to_string() })?;
@@ -137,7 +136,7 @@ fn must(program: &str, arguments: &[String], is_unwanted: impl Fn(&str) -> bool)
         .map_err(|said| SlurmError::Refused { command: line(program, arguments), said })
 }
 
-/// Settings in the environment that sbatch puts above those of a script, and that [`super::options`] refuses.
+/// Environment variables that override the script's options in sbatch, for options that [`super::options`] refuses.
 const OF_SBATCH: [&str; 10] = [
     "SBATCH_ARRAY_INX",
     "SBATCH_CHDIR",
@@ -166,7 +165,7 @@ pub fn sbatch(arguments: &[String]) -> Result<String, SlurmError> {
     Ok(id.to_owned())
 }
 
-/// Most tasks of an array, numbered from 1.
+/// Largest number of tasks of an array, numbered from 1.
 ///
 /// # Errors
 /// If there is no Slurm.
@@ -179,12 +178,12 @@ pub fn most_array_tasks() -> Result<usize, SlurmError> {
     Ok(size.map_or(1000, |n: usize| n.saturating_sub(1)).max(1))
 }
 
-/// Tasks of a job that Slurm still knows: those in the queue, and for some minutes those that ended.
+/// Tasks of a job known to Slurm: those in the queue, and for some minutes those that ended.
 ///
 /// # Errors
-/// If there is no Slurm, it does not answer, or what it says is not understood.
+/// If there is no Slurm, it does not answer, or its output is not understood.
 pub fn tasks_of(id: &str) -> Result<Vec<TaskState>, SlurmError> {
-    // nothing that a user wrote is in these lines, as names and comments are in those of `scontrol show job`
+    // these lines contain no user text, unlike those of `scontrol show job` (names, comments)
     let arguments: Vec<String> = ["--noheader", "--all", "--states=all", "--format=%F|%K|%T|%r"]
         .iter()
         .map(|a| (*a).to_owned())
@@ -196,16 +195,16 @@ pub fn tasks_of(id: &str) -> Result<Vec<TaskState>, SlurmError> {
             let unreadable = || SlurmError::Unreadable { command: line("squeue", &arguments), said };
             tasks.map(|t| t.concat()).ok_or_else(unreadable)
         }
-        // forgotten: it ended long ago
+        // no longer known: it ended long ago
         Err(said) if said.contains("Invalid job id") => Ok(Vec::new()),
         Err(said) => Err(SlurmError::Refused { command: line("squeue", &arguments), said }),
     }
 }
 
-/// Ids of one command: command lines are not endless.
+/// Largest number of ids in one command, since command lines are limited.
 const IDS_OF_COMMAND: usize = 500;
 
-/// Takes jobs out of the queue, running or not. That some have ended in the meantime is no fault.
+/// Cancels jobs, running or waiting. It is not an error if some have ended in the meantime.
 ///
 /// # Errors
 /// If there is no Slurm or it refuses.
@@ -217,7 +216,7 @@ pub fn cancel(ids: &[String]) -> Result<(), SlurmError> {
     Ok(())
 }
 
-/// `JOB|TASKS|STATE|REASON`; none if it is not that.
+/// Parses `JOB|TASKS|STATE|REASON`; `None` for other lines.
 fn parse_line(line: &str) -> Option<Vec<TaskState>> {
     let mut fields = line.splitn(4, '|').map(str::trim);
     let (job, tasks, state, reason) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
@@ -236,10 +235,10 @@ fn parse_line(line: &str) -> Option<Vec<TaskState>> {
     Some(task_numbers(tasks)?.into_iter().map(|n| of(Some(n), format!("{job}_{n}"))).collect())
 }
 
-/// Largest number of a task that any Slurm allows.
+/// Largest task number that Slurm allows.
 const LARGEST_TASK: usize = 4_000_000;
 
-/// `1-3,7`, `2-40:2`, `[5-6,8]%4` as numbers; none if it is anything else, a list cut short with `...` above all.
+/// Parses `1-3,7`, `2-40:2`, `[5-6,8]%4`; `None` for anything else, especially a list truncated with `...`.
 fn task_numbers(text: &str) -> Option<Vec<usize>> {
     let (list, limit) = text.split_once('%').map_or((text, None), |(list, limit)| (list, Some(limit)));
     if limit.is_some_and(|n| n.trim_end_matches(']').parse::<usize>().is_err()) {
@@ -283,7 +282,7 @@ mod tests {
         }
     }
 
-    /// Texts that scontrol and squeue print for the tasks of an array that wait together.
+    /// Formats in which scontrol and squeue print waiting tasks of an array.
     #[test]
     fn lists_of_tasks_are_understood_whole_or_not_at_all() {
         let even: Vec<usize> = (2..=40).step_by(2).collect();

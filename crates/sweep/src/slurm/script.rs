@@ -1,4 +1,4 @@
-//! The scripts that sbatch runs. Whatever a user named goes into them as one word of one line, in comments too.
+//! The scripts that sbatch runs. All user text is written as one word of one line, even in comments.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use super::options::quoted;
 use super::queue::SlurmError;
 use crate::text::{self, shell_path, shell_word};
 
-/// Seconds before the time limit at which a task saves its work and goes back into the queue.
+/// Seconds before the time limit at which a task saves its work and is requeued.
 const WARNING_S: u32 = 90;
 
-/// How the study is run, from any folder.
+/// Command that runs the study from any folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// The program.
     pub program: PathBuf,
-    /// Folder from which it is run.
+    /// Working folder.
     pub folder: PathBuf,
     /// The scenario.
     pub scenario: PathBuf,
@@ -31,7 +31,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// `program what scenario --output … --set …`, for a shell.
+    /// `program what scenario --output … --set …` as a shell command.
     fn line(&self, what: &str) -> String {
         let mut line = format!("{} {what} {} \\\n", shell_path(&self.program), shell_path(&self.scenario));
         let _ = write!(line, "    --output {}", shell_path(&self.output));
@@ -42,11 +42,11 @@ impl Command {
         line
     }
 
-    /// That all of it can stand in a script.
+    /// Checks that all parts can be written to a script.
     fn check(&self) -> Result<(), SlurmError> {
         let unfit = |what: &'static str| move |reason: String| SlurmError::Unfit { what, reason };
         text::line_of(&self.program).map_err(unfit("the path of this program"))?;
-        text::line_of(&self.folder).map_err(unfit("the present folder"))?;
+        text::line_of(&self.folder).map_err(unfit("the current folder"))?;
         text::line_of(&self.scenario).map_err(unfit("the scenario's path"))?;
         let output = text::line_of(&self.output).map_err(unfit("--output"))?;
         if output.contains('\\') {
@@ -58,7 +58,7 @@ impl Command {
     }
 }
 
-/// That all of a submission can stand in scripts.
+/// Checks that all parts of a submission can be written to scripts.
 pub(super) fn check(submission: &Submission) -> Result<(), SlurmError> {
     text::check_study_name(&submission.study).map_err(|reason| SlurmError::Unfit { what: "study.name", reason })?;
     submission.command.check()?;
@@ -67,7 +67,7 @@ pub(super) fn check(submission: &Submission) -> Result<(), SlurmError> {
     })
 }
 
-/// Where Slurm writes a log: `pattern` in `folder`, whose own `%` stand for themselves.
+/// Path of a Slurm log: `pattern` in `folder`, with `%` in the folder's name escaped.
 fn log(folder: &Path, pattern: &str) -> String {
     let folder = folder.display().to_string().replace('%', "%%");
     quoted(&format!("--output={folder}/{pattern}"))
@@ -87,7 +87,7 @@ fn head(submission: &Submission, own: &[String]) -> String {
     text
 }
 
-/// The script of an array: task t of `sbatch --array=… shards.sbatch OFFSET` does shard OFFSET + t.
+/// The script of an array: task t of `sbatch --array=… shards.sbatch OFFSET` computes shard OFFSET + t.
 pub(super) fn shards(submission: &Submission, folder: &Path) -> String {
     let (study, shards) = (&submission.study, submission.shards);
     let own = [
@@ -135,7 +135,7 @@ pub(super) fn merge(submission: &Submission, folder: &Path) -> String {
     let own = [quoted(&format!("--job-name={study}-merge")), log(folder, "merge-%j.log"), "--nodes=1".to_owned()];
     format!(
         "#!/bin/bash\n\
-         # Puts the shards of {study} together once all have ended, or says which are missing.\n\
+         # Merges the shards of {study} when all have ended, or reports which are missing.\n\
          {head}\
          {run} --shards {shards}\n",
         study = shell_word(study),

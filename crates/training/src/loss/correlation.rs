@@ -1,9 +1,9 @@
-//! Correlation of currents and classes over the separation of the classes.
+//! Loss from the correlation of currents with classes and the separation of the classes.
 
 use super::{LossValue, Separation, logistic, softplus};
 use crate::threshold::all_equal;
 
-/// How many scales on the wrong side 1/σ is followed exactly. It is 10¹³ there; below, its tangent stands in its place.
+/// Number of scales on the wrong side up to which 1/σ is exact (there it is 10¹³); beyond, its tangent is used.
 pub const STEEPEST: f64 = 30.0;
 
 /// 1/σ(s) = 1 + e⁻ˢ and its derivative.
@@ -65,7 +65,7 @@ pub(super) fn over_separation(
     LossValue { value: (1.0 - rho) * inverse, derivative_per_na }
 }
 
-/// Pearson's correlation ρ of currents and classes, and its derivative with respect to each current; −1 and 0 of equal
+/// Pearson's correlation ρ of currents and classes, and its derivative with respect to each current; −1 and 0 for equal
 /// currents.
 fn correlation(currents: &[f64], classes: &[bool]) -> (f64, Vec<f64>) {
     if all_equal(currents) {
@@ -81,6 +81,6 @@ fn correlation(currents: &[f64], classes: &[bool]) -> (f64, Vec<f64>) {
     let (yy, tt, yt) = (dot(&y, &y), dot(&t, &t), dot(&y, &t));
     let norm = (yy * tt).sqrt();
     let (rho, slope) = (yt / norm, yt / norm / yy);
-    // rounding must not make a loss negative
+    // rounding must not make the loss negative
     (rho.clamp(-1.0, 1.0), y.iter().zip(&t).map(|(y, t)| t / norm - slope * y).collect())
 }

@@ -1,4 +1,4 @@
-//! Cross-entropy of the best linear read-out.
+//! Cross-entropy of the optimal linear read-out.
 
 use super::{LossValue, logistic, softplus};
 use crate::threshold::all_equal;
@@ -9,7 +9,7 @@ const MOST_STEPS: usize = 100;
 pub(super) fn loss(currents: &[f64], classes: &[bool], penalty: f64) -> LossValue {
     let n = currents.len() as f64;
     let mean = currents.iter().sum::<f64>() / n;
-    // of equal currents only the share of each class is known, which no derivative changes
+    // for equal currents, only the fraction of each class is known, and the derivative is zero
     let equal = all_equal(currents);
     let spread = if equal { 1.0 } else { (currents.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / n).sqrt() };
     let x: Vec<f64> = currents.iter().map(|y| if equal { 0.0 } else { (y - mean) / spread }).collect();
@@ -34,7 +34,7 @@ pub(super) fn loss(currents: &[f64], classes: &[bool], penalty: f64) -> LossValu
             let (da, db) = if fixed_a.is_some() {
                 (0.0, -gb / hbb)
             } else {
-                // what it is at least: rounding must not take that away
+                // lower bound: rounding must not go below it
                 let determinant = (haa * hbb - hab * hab).max(penalty * penalty);
                 ((hab * gb - hbb * ga) / determinant, (hab * ga - haa * gb) / determinant)
             };
@@ -54,7 +54,7 @@ pub(super) fn loss(currents: &[f64], classes: &[bool], penalty: f64) -> LossValu
     if a < 0.0 {
         (a, b) = minimum(Some(0.0));
     }
-    // at the minimum, a and b do not contribute; what is left goes through x, its mean and its spread
+    // at the minimum, a and b do not contribute; the derivative acts through x, its mean and its spread
     let by_x: Vec<f64> = x.iter().zip(&class).map(|(x, t)| (logistic(a * x + b) - t) * a / n).collect();
     let sum: f64 = by_x.iter().sum();
     let along: f64 = by_x.iter().zip(&x).map(|(g, x)| g * x).sum();

@@ -3,11 +3,11 @@
 use super::LossValue;
 use crate::threshold::all_equal;
 
-/// Largest value of the loss: that of classes whose means are equal.
+/// Largest value of the loss, for classes with equal means.
 pub const LARGEST_FISHER: f64 = 1e20;
 
-/// w/(d² + w/[`LARGEST_FISHER`]), w the sum of the variances within the classes, d the distance of their means: w/d² but for
-/// one part in 10²⁰ of itself, and finite where d is nothing.
+/// w/(d² + w/[`LARGEST_FISHER`]), w the sum of the variances within the classes, d the distance of their means: w/d² up
+/// to a relative difference of order 10⁻²⁰, and finite for d = 0.
 pub(super) fn loss(currents: &[f64], classes: &[bool]) -> LossValue {
     if all_equal(currents) {
         return LossValue { value: LARGEST_FISHER, derivative_per_na: vec![0.0; currents.len()] };

@@ -1,7 +1,7 @@
 //! Losses of measured currents, with their exact derivatives with respect to each current.
 //!
-//! A loss and its derivatives are finite for all currents that a device can give: where the published expression grows
-//! without bound or is 0/0, the type says what stands in its place. Equal currents are the worst, never the best, to each.
+//! A loss and its derivatives are finite for all currents of a device: where the published expression diverges or is
+//! 0/0, the type documents the replacement. Equal currents never have the lowest loss.
 
 mod correlation;
 mod cross_entropy;
@@ -17,7 +17,7 @@ use crate::targets::Targets;
 pub use correlation::STEEPEST;
 pub use fisher::LARGEST_FISHER;
 
-/// How far two classes of currents lie apart.
+/// Separation of two classes of currents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Separation {
@@ -25,8 +25,8 @@ pub enum Separation {
     /// B25, Methods).
     #[default]
     Mean,
-    /// The lowest current of class 1 minus the highest of class 0 (brains-py's `corrsig`): every single pattern has to be
-    /// right, so that of hundreds a few wrong ones decide.
+    /// The lowest current of class 1 minus the highest of class 0 (brains-py's `corrsig`): every single pattern has to
+    /// be right, so that a few wrong ones among hundreds dominate.
     Worst,
 }
 
@@ -35,7 +35,7 @@ pub trait LossKind {
     /// The loss.
     ///
     /// # Errors
-    /// At the field that is at fault.
+    /// Names the invalid field.
     fn build(&self) -> Result<Loss, SettingError>;
 }
 
@@ -43,13 +43,13 @@ pub trait LossKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorrelationLoss {
-    /// y_sep, how far the classes lie apart.
+    /// Definition of y_sep, the separation of the classes.
     pub separation: Separation,
     /// Scale of the separation of the classes (nA).
     pub scale_na: f64,
     /// Separation at which the logistic function is one half (nA).
     pub offset_na: f64,
-    /// Where all patterns are of one class: on which side of this current they have to lie (nA).
+    /// Threshold if all patterns are of one class: class 1 has to lie above, class 0 below (nA).
     pub threshold_na: f64,
 }
 
@@ -113,19 +113,19 @@ impl LossKind for FisherLoss {
     }
 }
 
-/// What training makes small.
+/// The quantity that training minimises.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Loss {
     /// E = (1 − ρ)/σ((y_sep − offset)/scale): ρ is Pearson's correlation of currents and classes, y_sep their
     /// [`Separation`], σ the logistic function (B25, Methods, with the mean separation, a scale of 1 nA and no offset;
     /// brains-py's `corrsig` has the worst, 3 and 5, and 1.1 in place of 1).
     ///
-    /// 1/σ(s) = 1 + e⁻ˢ is followed down to s = −[`STEEPEST`], and along its tangent below, so that classes which lie far on
-    /// the wrong sides still have a loss and a slope. Equal currents are not correlated with anything: there ρ counts as
-    /// −1, and its slope as 0.
+    /// 1/σ(s) = 1 + e⁻ˢ is exact down to s = −[`STEEPEST`] and replaced by its tangent below, so that classes far on
+    /// the wrong sides still have a finite loss and slope. For equal currents the correlation is undefined: ρ is set to
+    /// −1 and its slope to 0.
     ///
-    /// Where all patterns are of one class, ρ is undefined. Then E = ln(1 + exp(−d)), d the distance \[scale\] of the worst
-    /// pattern from `threshold_na`, to the right side: above for class 1, below for class 0.
+    /// If all patterns are of one class, ρ is undefined. Then E = ln(1 + exp(−d)), d the distance of the worst pattern
+    /// from `threshold_na` in units of the scale, positive on the right side: above for class 1, below for class 0.
     CorrelationOverSeparation {
         /// y_sep.
         separation: Separation,
@@ -133,16 +133,18 @@ pub enum Loss {
         scale_na: f64,
         /// Separation at which the logistic function is one half \[nA\].
         offset_na: f64,
-        /// On which side of this current a single class has to be \[nA\].
+        /// Threshold of a single class \[nA\].
         threshold_na: f64,
     },
     /// Mean of (I − target)², targets in nA \[nA²\].
     MeanSquare,
     /// (s₀² + s₁²)/(μ₁ − μ₀)²: variances within the classes over the squared distance of their means, the inverse of
-    /// Fisher's criterion; at most [`LARGEST_FISHER`], which equal currents have. It does not tell which class lies above.
+    /// Fisher's criterion; at most [`LARGEST_FISHER`], which equal currents have. It does not distinguish which class
+    /// lies above.
     Fisher,
-    /// Mean cross-entropy of p = σ(a (I − m)/s + b), m and s mean and standard deviation of the currents, with the a ≥ 0 and
-    /// b that make it smallest; `penalty` · (a² + b²)/2 keeps a finite for separable classes. Equal currents have a = 0.
+    /// Mean cross-entropy of p = σ(a (I − m)/s + b), m and s mean and standard deviation of the currents, with the a ≥
+    /// 0 and b that minimise it; `penalty` · (a² + b²)/2 keeps a finite for separable classes. Equal currents have a =
+    /// 0.
     CrossEntropy {
         /// Weight of (a² + b²)/2.
         penalty: f64,
@@ -158,9 +160,9 @@ pub struct LossValue {
     pub derivative_per_na: Vec<f64>,
 }
 
-/// Lowest and highest scale of a separation \[nA\], and how far its offset and a threshold may lie from zero \[nA\].
+/// Lowest and highest scale of a separation \[nA\]; the latter also limits its offset and the threshold \[nA\].
 const SCALES_NA: (f64, f64) = (1e-12, 1e9);
-/// Least and largest penalty of the cross-entropy.
+/// Smallest and largest penalty of the cross-entropy.
 const PENALTIES: (f64, f64) = (1e-12, 1e6);
 
 fn logistic(x: f64) -> f64 {
@@ -173,7 +175,7 @@ fn softplus(x: f64) -> f64 {
 }
 
 impl Loss {
-    /// Refuses scales and penalties that make no sense.
+    /// Refuses scales and penalties out of range.
     ///
     /// # Errors
     /// If one is out of its range.
@@ -197,31 +199,31 @@ impl Loss {
         Ok(self)
     }
 
-    /// Whether it compares classes, and not currents with targets in nA.
+    /// Whether it compares classes instead of currents with targets in nA.
     #[must_use]
     pub fn needs_classes(&self) -> bool {
         !matches!(self, Self::MeanSquare)
     }
 
-    /// Refuses targets that it cannot be taken of.
+    /// Refuses targets for which the loss is undefined.
     ///
     /// # Errors
-    /// If it compares classes and there are none, or it compares two and there is one.
+    /// If it needs classes and there are none, or needs two and there is one.
     pub fn check_targets(&self, targets: &Targets) -> Result<(), TrainingError> {
         let refuse = |found: &str, allowed: &str| Err(TrainingError::setting("kind", found, allowed.to_owned()));
         if self.needs_classes() && targets.classes().is_none() {
-            return refuse("targets that are not classes", "this loss compares two classes, take \"mean-square\"");
+            return refuse("targets that are not classes", "this loss compares two classes: use \"mean-square\"");
         }
         if matches!(self, Self::Fisher | Self::CrossEntropy { .. }) && targets.single_class().is_some() {
             return refuse(
                 "a task of a single class",
-                "this loss compares two, take \"correlation\" or \"mean-square\"",
+                "this loss compares two: use \"correlation\" or \"mean-square\"",
             );
         }
         Ok(())
     }
 
-    /// Where all `targets` are of one class: the current on whose right side they have to lie \[nA\].
+    /// If all `targets` are of one class: the threshold current \[nA\].
     #[must_use]
     pub fn single_class_threshold_na(&self, targets: &Targets) -> Option<f64> {
         match *self {
@@ -230,9 +232,10 @@ impl Loss {
         }
     }
 
-    /// Second derivative of E(I + t v) by t at t = 0, v being `direction_na`: vᵀ ∇∇E v. A central difference of the exact first
-    /// derivatives over 10⁻⁵ of the spread of the currents: exact but for rounding for the mean square, to about 10⁻⁶ for the
-    /// others. Where a loss has a kink (of the worst pattern, of equal currents), it is that of the sides together.
+    /// Second derivative of E(I + t v) with respect to t at t = 0, with v = `direction_na`: vᵀ ∇∇E v. It is a central
+    /// difference of the exact first derivatives over 10⁻⁵ of the spread of the currents: exact up to rounding for the
+    /// mean square, to about 10⁻⁶ for the others. At a kink of a loss (at the worst pattern, at equal currents), the
+    /// difference extends across it.
     ///
     /// # Panics
     /// As [`Loss::of`].
@@ -256,7 +259,7 @@ impl Loss {
     /// The loss of `currents_na`, one for each pattern.
     ///
     /// # Panics
-    /// If there are not as many targets as currents, or they are not such as [`Loss::check_targets`] allows.
+    /// If there are not as many targets as currents, or [`Loss::check_targets`] refuses the targets.
     #[must_use]
     pub fn of(&self, currents_na: &[f64], targets: &Targets) -> LossValue {
         assert_eq!(currents_na.len(), targets.len(), "a target for each current");

@@ -36,7 +36,7 @@ fn assert_derivatives_equal_differences(loss: Loss, currents: &[f64], targets: &
     let exact = loss.of(currents, targets);
     let scale = exact.derivative_per_na.iter().fold(1e-3_f64, |a, d| a.max(d.abs()));
     for p in 0..currents.len() {
-        // a fourth-order difference: its own error is below 1e-11 where currents are some nA
+        // a fourth-order difference: its error is below 1e-11 for currents of some nA
         let step = 1e-3;
         let at = |k: f64| {
             let mut moved = currents.to_vec();
@@ -61,7 +61,7 @@ fn derivatives_equal_differences() {
     }
 }
 
-/// Also where the tangent stands in place of the logistic function.
+/// Also where the tangent replaces the logistic function.
 #[test]
 fn derivatives_equal_differences_far_on_the_wrong_side() {
     let targets = targets(&[1.0, 0.0, 1.0, 0.0]);
@@ -75,8 +75,8 @@ fn derivatives_equal_differences_far_on_the_wrong_side() {
 
 #[test]
 fn the_published_loss_of_known_currents() {
-    // three of each class: means 4 and 1, y_sep = 3 on average and 1 at worst; sums of squares about the mean of 2.5 are
-    // 17.5 of currents and 1.5 of classes, of their products 4.5, so ρ = 4.5/√26.25
+    // three of each class: means 4 and 1, y_sep = 3 on average and 1 at worst; sums of squares about the mean of 2.5
+    // are 17.5 for currents and 1.5 for classes, the sum of products is 4.5, so ρ = 4.5/√26.25
     let (three, classes) = ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], targets(&[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]));
     for (of, y_sep) in [(Separation::Mean, 3.0_f64), (Separation::Worst, 1.0)] {
         let by_hand = (1.0 - 4.5 / 26.25_f64.sqrt()) * (1.0 + (-y_sep).exp());
@@ -99,8 +99,8 @@ fn the_published_loss_of_known_currents() {
     assert!((single - (-3.0_f64).exp().ln_1p()).abs() < 1e-12);
 }
 
-/// E falls all the way from a separation of −10⁶ nA to one of 10⁶ nA, on scales from 10⁻³ to 10³ nA, and its slope points
-/// there: class 1 up, class 0 down.
+/// E falls monotonically from a separation of −10⁶ nA to one of 10⁶ nA, on scales from 10⁻³ to 10³ nA, and its slope
+/// has the right sign: class 1 up, class 0 down.
 #[test]
 fn the_published_loss_is_finite_and_falls_towards_the_right_side_everywhere() {
     for of in SEPARATIONS {
@@ -134,7 +134,7 @@ fn finite_and_falling(correlation: impl Fn(f64) -> Loss) {
     }
 }
 
-/// Equal currents tell nothing of the classes: that is the worst, and the slope is finite.
+/// Equal currents carry no information on the classes: they have the highest loss, with a finite slope.
 #[test]
 fn equal_currents_are_the_worst() {
     let gate = targets(&[0.0, 0.0, 0.0, 1.0]);
@@ -142,7 +142,7 @@ fn equal_currents_are_the_worst() {
     for level in [0.0, 20.0, -1e-20, 1e9] {
         for rounding in [0.0, 1e-15, 1e-12] {
             let currents: Vec<f64> = (0..4).map(|p| level * (1.0 + rounding * f64::from(p))).collect();
-            // ρ = −1 at a separation of nothing
+            // ρ = −1 at zero separation
             let published = correlation(Separation::Mean, 1.0).of(&currents, &gate);
             assert!((published.value - 4.0).abs() < 1e-2, "{level} {rounding}: {published:?}");
             assert!(published.derivative_per_na[3] < 0.0, "class 1 has to rise: {published:?}");
@@ -158,7 +158,7 @@ fn equal_currents_are_the_worst() {
     }
 }
 
-/// Nothing that a current can be makes a number of a class loss that is none.
+/// A class loss is finite for all possible currents.
 #[test]
 fn losses_of_classes_are_finite() {
     let mut rng = Pcg64::seed_from_u64(6);
@@ -194,7 +194,7 @@ fn settings_and_targets_that_make_no_sense_are_refused() {
     assert!(correlation(Separation::Mean, 1.0).check_targets(&targets(&[1.0, 1.0])).is_ok());
 }
 
-/// Against fourth-order differences of the loss itself, whose own error is below 10⁻⁶ here.
+/// Compared with fourth-order differences of the loss itself, whose error is below 10⁻⁶ here.
 #[test]
 fn second_derivatives_along_a_direction_equal_differences() {
     let direction = [0.7, -0.3, 1.1, 0.4, -0.9, 0.2];

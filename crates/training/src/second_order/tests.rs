@@ -9,11 +9,11 @@ use rand_pcg::Pcg64;
 
 use super::{Estimate, SecondOrder, newton_step};
 use crate::gains::{GainRule, Gains};
-use crate::simultaneous::Simultaneous;
+use crate::spsa::Spsa;
 use crate::{Answer, Judge, Limits, Loss, Meter, Patterns, Session, Targets, Timing, Wiring};
 
-/// A device whose first parameter chooses a row of a matrix, and whose current is the product of that row with the others:
-/// against targets of zero, the mean squared error over all rows is a quadratic form of known Hessian.
+/// A device whose first parameter selects a row of a matrix, and whose current is the product of that row with the
+/// other parameters: for zero targets, the mean squared error over all rows is a quadratic form of known Hessian.
 #[derive(Debug)]
 struct Rows(Array2<f64>);
 
@@ -35,7 +35,7 @@ impl Device for Rows {
     }
 }
 
-/// Samples for which a pattern is held, and on the ramp to it.
+/// Samples of a pattern, and of the ramp to it.
 const HOLD: usize = 3;
 const RAMP: usize = 2;
 
@@ -48,7 +48,7 @@ struct Form {
 
 impl Form {
     fn new(rows: Array2<f64>) -> Self {
-        Self::with_noise(rows, &NoiseModel::Quiet)
+        Self::with_noise(rows, &NoiseModel::None)
     }
 
     fn with_noise(rows: Array2<f64>, noise: &NoiseModel) -> Self {
@@ -74,7 +74,7 @@ impl Form {
     }
 }
 
-/// Rows of a rotated diagonal matrix, whose Hessian has eigenvalues that fall evenly, on a logarithmic scale, by `condition`.
+/// Rows of a rotated diagonal matrix, whose Hessian has logarithmically spaced eigenvalues of ratio `condition`.
 fn ill_conditioned(controls: usize, condition: f64) -> Array2<f64> {
     let last = (controls - 1) as f64;
     // columns of the discrete cosine transform of type II are orthonormal
@@ -90,8 +90,8 @@ fn gains(gain: Option<f64>, step_volt: Option<f64>) -> Gains {
     Gains { gain, step_volt, ..Gains::default() }
 }
 
-/// Iterations, each of `losses` losses, that eight runs need until the loss without noise is below 10⁻⁶, a hundred-thousandth of
-/// where they begin, in ascending order; those that need more than `most` count as `most`.
+/// Iterations, each of `losses` losses, that eight runs need until the noiseless loss is below 10⁻⁶, a
+/// hundred-thousandth of its initial value, in ascending order; runs that need more than `most` count as `most`.
 fn iterations(form: &Form, [losses, most]: [usize; 2], train: impl Fn(&mut Session<'_>, &mut Pcg64)) -> Vec<usize> {
     let mut needed: Vec<usize> = (0..8)
         .map(|seed| {
@@ -106,11 +106,13 @@ fn iterations(form: &Form, [losses, most]: [usize; 2], train: impl Fn(&mut Sessi
     needed
 }
 
-/// Ten controls, curvatures that differ a thousandfold. The first order goes by the steepest direction, and the flattest has a
-/// thousandth of that pull. Its gain is the default, and one near the largest that is stable: the first gain is then
-/// 300/2001^0.602 = 3.1, where steps beyond 2/(trace of the Hessian) = 4.6 lead away. Runs of more than 20 000 iterations are lower
-/// bounds. Against the better gain the second order saves half of the iterations, each of which costs twice the losses. Medians of eight
-/// runs scatter: against the default gain by 4.0 and more than 5 times as many with two generators, and 2.5 times are asked for.
+/// Ten controls with curvatures that differ by a factor of 1000. The step of the first-order method is limited by the
+/// steepest direction, while the flattest has a thousandth of its slope. Its gain is the default, or one near the
+/// stability limit: the first gain is then 300/2001^0.602 = 3.1, and steps beyond 2/(trace of the Hessian) = 4.6
+/// diverge. Runs of more than 20 000 iterations are lower bounds. Compared with the better gain, the second order saves
+/// half of the iterations, each of which needs twice the losses. Medians of eight runs scatter: with the default gain,
+/// the first order needed 4.0 and more than 5 times as many iterations with two generators; 2.5 times are required
+/// here.
 #[test]
 fn two_orders_need_far_fewer_iterations_than_one_where_curvatures_differ() {
     let form = Form::new(ill_conditioned(10, 1000.0));
@@ -122,14 +124,14 @@ fn two_orders_need_far_fewer_iterations_than_one_where_curvatures_differ() {
     assert!(second[7] < 5000, "{second:?}");
     for (gain, times) in [(None, 2.5), (Some(300.0), 1.5)] {
         let first = iterations(&form, [2, 20_000], |session, rng| {
-            Simultaneous { gains: gains(gain, Some(0.01)) }.train(session, rng).unwrap();
+            Spsa { gains: gains(gain, Some(0.01)) }.train(session, rng).unwrap();
         });
         println!("first order, gain {gain:?}: {first:?}");
         assert!(first[3] as f64 > times * second[4] as f64, "gain {gain:?}: {first:?} against {second:?}");
     }
 }
 
-/// Entry by entry, and in scale: the mean of ⟨Ĥ, H⟩/‖H‖² is 1.
+/// Element by element and in magnitude: the mean of ⟨Ĥ, H⟩/‖H‖² is 1.
 #[test]
 fn the_estimate_of_the_hessian_is_unbiased_on_a_quadratic_form() {
     const DRAWS: usize = 40_000;
@@ -156,29 +158,29 @@ fn the_estimate_of_the_hessian_is_unbiased_on_a_quadratic_form() {
     for (k, expected) in expected.enumerate() {
         let error = ((squares[k] - sums[k] * sums[k]) / DRAWS as f64).sqrt();
         println!("{k}: {:.4} of {expected:.4}, standard error {error:.4}", sums[k]);
-        // seven numbers within 4.5 standard errors: a right estimate fails for one seed in 20 000
+        // seven numbers within 4.5 standard errors: a correct estimate fails for one seed in 20 000
         assert!((sums[k] - expected).abs() < 4.5 * error, "{k}: {} of {expected}, standard error {error}", sums[k]);
     }
-    // one that is 5 % too large is caught but for one seed in 1000
+    // one that is 5 % too large passes for one seed in 1000
     let error = ((squares[6] - sums[6] * sums[6]) / DRAWS as f64).sqrt();
     assert!(7.6 * error < 0.05, "{error}");
 }
 
-/// Every loss is a pass over all patterns, ramps included: two an iteration, and four.
+/// Every loss is a pass over all patterns, including ramps: two per iteration, or four.
 #[test]
 fn samples_are_those_of_two_and_of_four_losses_an_iteration() {
     let form = Form::new(ill_conditioned(4, 10.0));
     let of_loss = 4 * (RAMP + HOLD) as u64;
     let spent = |losses: u64, train: &dyn Fn(&mut Session<'_>, &mut Pcg64)| {
         let mut session = form.session(0.0, 25);
-        // ends with its first attempt, whose last loss is the last that the budget allows
+        // ends with its first attempt, whose last loss just fits the budget
         session.limits.budget_s = (losses as f64 - 0.5) * form.pass_s();
         train(&mut session, &mut Pcg64::seed_from_u64(3));
         assert_eq!((session.attempts, session.history.len()), (1, 25));
         assert!((session.seconds - session.samples as f64 / 1000.0).abs() < 1e-9);
         session.samples / of_loss
     };
-    let first = |gains: Gains, losses: u64| spent(losses, &|s, rng| Simultaneous { gains }.train(s, rng).unwrap());
+    let first = |gains: Gains, losses: u64| spent(losses, &|s, rng| Spsa { gains }.train(s, rng).unwrap());
     let second = |gains: Gains, losses: u64| {
         spent(losses, &|s, rng| SecondOrder { gains, ..SecondOrder::default() }.train(s, rng).unwrap())
     };
@@ -205,7 +207,7 @@ fn steps_of_newtons_method_are_taken_downhill_whatever_the_signs_of_the_curvatur
     assert!(newton_step(&broken, &[1.0, 1.0], 0.2, &[0.0; 2]).is_err());
 }
 
-/// With targets of zero at controls of zero, the loss is the mean of ten squares of Gaussian currents: its variance is 2σ⁴/10.
+/// With zero targets and controls, the loss is the mean of ten squares of Gaussian currents: its variance is 2σ⁴/10.
 #[test]
 fn the_published_step_is_the_standard_deviation_of_the_loss() {
     const DRAWS: usize = 400;
@@ -222,7 +224,7 @@ fn the_published_step_is_the_standard_deviation_of_the_loss() {
     println!("variance over expected {found:.4}");
     // a variance of ten squares has a relative error of √(2/9 + 1.2/10) = 0.59, of 400 means 0.029: fails for one seed in 60 000
     assert!((found - 1.0).abs() < 0.13, "{found}");
-    // without noise it is the least, a hundredth of the range of 2 V
+    // without noise it is the smallest, a hundredth of the range of 2 V
     let quiet = Form::new(ill_conditioned(10, 10.0));
     let least = gains.step_volt(&mut quiet.session(0.0, 1), &[0.0; 10], &mut rng).unwrap();
     assert!((least - 0.02).abs() < 1e-15, "{least}");

@@ -10,37 +10,37 @@ use super::{Surroundings, TaskKind, input_ranges};
 use crate::table::MOST_PATTERNS;
 use crate::{Patterns, task};
 
-/// Points within a ball against points around it: a ring of two inputs, a sphere of three.
+/// Points within a ball against points around it: a ring for two inputs, a spherical shell for three.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BallTask {
-    /// The parameters that are inputs, from 1; their number is the dimension.
+    /// The parameters used as inputs, counted from 1; their number is the dimension.
     pub inputs: Vec<usize>,
-    /// Radius of the inner class, where the outer one ends at 1.
+    /// Radius of the inner class; the outer class ends at radius 1.
     pub inner_radius: f64,
     /// Width of the empty shell between the classes.
     #[serde(default)]
     pub gap: f64,
-    /// Class 1, of the higher current, is the outer one.
+    /// Make the outer class class 1, which has the higher current.
     #[serde(default)]
     pub outer_is_one: bool,
-    /// Voltage at coordinate −1 (V), of all inputs or of each.
+    /// Voltage at coordinate −1 (V), for all inputs or for each.
     pub low_volt: PerParameter,
-    /// Voltage at coordinate 1 (V), of all inputs or of each.
+    /// Voltage at coordinate 1 (V), for all inputs or for each.
     pub high_volt: PerParameter,
-    /// Number of points to train with.
+    /// Number of training points.
     #[serde(default = "default_training_points")]
     pub training_points: usize,
-    /// Number of points to test with.
+    /// Number of test points.
     #[serde(default = "default_test_points")]
     pub test_points: usize,
     /// Seed of the points.
     #[serde(default)]
     pub seed: u64,
-    /// How long a pattern is held where only its current is read (s).
+    /// Duration of a pattern when only its current is read (s).
     #[serde(default = "super::default_hold_s")]
     pub hold_s: f64,
-    /// Ramp to each pattern (s).
+    /// Duration of the ramp to each pattern (s).
     #[serde(default = "super::default_ramp_s")]
     pub ramp_s: f64,
 }

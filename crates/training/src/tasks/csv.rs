@@ -12,17 +12,17 @@ use crate::{Patterns, table};
 #[serde(deny_unknown_fields)]
 pub struct CsvTask {
     /// Text file of rows of input voltages (V), with the target in the last column: a class, 0 or 1 (or −1 or 1), or for the
-    /// loss "mean-square" any current (nA). A relative path starts at the scenario's folder.
+    /// loss "mean-square" any current (nA). A relative path refers to the scenario's folder.
     pub file: InputFile,
-    /// The same to test with; the training file if not given.
+    /// Test file of the same format; the training file if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_file: Option<InputFile>,
-    /// The parameters that are inputs, from 1.
+    /// The parameters used as inputs, counted from 1.
     pub inputs: Vec<usize>,
-    /// How long a pattern is held where only its current is read (s).
+    /// Duration of a pattern when only its current is read (s).
     #[serde(default = "super::default_hold_s")]
     pub hold_s: f64,
-    /// Ramp to each pattern (s).
+    /// Duration of the ramp to each pattern (s).
     #[serde(default = "super::default_ramp_s")]
     pub ramp_s: f64,
 }

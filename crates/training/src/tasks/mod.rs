@@ -1,4 +1,4 @@
-//! The kinds of tasks, and what each of them is asked for.
+//! The kinds of tasks and their interface.
 
 mod ball;
 mod csv;
@@ -17,54 +17,54 @@ pub use csv::CsvTask;
 pub use teacher::{TeacherInputs, TeacherTask};
 pub use truth_table::TruthTableTask;
 
-/// Voltages lie between minus and plus this \[V\]: no device bears more, and their powers are still numbers.
+/// Largest absolute voltage \[V\]: no device withstands more, and its powers do not overflow.
 pub const MOST_VOLT: f64 = 1e6;
 
-/// What is trained: a device, which of its parameters are trained, and in which ranges \[V\].
+/// The device, its trained parameters and their ranges.
 #[derive(Clone, Copy, Debug)]
 pub struct Trained<'t> {
     /// The device.
     pub device: &'t dyn Device,
-    /// Which of its parameters are trained.
+    /// The trained parameters.
     pub wiring: &'t Wiring,
     /// Range of each control \[V\].
     pub range_volt: &'t [(f64, f64)],
 }
 
-/// What the making of patterns is told of its surroundings, and tells them.
+/// Context in which patterns are generated, and the remarks that this produces.
 #[derive(Debug)]
 pub struct Surroundings<'s> {
-    /// What is trained.
+    /// The device and its controls.
     pub trained: Trained<'s>,
-    /// The loss that they are made for.
+    /// The loss.
     pub loss: Loss,
-    /// Folder from which relative paths start.
+    /// Folder that relative paths refer to.
     pub folder: &'s Path,
-    /// What was left out of files, one sentence each.
+    /// Remarks on rows left out of files, one sentence each.
     pub remarks: Vec<String>,
 }
 
 /// The settings of a kind of task.
 pub trait TaskKind {
-    /// The parameters that are inputs, from 1, of a device of so many.
+    /// The parameters used as inputs, counted from 1, of a device with `parameters` parameters.
     ///
     /// # Errors
-    /// If there are not as many.
+    /// If the device has too few.
     fn inputs(&self, parameters: usize) -> Result<Vec<usize>, SettingError>;
 
-    /// How long a pattern is held where only its current is read \[s\].
+    /// Duration of a pattern when only its current is read \[s\].
     fn hold_s(&self) -> f64;
 
-    /// Ramp to each pattern \[s\].
+    /// Duration of the ramp to each pattern \[s\].
     fn ramp_s(&self) -> f64;
 
-    /// Patterns to train with, and to test with.
+    /// Training patterns and test patterns.
     ///
     /// # Errors
-    /// At the field that is at fault.
+    /// Names the invalid field.
     fn patterns(&self, around: &mut Surroundings) -> Result<(Patterns, Patterns), SettingError>;
 
-    /// The files that it reads, which are a part of what a study is.
+    /// The files that it reads; they are part of the study's identity.
     fn files(&self) -> Vec<InputFile> {
         Vec::new()
     }

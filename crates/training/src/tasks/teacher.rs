@@ -1,5 +1,5 @@
-//! The task `teacher`: currents that the device itself gives at controls which are kept hidden. It can be learned, to a loss of
-//! zero, on every device and in any number of dimensions, which makes it a measure of how much a method has to measure.
+//! The task `teacher`: currents of the device itself at hidden controls. It can be learned to zero loss on every device
+//! and in any number of dimensions, and so serves to compare the number of measurements that methods need.
 
 use ndarray::Array2;
 use rand::RngExt;
@@ -12,44 +12,44 @@ use super::{Surroundings, TaskKind, Trained, input_ranges};
 use crate::table::MOST_PATTERNS;
 use crate::{Loss, Patterns, Targets};
 
-/// Part of the range of a control, around its middle, in which the hidden ones lie.
+/// Fraction of the range of a control, around its middle, from which the hidden value is drawn.
 const HIDDEN_PART: f64 = 0.5;
 
-/// Currents of the device at hidden controls, at random inputs; with the loss "mean-square".
+/// Currents of the device at hidden controls and random inputs; needs the loss "mean-square".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TeacherTask {
-    /// The parameters that are inputs, from 1, or how many of the first ones are.
+    /// The parameters used as inputs, counted from 1, or the number n of inputs (then the first n parameters).
     pub inputs: TeacherInputs,
     /// Number of patterns.
     pub patterns: usize,
-    /// Lowest voltage of the inputs (V), of all or of each.
+    /// Lowest voltage of the inputs (V), for all or for each.
     pub low_volt: PerParameter,
-    /// Highest voltage of the inputs (V), of all or of each.
+    /// Highest voltage of the inputs (V), for all or for each.
     pub high_volt: PerParameter,
     /// Seed of the inputs and of the hidden controls, which lie in the inner half of their ranges.
     #[serde(default)]
     pub seed: u64,
-    /// How long a pattern is held where only its current is read (s).
+    /// Duration of a pattern when only its current is read (s).
     #[serde(default = "super::default_hold_s")]
     pub hold_s: f64,
-    /// Ramp to each pattern (s).
+    /// Duration of the ramp to each pattern (s).
     #[serde(default = "super::default_ramp_s")]
     pub ramp_s: f64,
 }
 
-/// Inputs by number, or the first so many.
+/// Inputs: a list of parameters or a count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "must be a list of parameters, from 1, or how many of the first ones are inputs")]
 pub enum TeacherInputs {
-    /// So many of the first parameters.
+    /// The first parameters up to this count.
     First(usize),
-    /// These parameters, from 1.
+    /// These parameters, counted from 1.
     Each(Vec<usize>),
 }
 
 impl TeacherInputs {
-    /// The parameters, from 1.
+    /// The parameters, counted from 1.
     fn numbers(&self, parameters: usize) -> Result<Vec<usize>, SettingError> {
         match self {
             Self::First(count) => {

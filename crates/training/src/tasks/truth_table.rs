@@ -13,16 +13,16 @@ use crate::{Patterns, task};
 pub struct TruthTableTask {
     /// Outputs for the inputs 00, 01, 10, 11 as four digits, or AND, OR, NAND, NOR, XOR, XNOR, TRUE, FALSE.
     pub gate: String,
-    /// The two parameters that are inputs, from 1.
+    /// The two parameters used as inputs, counted from 1.
     pub inputs: Vec<usize>,
-    /// Voltage of a logic 0 (V), of both inputs or of each.
+    /// Voltage of a logic 0 (V), for both inputs or for each.
     pub low_volt: PerParameter,
-    /// Voltage of a logic 1 (V), of both inputs or of each.
+    /// Voltage of a logic 1 (V), for both inputs or for each.
     pub high_volt: PerParameter,
-    /// How long a pattern is held where only its current is read (s).
+    /// Duration of a pattern when only its current is read (s).
     #[serde(default = "super::default_hold_s")]
     pub hold_s: f64,
-    /// Ramp to each pattern (s).
+    /// Duration of the ramp to each pattern (s).
     #[serde(default = "super::default_ramp_s")]
     pub ramp_s: f64,
 }

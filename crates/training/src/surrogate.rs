@@ -1,7 +1,7 @@
-//! The surrogate route: sample the device, fit a neural network to it, train on the network, test on the device.
+//! Training on a surrogate: sample the device, fit a neural network to it, train on the network, test on the device.
 //!
-//! The network and its fit are those of the crate `candle`. Descent on the network takes no measurement time; sampling the
-//! device and testing the controls that were found do.
+//! The network and its fit use the crate `candle`. Descent on the network takes no measurement time; sampling the
+//! device and testing the controls found do.
 
 use std::sync::Arc;
 
@@ -25,35 +25,35 @@ use crate::session::{Limits, Session};
 use crate::threshold::RESOLUTION;
 use crate::update::Update;
 
-/// Points of a mini-batch of the fit.
+/// Number of points in a mini-batch of the fit.
 const BATCH: usize = 64;
-/// Iterations of a descent on the network, and its step with Adam \[V\].
+/// Iterations of a descent on the network, and its learning rate with Adam \[V\].
 const ITERATIONS: usize = 300;
 const LEARNING_RATE_VOLT: f64 = 0.02;
 
-/// A neural network fitted to the device, descent on it, and test of what it finds.
+/// Gradient descent on a neural network fitted to the device, with tests of the controls found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Fitted {
-    /// Random points at which the device is measured, each for `task.hold_s`.
+pub struct Surrogate {
+    /// Number of random points at which the device is measured, each for `task.hold_s`.
     pub points: usize,
     /// Units in each of two hidden layers.
     pub hidden: usize,
-    /// Passes over the points while fitting.
+    /// Passes over the points during the fit.
     pub epochs: usize,
     /// Learning rate of the fit.
     pub learning_rate: f64,
-    /// Descents on the network; what they find is tested on the device, best first.
+    /// Number of descents on the network; the controls found are tested on the device, best first.
     pub candidates: usize,
 }
 
-impl Default for Fitted {
+impl Default for Surrogate {
     fn default() -> Self {
         Self { points: 3000, hidden: 64, epochs: 60, learning_rate: 3e-3, candidates: 10 }
     }
 }
 
-impl OptimiserKind for Fitted {
+impl OptimiserKind for Surrogate {
     fn build(&self, around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError> {
         within("points", self.points, 1..=1_000_000)?;
         within("hidden", self.hidden, 1..=4096)?;
@@ -66,8 +66,9 @@ impl OptimiserKind for Fitted {
     }
 }
 
-impl Optimiser for Fitted {
-    /// Samples, fits, trains, and tests until the loss is low enough, the candidates are used up, or the time is spent.
+impl Optimiser for Surrogate {
+    /// Samples, fits, trains, and tests until the loss is low enough, all candidates are tested, or the time is used
+    /// up.
     ///
     /// # Errors
     /// If the device cannot be evaluated, or the fit fails or does not converge.
@@ -83,7 +84,7 @@ impl Optimiser for Fitted {
             wiring,
             None,
             Answer::Sampled,
-            &NoiseModel::Quiet,
+            &NoiseModel::None,
             timing,
             session.patterns.targets.len(),
         )?;
@@ -115,7 +116,7 @@ impl Optimiser for Fitted {
     }
 }
 
-impl Fitted {
+impl Surrogate {
     /// Currents at random points within the ranges of the controls and of the patterns' inputs.
     fn sample<R: Rng + ?Sized>(
         &self,
@@ -137,7 +138,7 @@ impl Fitted {
         Ok((points, currents))
     }
 
-    /// A network of two hidden layers of rectifiers, by Adam on mini-batches of standardised points.
+    /// Fits a network of two hidden layers of rectifiers (ReLU) by Adam on mini-batches of standardised points.
     fn fit<R: Rng + ?Sized>(
         &self,
         points_volt: &Array2<f64>,
@@ -190,7 +191,7 @@ impl Fitted {
                 optimiser.backward_step(&(value - wanted)?.sqr()?.mean_all()?)?;
             }
         }
-        // the standardisation goes into the first and the last layer
+        // the standardisation is included in the first and the last layer
         let mut plain = Vec::with_capacity(layers.len());
         for (weight, bias) in &layers {
             let (rows, columns) = weight.dims2()?;
@@ -213,7 +214,7 @@ impl Fitted {
     }
 }
 
-/// Mean and standard deviation; 1 for that of equal values, which nothing has to be divided by.
+/// Mean and standard deviation; a standard deviation of 1 for equal values.
 fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.clone().count().max(1) as f64;
     let mean = values.clone().sum::<f64>() / count;
@@ -228,14 +229,14 @@ mod tests {
     use rand::SeedableRng;
     use rand_pcg::Pcg64;
 
-    /// A smooth function of three voltages is fitted to a hundredth of its spread, in its own units.
+    /// A smooth function of three voltages is fitted to a hundredth of its spread.
     #[test]
     fn a_known_function_is_fitted() {
         let mut rng = Pcg64::seed_from_u64(7);
         let points = Array2::from_shape_fn((2000, 3), |(_, m)| -1.0 + (m as f64) + 2.0 * rng.random::<f64>());
         let truth = |v: ndarray::ArrayView1<f64>| 40.0 + 30.0 * (v[0] * v[1]) + 20.0 * (v[2] - 1.0).tanh();
         let currents: Vec<f64> = points.rows().into_iter().map(truth).collect();
-        let fitted = Fitted { epochs: 40, ..Fitted::default() }.fit(&points, &currents, &mut rng).unwrap();
+        let fitted = Surrogate { epochs: 40, ..Surrogate::default() }.fit(&points, &currents, &mut rng).unwrap();
         let found = device::currents_na(&fitted, points.view()).unwrap();
         let square = found.iter().zip(&currents).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / 2000.0;
         let (_, spread) = moments(currents.iter().copied());

@@ -1,5 +1,4 @@
-//! Simultaneous perturbation of the loss: SPSA as Spall publishes it, without any derivative of the device. Each iteration
-//! measures two losses.
+//! Simultaneous perturbation of the loss: SPSA as published by Spall, without derivatives of the device.
 
 use rand_pcg::Pcg64;
 use schemars::JsonSchema;
@@ -12,22 +11,22 @@ use crate::optimiser::{Optimiser, OptimiserKind, Surroundings};
 use crate::session::Session;
 use crate::update::clip;
 
-/// Simultaneous perturbation of the loss itself (Spall 1998), two losses an iteration.
+/// Simultaneous perturbation of the loss itself (Spall 1998), two losses per iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Simultaneous {
-    /// How far it moves and reaches.
+pub struct Spsa {
+    /// Gains and steps.
     pub gains: Gains,
 }
 
-impl OptimiserKind for Simultaneous {
+impl OptimiserKind for Spsa {
     fn build(&self, _around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError> {
         Ok(Box::new(Self { gains: self.gains.checked()? }))
     }
 }
 
-impl Optimiser for Simultaneous {
-    /// Descends from random controls until the loss is low enough; after as many iterations as are allowed, begins anew.
+impl Optimiser for Spsa {
+    /// Descends from random controls until the loss is low enough; restarts after the allowed number of iterations.
     ///
     /// # Errors
     /// If the device cannot be evaluated.
