@@ -548,10 +548,10 @@ fn amplitudes_that_cannot_be_balanced_are_refused_and_others_run() {
     refused(key, "\"equal\"", &[key, "a number, a list of numbers, or \"balanced\""]);
     refused("estimator.readout", "\"r\"", &[key, "readout \"x\""]);
     refused("noise.psd_na2_per_hz", "0.0", &[key, "needs noise"]);
-    refused("estimator.instrument", "{ adc = { bits = 8, low = -100, high = 100 } }", &[key, "behind an ADC"]);
+    refused("estimator.instrument", "{ adc = { bits = 8, low = -100, high = 100 } }", &[key, "with an ADC"]);
     refused("estimator.kind", "\"fd\"", &[key]);
     let many = "{ kind = \"polynomial\", random = { parameters = 65, linear_na_per_volt = 1.0 } }";
-    refused("device", many, &[key, "at most 64 parameters: here are 65"]);
+    refused("device", many, &[key, "at most 64 parameters, found 65"]);
 
     let output =
         bench.homodyne(&["run", &bench.write("sound.toml", &sound.to_string()).display().to_string(), "--dry-run"]);
