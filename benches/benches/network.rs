@@ -7,7 +7,7 @@
 //! from ../shared; without them a generated device stands in.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use dopant_network::events::{Incremental, Recurring, Tally};
+use dopant_network::events::{HopCounts, Incremental, Recurring};
 use dopant_network::steady::{SteadyOptions, SteadySolver};
 use dopant_network::{DopantNetwork, Generate, Occupation};
 use rand::{Rng, SeedableRng};
@@ -37,10 +37,10 @@ fn events(c: &mut Criterion) {
         let landscape = device.network.landscape(&device.voltages_kt(&device.voltages_volt));
         let mut simulation = Recurring::new(&landscape, device.initial);
         let mut rng = Pcg64Dxsm::seed_from_u64(1);
-        let mut tally = Tally::new(device.network.sites());
-        simulation.run(20_000_000, &mut rng, &mut tally);
+        let mut counts = HopCounts::new(device.network.sites());
+        simulation.run(20_000_000, &mut rng, &mut counts);
         group.bench_function(format!("recurring/{name}/{} states", simulation.states()), |b| {
-            b.iter(|| simulation.run(HOPS, &mut rng, &mut tally));
+            b.iter(|| simulation.run(HOPS, &mut rng, &mut counts));
         });
     }
     group.finish();
@@ -60,10 +60,10 @@ fn incremental(c: &mut Criterion) {
         let landscape = device.network.landscape(&device.voltages_kt(&volts));
         let mut simulation = Incremental::new(&landscape, Occupation::default()).unwrap();
         let mut rng = Pcg64Dxsm::seed_from_u64(1);
-        let mut tally = Tally::new(device.network.sites());
-        simulation.run(100_000, &mut rng, &mut tally);
+        let mut counts = HopCounts::new(device.network.sites());
+        simulation.run(100_000, &mut rng, &mut counts);
         group.bench_function(format!("{acceptors} acceptors"), |b| {
-            b.iter(|| simulation.run(hops, &mut rng, &mut tally));
+            b.iter(|| simulation.run(hops, &mut rng, &mut counts));
         });
     }
     group.finish();

@@ -49,7 +49,7 @@ pub struct Welch {
     window: Vec<f64>,
     power: Vec<f64>,
     segments: usize,
-    joints: usize,
+    overlaps: usize,
     transform: std::sync::Arc<dyn realfft::RealToComplex<f64>>,
     windowed: Vec<f64>,
     lines: Vec<Complex64>,
@@ -72,7 +72,7 @@ impl Welch {
             window,
             power: vec![0.0; segment / 2 + 1],
             segments: 0,
-            joints: 0,
+            overlaps: 0,
             windowed: transform.make_input_vec(),
             lines: transform.make_output_vec(),
             transform,
@@ -94,13 +94,13 @@ impl Welch {
             here += 1;
         }
         self.segments += here;
-        self.joints += here.saturating_sub(1);
+        self.overlaps += here.saturating_sub(1);
     }
 
     /// The accumulated numbers: segments, overlaps of segments, power of each line.
     #[must_use]
     pub fn sums(&self) -> Vec<f64> {
-        [self.segments as f64, self.joints as f64].into_iter().chain(self.power.iter().copied()).collect()
+        [self.segments as f64, self.overlaps as f64].into_iter().chain(self.power.iter().copied()).collect()
     }
 
     /// Adds the [`sums`](Self::sums) of another accumulator for segments of the same length.
@@ -110,7 +110,7 @@ impl Welch {
     pub fn merge(&mut self, sums: &[f64]) {
         assert_eq!(sums.len(), self.power.len() + 2, "sums of segments of one length");
         self.segments += sums[0] as usize;
-        self.joints += sums[1] as usize;
+        self.overlaps += sums[1] as usize;
         for (power, more) in self.power.iter_mut().zip(&sums[2..]) {
             *power += more;
         }
@@ -129,7 +129,7 @@ impl Welch {
         WelchEstimate {
             frequency_hz: (0..self.power.len()).map(|k| k as f64 * self.rate_hz / segment as f64).collect(),
             psd,
-            degrees_of_freedom: 2.0 * count / (1.0 + 2.0 * rho * self.joints as f64 / count),
+            degrees_of_freedom: 2.0 * count / (1.0 + 2.0 * rho * self.overlaps as f64 / count),
             segment,
         }
     }

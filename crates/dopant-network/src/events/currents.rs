@@ -3,7 +3,7 @@
 use rand::SeedableRng;
 use rand_pcg::Pcg64Dxsm;
 
-use super::{Direct, Incremental, Recurring, Tally};
+use super::{Direct, HopCounts, Incremental, Recurring};
 use crate::network::Landscape;
 use crate::occupation::Occupation;
 
@@ -125,20 +125,20 @@ impl<'a> Simulation<'a> {
         if let Self::Recurring(s) = self { Some(s.states()) } else { None }
     }
 
-    fn run(&mut self, landscape: &'a Landscape<'a>, hops: u64, rng: &mut Pcg64Dxsm, tally: &mut Tally) {
+    fn run(&mut self, landscape: &'a Landscape<'a>, hops: u64, rng: &mut Pcg64Dxsm, counts: &mut HopCounts) {
         let mut left = hops;
         while left > 0 {
             let now = left.min(1 << 31);
             let done = match self {
                 Self::Recurring(s) => {
-                    s.run(now, rng, tally);
+                    s.run(now, rng, counts);
                     now
                 }
                 Self::Direct(s) => {
-                    s.run(now, rng, tally);
+                    s.run(now, rng, counts);
                     now
                 }
-                Self::Incremental(s) => s.run(now, rng, tally),
+                Self::Incremental(s) => s.run(now, rng, counts),
             };
             left -= done;
             if done < now {
@@ -162,7 +162,7 @@ fn equilibrated<'a>(
     hops: u64,
     rng: &mut Pcg64Dxsm,
 ) -> Simulation<'a> {
-    let mut ignored = Tally::new(landscape.network.sites());
+    let mut ignored = HopCounts::new(landscape.network.sites());
     let mut left = hops;
     // fraction of hops that lead to new states
     let mut probe = |simulation: &mut Simulation<'a>, most: u64, rng: &mut Pcg64Dxsm| {
@@ -207,7 +207,7 @@ pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOpt
     let equilibration = options.equilibration_hops.unwrap_or(options.hops / 20).max(2);
     let mut simulation = equilibrated(landscape, start, options.sampler, equilibration, &mut rng);
 
-    let mut total = Tally::new(sites);
+    let mut total = HopCounts::new(sites);
     let mut blocks: Vec<(f64, Vec<f64>)> = Vec::new();
     let mut hops = 0;
     // if an error is requested, begin with short blocks and merge them in pairs
@@ -218,13 +218,13 @@ pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOpt
     loop {
         while blocks.len() < BLOCKS && hops < options.hops {
             let now = length.min(options.hops - hops);
-            let mut tally = Tally::new(sites);
-            simulation.run(landscape, now, &mut rng, &mut tally);
+            let mut counts = HopCounts::new(sites);
+            simulation.run(landscape, now, &mut rng, &mut counts);
             hops += now;
-            blocks.push((tally.time, charges(landscape, &tally.hops)));
-            total.time += tally.time;
-            total.hops.iter_mut().zip(&tally.hops).for_each(|(a, b)| *a += b);
-            total.occupied_time.iter_mut().zip(&tally.occupied_time).for_each(|(a, b)| *a += b);
+            blocks.push((counts.time, charges(landscape, &counts.hops)));
+            total.time += counts.time;
+            total.hops.iter_mut().zip(&counts.hops).for_each(|(a, b)| *a += b);
+            total.occupied_time.iter_mut().zip(&counts.occupied_time).for_each(|(a, b)| *a += b);
         }
         let done = match options.relative_error {
             _ if hops >= options.hops => true,

@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use super::Tally;
+use super::HopCounts;
 use crate::network::{Landscape, NEGLIGIBLE, Survey};
 use crate::occupation::Occupation;
 
@@ -42,13 +42,13 @@ impl<'a> Direct<'a> {
     }
 
     /// Makes `hops` hops.
-    pub fn run(&mut self, hops: u64, rng: &mut impl Rng, tally: &mut Tally) {
-        tally.begin(&self.state);
+    pub fn run(&mut self, hops: u64, rng: &mut impl Rng, counts: &mut HopCounts) {
+        counts.begin(&self.state);
         for _ in 0..hops {
             let (from, to, time) = self.hop(rng);
-            tally.time += time;
-            tally.count(usize::from(from), usize::from(to));
+            counts.time += time;
+            counts.count(usize::from(from), usize::from(to));
         }
-        tally.end(&self.state);
+        counts.end(&self.state);
     }
 }

@@ -8,7 +8,7 @@
 
 use rand::{Rng, RngExt};
 
-use super::Tally;
+use super::HopCounts;
 use super::pair_factors::{LANES, PairFactors, shift_energies, total, tree};
 use crate::network::{Landscape, RateLaw};
 use crate::occupation::Occupation;
@@ -19,7 +19,7 @@ const REFRESH: u32 = 4096;
 const LARGEST_EXPONENT: f64 = 300.0;
 /// Energy \[kT\] by which a difference may change before a bound is updated; the fastest value measured between 0.8 and
 /// 6.
-const SLACK_KT: f64 = 4.0;
+const TOLERANCE_KT: f64 = 4.0;
 
 /// A simulation that updates its rates after each hop.
 #[derive(Debug)]
@@ -105,13 +105,13 @@ impl<'a> Incremental<'a> {
     }
 
     /// Makes `hops` hops. Returns the number made: fewer if the energies leave the range of the factors.
-    pub fn run(&mut self, hops: u64, rng: &mut impl Rng, tally: &mut Tally) -> u64 {
-        tally.begin(&self.state);
+    pub fn run(&mut self, hops: u64, rng: &mut impl Rng, counts: &mut HopCounts) -> u64 {
+        counts.begin(&self.state);
         let mut done = 0;
         while done < hops {
             let all = total(&self.sums);
             let (from, to) = loop {
-                tally.time += 1.0 / all;
+                counts.time += 1.0 / all;
                 let (from, to) = self.choose(all, rng);
                 let at = from * self.width + to;
                 let prefactor = self.factors.plain[at];
@@ -122,7 +122,7 @@ impl<'a> Incremental<'a> {
                     break (from, to);
                 }
             };
-            tally.count(from, to);
+            counts.count(from, to);
             self.apply(from, to);
             done += 1;
             self.since_refresh += 1;
@@ -130,7 +130,7 @@ impl<'a> Incremental<'a> {
                 break;
             }
         }
-        tally.end(&self.state);
+        counts.end(&self.state);
         done
     }
 
@@ -155,7 +155,7 @@ impl<'a> Incremental<'a> {
         }
         let row = |site: usize| site * self.width..(site + 1) * self.width;
         let (left, entered) = (&self.coulomb_kt[row(from)], &self.coulomb_kt[row(to)]);
-        let tolerated = 0.5 * SLACK_KT;
+        let tolerated = 0.5 * TOLERANCE_KT;
         shift_energies(&mut self.energies_kt, &self.remembered_kt, left, entered, tolerated, &mut self.moved);
         self.moved[from] = 1.0;
         self.moved[to] = 1.0;
@@ -175,7 +175,7 @@ impl<'a> Incremental<'a> {
         let energy = self.energies_kt[site];
         self.remembered_kt[site] = energy;
         let (gave, hole) = (self.give[site], self.state.contains(site));
-        let gives = if hole { (energy - self.centre_kt + SLACK_KT).exp() } else { 0.0 };
+        let gives = if hole { (energy - self.centre_kt + TOLERANCE_KT).exp() } else { 0.0 };
         self.give[site] = gives;
         if gave > 0.0 || hole {
             self.factors.change_row(site, &mut self.sums, &self.take, gave, gives);
@@ -206,7 +206,7 @@ impl<'a> Incremental<'a> {
             let above = energy - self.centre_kt;
             let electrode = site >= self.acceptors;
             let hole = !electrode && self.state.contains(site);
-            self.give[site] = if electrode || hole { (above + SLACK_KT).exp() } else { 0.0 };
+            self.give[site] = if electrode || hole { (above + TOLERANCE_KT).exp() } else { 0.0 };
             self.take[site] = if electrode || !hole { (-above).exp() } else { 0.0 };
         }
         for site in 0..sites {

@@ -19,7 +19,7 @@ use crate::occupation::Occupation;
 
 /// Counts of a simulation.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tally {
+pub struct HopCounts {
     /// Time \[1/ν₀\].
     pub time: f64,
     /// Hops from site to site, `from · (N + P) + to`.
@@ -30,7 +30,7 @@ pub struct Tally {
     since: Vec<f64>,
 }
 
-impl Tally {
+impl HopCounts {
     /// Zero counts for a network of the given number of sites.
     #[must_use]
     pub fn new(sites: usize) -> Self {

@@ -7,7 +7,7 @@
 use hashbrown::HashMap;
 use rand::Rng;
 
-use super::Tally;
+use super::HopCounts;
 use crate::network::{Hop, Landscape, NEGLIGIBLE, Survey};
 use crate::occupation::Occupation;
 
@@ -93,7 +93,7 @@ impl<'a> Recurring<'a> {
     }
 
     /// Makes `hops` hops, fewer than 2³².
-    pub fn run(&mut self, hops: u64, rng: &mut impl Rng, tally: &mut Tally) {
+    pub fn run(&mut self, hops: u64, rng: &mut impl Rng, counts: &mut HopCounts) {
         if self.arena.len() > MOST_CELLS {
             let state = self.state();
             *self = Self::new(self.landscape, state);
@@ -114,16 +114,16 @@ impl<'a> Recurring<'a> {
             if target <= RARE_TARGET {
                 (target, hop) = self.look_up(at, chosen, second, rng);
             }
-            tally.hops[usize::from(hop)] += 1;
+            counts.hops[usize::from(hop)] += 1;
             current = target;
         }
         self.current = current;
-        tally.time += time;
+        counts.time += time;
         for remembered in &self.states {
             let header = &mut self.arena[(remembered.place >> 5) as usize];
             let spent = f64::from(std::mem::take(&mut header.hops)) * header.residence();
             if spent > 0.0 {
-                remembered.state.sites().for_each(|site| tally.occupied_time[site] += spent);
+                remembered.state.sites().for_each(|site| counts.occupied_time[site] += spent);
             }
         }
     }
