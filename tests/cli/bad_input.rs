@@ -520,7 +520,7 @@ fn teachers_random_devices_and_curvature_that_cannot_be_are_refused() {
     let mixing = "device.random.mixing_na_per_volt2";
     refused(mixing, "-1.0", "mixing_na_per_volt2", &[mixing, "found -1e0"]);
     refused("device.random.quare", "1.0", "quare = ", &["quare", "square_na_per_volt2"]);
-    let words = ["device.mixing_na_per_volt2", "stands beside `random`"];
+    let words = ["device.mixing_na_per_volt2", "cannot be combined with `random`"];
     refused("device.mixing_na_per_volt2", "[[0.0]]", "mixing_na_per_volt2", &words);
 
     let curvature = teacher.clone().set(update, "curvature").set("estimator.readout", "curvature");

@@ -200,7 +200,7 @@ fn wrong_input_is_refused_by_name() {
     refused(&["device", "currents", "d.json", "--method", "events", "--hops", "3"], &["--hops 3"]);
     refused(&["device", "generate", "--acceptors", "0"], &["acceptors"]);
     refused(&["device", "generate", "--acceptors", "500"], &["`acceptors` is 500", "1 to 248"]);
-    refused(&["device", "generate", "--least-distance", "30"], &["least_distance_nm", "fewer"]);
+    refused(&["device", "generate", "--least-distance", "30"], &["least_distance_nm", "reduce their number"]);
     refused(&["device", "generate", "--width=-5"], &["domain.width_nm"]);
     let good = std::fs::read_to_string(bench.path("d.json")).unwrap();
     bench.write("cut.json", &good[..good.len() / 2]);

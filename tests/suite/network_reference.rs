@@ -24,6 +24,13 @@ struct Reference {
     potentials: Vec<f64>,
 }
 
+impl Reference {
+    /// The file's own voltages, not converted.
+    fn voltages_kt(&self) -> Vec<f64> {
+        self.file["electrodes"].as_array().unwrap().iter().map(|e| e["voltage"].as_f64().unwrap()).collect()
+    }
+}
+
 fn references() -> Vec<Reference> {
     let folder = tests::shared("kmc_dn_reference");
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
@@ -144,13 +151,14 @@ tests::needs!(
 
 tests::needs!(
     kmc_dn_reference,
-    /// How good the mean field is; the documentation of `mean_field` quotes these numbers.
+    /// How good the mean field is; the documentation of `mean_field` quotes these numbers. At the file's own voltages: whether
+    /// rnd_min_max5M_019 converges depends on their last bit.
     #[test]
     fn mean_field_is_an_approximation() {
         let (mut ratios, mut settled, mut count) = (Vec::new(), 0, 0);
         for reference in references() {
             let network = &reference.device.network;
-            let voltages = reference.device.voltages_kt(&reference.device.voltages_volt);
+            let voltages = reference.voltages_kt();
             count += 1;
             if let Ok(found) = mean_field(network, &voltages, None) {
                 settled += 1;

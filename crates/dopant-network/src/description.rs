@@ -157,7 +157,7 @@ pub struct DopantNetwork {
 
 impl DopantNetwork {
     /// I₀/kT = e²/(4πε R kT), the repulsion of two holes at the typical distance of acceptors R, the radius of a disc of the
-    /// area of one acceptor, √(area/(π N)): below about 3 holes hardly heed one another, at 30 to 100 (kmc_dn's devices)
+    /// area of one acceptor, √(area/(π N)): below about 3 holes hardly heed one another, at 177 (kmc_dn's devices)
     /// they all but exclude one another. 0 for a single acceptor.
     #[must_use]
     pub fn interaction_kt(&self) -> f64 {

@@ -213,11 +213,15 @@ mod tests {
         warmer["kT"] = json!(2.0);
         warmer["attempt_rate"] = json!(3.0);
         let warmer = read(&warmer).unwrap();
-        assert_eq!(warmer.scales.temperature_kelvin, 2.0 * device.scales.temperature_kelvin);
-        assert_eq!(warmer.scales.attempt_frequency_hz, 3.0 * device.scales.attempt_frequency_hz);
         assert_eq!(warmer.voltages_volt, device.voltages_volt);
-        assert!((warmer.domain.size_nm() / device.domain.size_nm() - 1.0).abs() < 1e-12);
-        assert_eq!(warmer.network.coulomb_kt(0, 1), 0.5 * device.network.coulomb_kt(0, 1));
+        for (found, before, factor) in [
+            (warmer.scales.temperature_kelvin, device.scales.temperature_kelvin, 2.0),
+            (warmer.scales.attempt_frequency_hz, device.scales.attempt_frequency_hz, 3.0),
+            (warmer.domain.size_nm(), device.domain.size_nm(), 1.0),
+            (warmer.network.coulomb_kt(0, 1), device.network.coulomb_kt(0, 1), 0.5),
+        ] {
+            assert!((found / before - factor).abs() < 1e-12, "{found} is not {factor} times {before}");
+        }
     }
 
     #[test]

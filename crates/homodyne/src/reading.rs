@@ -38,6 +38,8 @@ pub(crate) fn read_small(path: &Path) -> Result<Results, Failure> {
 
 /// Exports a results file to `.npz`.
 pub(crate) fn export_npz(from: &Path, to: &Path, overwrite: bool) -> Result<(), Failure> {
+    // refuses what is damaged
+    read_small(from)?;
     guarded(from, store::Part::All, |from| export::npz(from, to, overwrite))
 }
 

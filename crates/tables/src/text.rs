@@ -219,7 +219,7 @@ mod tests {
             assert!(message.contains(words), "{text}: {message}");
         }
         assert!(parse(b"\xff\xfe1\x00", 1).unwrap_err().to_string().contains("UTF-16"));
-        assert!(parse(b"1\x002\n", 1).unwrap_err().to_string().contains("no text"));
+        assert!(parse(b"1\x002\n", 1).unwrap_err().to_string().contains("not text"));
     }
 
     /// An unreadable first sample is not a heading.

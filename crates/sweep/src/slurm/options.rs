@@ -165,7 +165,7 @@ mod tests {
             ("--arr 1-3", "--at-most"),
             ("-Qa 1-3", "--at-most"),
             ("--signal=TERM@5", "save their work"),
-            ("--no-requeue", "queue again"),
+            ("--no-requeue", "requeued before their time limit"),
             ("--no-req", "queue again"),
             ("--wrap='rm -r x'", "place of the script"),
             ("--wait", "would return only after"),

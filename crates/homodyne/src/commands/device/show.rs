@@ -74,7 +74,10 @@ fn say_units(device: &DopantNetwork) {
         Domain::Rectangle { width_nm, height_nm, .. } => format!("rectangle of {width_nm:.5} nm by {height_nm:.5} nm"),
         Domain::Disc { radius_nm, .. } => format!("disc with a radius of {radius_nm:.5} nm"),
     };
-    say!("{outline}, {:.5} nm deep", device.domain.thickness_nm());
+    match device.domain.thickness_nm() {
+        0.0 => say!("{outline}, flat"),
+        depth_nm => say!("{outline}, {depth_nm:.5} nm deep"),
+    }
     say!(
         "{} K, relative permittivity {}, attempt frequency nu {:e} Hz",
         scales.temperature_kelvin,
