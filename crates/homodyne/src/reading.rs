@@ -29,18 +29,21 @@ const MOST_MESSAGE: u64 = 4096;
 /// Reads the part of a results file needed for figures and summaries.
 pub(crate) fn read_small(path: &Path) -> Result<Results, Failure> {
     let results = guarded(path, store::Part::Small, store::read_small)?;
-    study::columns::check(&results).map_err(|reason| StoreError::Read {
-        path: path.to_owned(),
-        reason: format!("the file is damaged or not from this program ({reason})"),
-    })?;
+    check(path, &results)?;
     Ok(results)
 }
 
 /// Exports a results file to `.npz`.
 pub(crate) fn export_npz(from: &Path, to: &Path, overwrite: bool) -> Result<(), Failure> {
-    // refuses what is damaged
-    read_small(from)?;
-    guarded(from, store::Part::All, |from| export::npz(from, to, overwrite))
+    guarded(from, store::Part::All, |file| export::npz(file, to, overwrite, &|outline| check(from, outline)))
+}
+
+/// Refuses a results file whose variables do not stand over the dimensions of their kind of study.
+fn check(path: &Path, results: &Results) -> Result<(), StoreError> {
+    study::columns::check(results).map_err(|reason| StoreError::Read {
+        path: path.to_owned(),
+        reason: format!("the file is damaged or not from this program ({reason})"),
+    })
 }
 
 /// Calls a function with a results file, or with a verified copy if it has no checksum.

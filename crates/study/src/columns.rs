@@ -33,14 +33,9 @@ impl Column {
         Self { name, over, units, long_name, over_axes: true }
     }
 
-    /// One of all points together, over its own dimensions alone.
-    pub(crate) const fn of_all_points(
-        name: &'static str,
-        over: &'static [&'static str],
-        units: &'static str,
-        long_name: &'static str,
-    ) -> Self {
-        Self { name, over, units, long_name, over_axes: false }
+    /// The same of all points together, over its own dimensions alone.
+    pub(crate) const fn of_all_points(self) -> Self {
+        Self { over_axes: false, ..self }
     }
 
     /// Values at a point of the sweep, with the lengths of its dimensions.

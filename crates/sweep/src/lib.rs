@@ -8,9 +8,9 @@
 //! ```
 //! use sweep::identity::{Identity, Program};
 //! use sweep::run::Silent;
-//! use sweep::work::{Record, Step, Work, outline, variable};
+//! use sweep::work::{Record, Step, Work};
 //! use sweep::{Order, Plan, Source, SweepError};
-//! use results::{Coordinate, Dimension, Sink};
+//! use results::{Coordinate, Dimension, Results, Sink, Variable};
 //!
 //! /// The square of the number of each point.
 //! struct Squares;
@@ -29,8 +29,11 @@
 //!     fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
 //!         let points = Coordinate::Numbers((0..plan.points()).map(|p| p as f64).collect());
 //!         let dimension = Dimension { name: "point".into(), coordinate: points, units: "1".into() };
-//!         let square = variable("square", vec![0], Vec::new(), "1", "square of the number");
-//!         sink.begin(outline(vec![dimension], vec![square], Vec::new()))?;
+//!         let square = Variable {
+//!             name: "square".into(), dimensions: vec![0], values: Vec::new(), units: "1".into(),
+//!             long_name: "square of the number".into(),
+//!         };
+//!         sink.begin(Results { dimensions: vec![dimension], variables: vec![square], attributes: Vec::new() })?;
 //!         for unit in (0..plan.points()).flat_map(|p| plan.units_at(p)) {
 //!             sink.append(0, &source.unit(unit)?.numbers)?;
 //!         }

@@ -4,7 +4,7 @@
 //! saved data into variables. Steps share only the running state of their unit, which is a list of numbers, so that a
 //! unit can be interrupted after any step and resumed with a bit-identical result.
 
-use results::{Dimension, Results, Sink, Variable};
+use results::Sink;
 
 use crate::error::SweepError;
 use crate::plan::{Plan, Stage};
@@ -117,24 +117,6 @@ pub trait Work: Sync {
     fn relative_error(&self, _source: &Source, _plan: &Plan, _point: usize) -> Result<f64, SweepError> {
         Ok(0.0)
     }
-}
-
-/// A variable to append to, or with its values.
-#[must_use]
-pub fn variable(
-    name: impl Into<String>,
-    dimensions: Vec<usize>,
-    values: Vec<f64>,
-    units: &str,
-    long_name: impl Into<String>,
-) -> Variable {
-    Variable { name: name.into(), dimensions, values, units: units.to_owned(), long_name: long_name.into() }
-}
-
-/// An outline with which a sink begins.
-#[must_use]
-pub fn outline(dimensions: Vec<Dimension>, variables: Vec<Variable>, attributes: Vec<(String, String)>) -> Results {
-    Results { dimensions, variables, attributes }
 }
 
 #[cfg(test)]

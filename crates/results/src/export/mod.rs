@@ -16,29 +16,37 @@ mod npy;
 /// Size in bytes above which an entry needs the zip64 format.
 const LARGE: u64 = 1 << 31;
 
-/// Exports a results file with a valid checksum to an `.npz`, with memory independent of its size.
+/// Exports a results file with a valid checksum to an `.npz`, with memory independent of its size, if `check` accepts its
+/// outline.
 ///
 /// It holds each variable and each coordinate under its name (texts as arrays of unicode), and for each variable `NAME.dims`,
 /// the names of its dimensions in order, and for each variable and coordinate `NAME.units`.
 ///
 /// # Errors
-/// If `from` cannot be read ([`store::read`]), `to` exists and `overwrite` is not set, or it cannot be written; an
+/// If `from` cannot be read ([`store::read`]), `check` refuses it, `to` exists and `overwrite` is not set, or it cannot be written; an
 /// existing file is then left unchanged.
-pub fn npz(from: &Path, to: &Path, overwrite: bool) -> Result<(), StoreError> {
+pub fn npz(
+    from: &Path,
+    to: &Path,
+    overwrite: bool,
+    check: &dyn Fn(&Results) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     store::check_writable(to, overwrite)?;
     let part = store::temporary(to)?;
     let fail = |e: std::io::Error| StoreError::Write { path: to.to_owned(), reason: e.to_string() };
     let file = BufWriter::new(File::create(&part).map_err(fail)?);
-    let mut archive = Archive { path: to.to_owned(), zip: ZipWriter::new(file), variables: Vec::new(), open: None };
+    let zip = ZipWriter::new(file);
+    let mut archive = Archive { path: to.to_owned(), zip, check, variables: Vec::new(), open: None };
     store::stream(from, Part::All, &mut archive)?;
     archive.finish()?;
     store::publish(part, to)
 }
 
 /// An `.npz` being written.
-struct Archive {
+struct Archive<'c> {
     path: PathBuf,
     zip: ZipWriter<BufWriter<File>>,
+    check: &'c dyn Fn(&Results) -> Result<(), StoreError>,
     variables: Vec<Pending>,
     open: Option<usize>,
 }
@@ -50,7 +58,7 @@ struct Pending {
     missing: usize,
 }
 
-impl Archive {
+impl Archive<'_> {
     fn failed(&self, reason: impl ToString) -> StoreError {
         StoreError::Write { path: self.path.clone(), reason: reason.to_string() }
     }
@@ -104,8 +112,9 @@ impl Archive {
     }
 }
 
-impl Sink for Archive {
+impl Sink for Archive<'_> {
     fn begin(&mut self, outline: Results) -> Result<(), StoreError> {
+        (self.check)(&outline)?;
         for dimension in &outline.dimensions {
             match &dimension.coordinate {
                 Coordinate::Numbers(x) => self.numbers(&dimension.name, x)?,

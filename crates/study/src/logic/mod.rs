@@ -125,20 +125,12 @@ const COLUMNS: &[Column] = &[
     Column::new("current", &["case"], "nA", "output current for the inputs"),
     Column::new("fitness", &["gate"], "1", "fitness of each gate"),
     Column::new("response", &["component"], "nA", "mean, left, right and cross term of the output"),
-    Column::of_all_points(
-        "abundance",
-        &["gate", "least_fitness"],
-        "1",
-        "fraction of points with at least this fitness",
-    ),
-    Column::of_all_points(
-        "covariance",
-        &["case", "other_case"],
-        "nA^2",
-        "covariance of the output vectors over all points",
-    ),
-    Column::of_all_points("principal_variance", &["order"], "nA^2", "eigenvalues of the covariance"),
-    Column::of_all_points("nonlinearity", &["indicator"], "1", "nonlinearity indicators over all points"),
+    Column::new("abundance", &["gate", "least_fitness"], "1", "fraction of points with at least this fitness")
+        .of_all_points(),
+    Column::new("covariance", &["case", "other_case"], "nA^2", "covariance of the output vectors over all points")
+        .of_all_points(),
+    Column::new("principal_variance", &["order"], "nA^2", "eigenvalues of the covariance").of_all_points(),
+    Column::new("nonlinearity", &["indicator"], "1", "nonlinearity indicators over all points").of_all_points(),
 ];
 
 const COMPONENTS: [&str; 4] = ["mean", "left", "right", "cross"];
