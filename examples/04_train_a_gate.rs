@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use homodyne::device::{DeviceKind, PolynomialSettings, RandomPolynomial, Shelf, Surroundings};
 use homodyne::prelude::*;
-use homodyne::training::descent::{Descent, GradientSource};
+use homodyne::training::descent::{Descent, GradientFrom};
 use homodyne::training::task::truth_table;
 use homodyne::training::{
     Answer, Limits, Loss, Meter, Optimiser, Separation, Session, Threshold, Timing, Update, Wiring,
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let limits = Limits { stop_below: 0.008, confirmations: 0, budget_s: 600.0, max_iterations: 300 };
     let range_volt = [(-1.0, 1.0); 5];
     let mut session = Session::new(&meter, &patterns, loss, limits, &range_volt);
-    let descent = Descent { source: GradientSource::Measured, update: Update::Plain, learning_rate: 0.02 };
+    let descent = Descent { gradient: GradientFrom::Measured, update: Update::Plain, learning_rate: 0.02 };
     descent.train(&mut session, &mut Pcg64::seed_from_u64(1))?;
 
     let (lowest, controls_volt) = session.best();

@@ -11,7 +11,7 @@ use estimators::Scheme;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use training::Optimiser;
-use training::descent::{Descent, GradientSource};
+use training::descent::{Descent, GradientFrom};
 use training::task::truth_table;
 use training::{Answer, Limits, Loss, Meter, Separation, Session, Timing, Update, Wiring};
 
@@ -52,7 +52,7 @@ fn gate(c: &mut Criterion) {
         offset_na: 0.0,
         threshold_na: 0.0,
     };
-    let descent = Descent { source: GradientSource::Measured, update: Update::Plain, learning_rate: 0.02 };
+    let descent = Descent { gradient: GradientFrom::Measured, update: Update::Plain, learning_rate: 0.02 };
     let mut group = c.benchmark_group("gate_of_300_iterations");
     for (name, device, inputs, levels_volt) in cases() {
         let meter = meter(&device, &inputs);

@@ -69,7 +69,7 @@ fn options(root: &Path) -> Result<Options, String> {
 
 /// Counts of one kind.
 #[derive(Default)]
-struct Tally {
+struct Counts {
     trials: u64,
     done: u64,
     stopped: u64,
@@ -99,35 +99,35 @@ fn fuzz() -> Result<u64, String> {
         return attempt(&options, number, &trial, bench.path(), true).map(|(faults, ..)| faults);
     }
     let started = Instant::now();
-    let mut tallies: BTreeMap<Kind, Tally> = BTreeMap::new();
+    let mut by_kind: BTreeMap<Kind, Counts> = BTreeMap::new();
     let mut number = options.from;
     while started.elapsed() < Duration::from_secs(options.seconds) {
         let trial = Trial::new(&corpus, options.seed, number);
         let wanted = options.only.as_ref().is_none_or(|only| only.eq_ignore_ascii_case(&format!("{:?}", trial.kind)));
         if wanted {
             let (faults, done, stopped) = attempt(&options, number, &trial, bench.path(), false)?;
-            let tally = tallies.entry(trial.kind).or_default();
-            tally.trials += 1;
-            tally.done += done;
-            tally.stopped += stopped;
-            tally.faults += faults;
+            let counts = by_kind.entry(trial.kind).or_default();
+            counts.trials += 1;
+            counts.done += done;
+            counts.stopped += stopped;
+            counts.faults += faults;
         }
         number += 1;
     }
     let (mut trials, mut faults) = (0, 0);
     println!("{:12} {:>7} {:>9} {:>14} {:>7}", "damaged", "trials", "commands", "of them asked", "faults");
     println!("{:12} {:>7} {:>9} {:>14} {:>7}", "", "", "done", "to stop", "");
-    for (kind, tally) in &tallies {
+    for (kind, counts) in &by_kind {
         println!(
             "{:12} {:>7} {:>9} {:>14} {:>7}",
             format!("{kind:?}").to_lowercase(),
-            tally.trials,
-            tally.done,
-            tally.stopped,
-            tally.faults
+            counts.trials,
+            counts.done,
+            counts.stopped,
+            counts.faults
         );
-        trials += tally.trials;
-        faults += tally.faults;
+        trials += counts.trials;
+        faults += counts.faults;
     }
     println!("seed {}, trials {} to {number}: {trials} trials, {faults} faults", options.seed, options.from);
     Ok(faults)

@@ -4,7 +4,7 @@
 
 use std::f64::consts::TAU;
 
-use dopant_network::events::{Drive, EventOptions, Sampler, Sine, Trajectory, currents, driven_currents};
+use dopant_network::events::{DrivenOptions, EventOptions, Sampler, Sine, Trajectory, currents, driven_currents};
 use dopant_network::steady::{SteadyOptions, SteadySolver, TerminalCurrent};
 use dopant_network::{DopantNetwork, Generate, Network, Occupation, Parts, RateLaw};
 use rand::SeedableRng;
@@ -445,7 +445,7 @@ fn driven_events_follow_the_master_equation() {
                 }
             }
         }
-        let drive = Drive {
+        let options = DrivenOptions {
             sines: vec![Sine { electrode: 0, amplitude_kt: amplitude, frequency: 1.0 / period, phase_rad: 0.0 }],
             settling_time: 20.0 * period,
             time: 40_000.0 * period,
@@ -453,7 +453,7 @@ fn driven_events_follow_the_master_equation() {
             blocks: 40,
             seed: 15,
         };
-        let found = driven_currents(&network.landscape(&rest), Occupation::default(), &drive);
+        let found = driven_currents(&network.landscape(&rest), Occupation::default(), &options);
         let largest = in_phase.iter().fold(0.0_f64, |a, x| a.max(x.abs()));
         for k in 0..3 {
             let dc = (found.currents[k] - mean[k]) / found.standard_errors[k];

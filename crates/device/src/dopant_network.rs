@@ -277,7 +277,7 @@ impl Device for NetworkDevice {
                 currents
             }
         };
-        let scale = self.network.scales.na_per_charge_rate;
+        let scale = self.network.conversion.na_per_charge_rate;
         for (place, out) in of_row.into_iter().zip(currents_na.column_mut(0)) {
             *out = scale * currents[place];
         }
@@ -305,11 +305,12 @@ impl Device for NetworkDevice {
                 (found.currents[self.output_electrode], gradient.swap_remove(self.output_electrode))
             }
         };
-        let scales = &self.network.scales;
+        let conversion = &self.network.conversion;
         row.remove(self.output_electrode);
-        let gradient =
-            Array2::from_shape_fn((1, row.len()), |(_, m)| row[m] * scales.na_per_charge_rate * scales.kt_per_volt);
-        Ok((vec![current * scales.na_per_charge_rate], Some(gradient)))
+        let gradient = Array2::from_shape_fn((1, row.len()), |(_, m)| {
+            row[m] * conversion.na_per_charge_rate * conversion.kt_per_volt
+        });
+        Ok((vec![current * conversion.na_per_charge_rate], Some(gradient)))
     }
 
     /// A central difference of the derivatives over 0.02 kT/e to both sides, all on the same states: an approximation, off by about
@@ -317,19 +318,19 @@ impl Device for NetworkDevice {
     /// jumps add to a curvature that is measured over a range of voltages is not in it.
     fn curvature_along(&self, parameters_volt: &[f64], direction: &[f64]) -> Result<Option<Vec<f64>>, DeviceError> {
         self.check(parameters_volt.len())?;
-        let scales = &self.network.scales;
+        let conversion = &self.network.conversion;
         let longest = direction.iter().fold(0.0_f64, |acc, d| acc.max(d.abs()));
         if longest <= 0.0 {
             return Ok(Some(vec![0.0]));
         }
-        let step = CURVATURE_STEP_KT / (scales.kt_per_volt * longest);
+        let step = CURVATURE_STEP_KT / (conversion.kt_per_volt * longest);
         let points = [-step, step].map(|t| {
             let moved: Vec<f64> = parameters_volt.iter().zip(direction).map(|(w, d)| w + t * d).collect();
             self.all_voltages_kt(moved.iter())
         });
         let slopes = self.slopes_along(&points, direction)?;
         let second = (slopes[1] - slopes[0]) / (2.0 * step);
-        Ok(Some(vec![second * scales.na_per_charge_rate * scales.kt_per_volt]))
+        Ok(Some(vec![second * conversion.na_per_charge_rate * conversion.kt_per_volt]))
     }
 
     fn usual_volt(&self) -> Option<Vec<f64>> {

@@ -122,22 +122,22 @@ impl LayeredDevice {
         let mut inputs = parameters_volt[..width].to_vec();
         let mut slopes = Array2::from_shape_fn((width, self.parameters), |(i, p)| f64::from(u8::from(i == p)));
         let mut last = Vec::new();
-        for (l, (layer, sources)) in self.layers.iter().zip(self.sources()).enumerate() {
+        for (l, (layer, feeds)) in self.layers.iter().zip(self.feeds()).enumerate() {
             let mut currents = Vec::with_capacity(layer.devices.len());
             let mut next = Array2::zeros((layer.devices.len(), self.parameters));
-            for (k, (device, sources)) in layer.devices.iter().zip(&sources).enumerate() {
-                let value = |source: &Source| match *source {
-                    Source::Input(i) => inputs[i],
-                    Source::Parameter(p) => parameters_volt[p],
+            for (k, (device, feeds)) in layer.devices.iter().zip(&feeds).enumerate() {
+                let value = |feed: &Feed| match *feed {
+                    Feed::Input(i) => inputs[i],
+                    Feed::Parameter(p) => parameters_volt[p],
                 };
-                let own: Vec<f64> = sources.iter().map(value).collect();
+                let own: Vec<f64> = feeds.iter().map(value).collect();
                 let (current, gradient) = device.linearised(&own)?;
                 let Some(gradient) = gradient else { return Ok(None) };
                 currents.push(current[0]);
-                for (m, source) in sources.iter().enumerate() {
-                    match *source {
-                        Source::Input(i) => next.row_mut(k).scaled_add(gradient[[0, m]], &slopes.row(i)),
-                        Source::Parameter(p) => next[[k, p]] += gradient[[0, m]],
+                for (m, feed) in feeds.iter().enumerate() {
+                    match *feed {
+                        Feed::Input(i) => next.row_mut(k).scaled_add(gradient[[0, m]], &slopes.row(i)),
+                        Feed::Parameter(p) => next[[k, p]] += gradient[[0, m]],
                     }
                 }
             }
@@ -153,8 +153,8 @@ impl LayeredDevice {
         Ok(Some((last, slopes)))
     }
 
-    /// For each device, layer by layer: the sources of its parameters.
-    fn sources(&self) -> Vec<Vec<Vec<Source>>> {
+    /// For each device, layer by layer: what feeds its parameters.
+    fn feeds(&self) -> Vec<Vec<Vec<Feed>>> {
         let mut next = self.layers[0].inputs.len();
         self.layers
             .iter()
@@ -162,10 +162,10 @@ impl LayeredDevice {
                 let of_device = |device: &Arc<dyn Device>| {
                     (0..device.parameters())
                         .map(|m| match layer.inputs.iter().position(|k| *k == m) {
-                            Some(input) => Source::Input(input),
+                            Some(input) => Feed::Input(input),
                             None => {
                                 next += 1;
-                                Source::Parameter(next - 1)
+                                Feed::Parameter(next - 1)
                             }
                         })
                         .collect()
@@ -194,9 +194,9 @@ fn along_device(device: &dyn Device, parameters: &[Along]) -> Result<Option<Alon
     Ok(Some(Along { value: current[0], slope: chain(|p| p.slope), bent: own[0] + chain(|p| p.bent) }))
 }
 
-/// Source of a parameter of a device.
+/// What feeds a parameter of a device.
 #[derive(Clone, Copy, Debug)]
-enum Source {
+enum Feed {
     /// An input of its layer.
     Input(usize),
     /// A parameter of the whole network.
@@ -216,12 +216,12 @@ impl Device for LayeredDevice {
         check_width(self, &parameters_volt)?;
         let points = parameters_volt.nrows();
         let mut inputs = parameters_volt.slice(ndarray::s![.., ..self.layers[0].inputs.len()]).to_owned();
-        for (l, (layer, sources)) in self.layers.iter().zip(self.sources()).enumerate() {
+        for (l, (layer, feeds)) in self.layers.iter().zip(self.feeds()).enumerate() {
             let mut currents = Array2::zeros((points, layer.devices.len()));
-            for (k, (device, sources)) in layer.devices.iter().zip(&sources).enumerate() {
-                let own = Array2::from_shape_fn((points, sources.len()), |(n, m)| match sources[m] {
-                    Source::Input(i) => inputs[[n, i]],
-                    Source::Parameter(p) => parameters_volt[[n, p]],
+            for (k, (device, feeds)) in layer.devices.iter().zip(&feeds).enumerate() {
+                let own = Array2::from_shape_fn((points, feeds.len()), |(n, m)| match feeds[m] {
+                    Feed::Input(i) => inputs[[n, i]],
+                    Feed::Parameter(p) => parameters_volt[[n, p]],
                 });
                 device.evaluate(own.view(), currents.slice_mut(ndarray::s![.., k..=k]))?;
             }
@@ -244,14 +244,14 @@ impl Device for LayeredDevice {
         let mut inputs: Vec<Along> =
             (0..width).map(|i| Along { value: parameters_volt[i], slope: direction[i], bent: 0.0 }).collect();
         let mut last = Vec::new();
-        for (l, (layer, sources)) in self.layers.iter().zip(self.sources()).enumerate() {
+        for (l, (layer, feeds)) in self.layers.iter().zip(self.feeds()).enumerate() {
             last.clear();
-            for (device, sources) in layer.devices.iter().zip(&sources) {
-                let own: Vec<Along> = sources
+            for (device, feeds) in layer.devices.iter().zip(&feeds) {
+                let own: Vec<Along> = feeds
                     .iter()
-                    .map(|source| match *source {
-                        Source::Input(i) => inputs[i],
-                        Source::Parameter(p) => Along { value: parameters_volt[p], slope: direction[p], bent: 0.0 },
+                    .map(|feed| match *feed {
+                        Feed::Input(i) => inputs[i],
+                        Feed::Parameter(p) => Along { value: parameters_volt[p], slope: direction[p], bent: 0.0 },
                     })
                     .collect();
                 let Some(along) = along_device(device.as_ref(), &own)? else { return Ok(None) };
@@ -281,14 +281,14 @@ impl Device for LayeredDevice {
 
     fn range_volt(&self) -> Option<(Vec<f64>, Vec<f64>)> {
         let (mut low, mut high) = (vec![f64::NAN; self.parameters], vec![f64::NAN; self.parameters]);
-        for (l, (layer, sources)) in self.layers.iter().zip(self.sources()).enumerate() {
-            for (device, sources) in layer.devices.iter().zip(&sources) {
+        for (l, (layer, feeds)) in self.layers.iter().zip(self.feeds()).enumerate() {
+            for (device, feeds) in layer.devices.iter().zip(&feeds) {
                 let (lows, highs) = device.range_volt()?;
-                for (m, source) in sources.iter().enumerate() {
-                    match *source {
-                        Source::Input(i) if l == 0 => (low[i], high[i]) = (lows[m].max(low[i]), highs[m].min(high[i])),
-                        Source::Input(_) => {}
-                        Source::Parameter(p) => (low[p], high[p]) = (lows[m], highs[m]),
+                for (m, feed) in feeds.iter().enumerate() {
+                    match *feed {
+                        Feed::Input(i) if l == 0 => (low[i], high[i]) = (lows[m].max(low[i]), highs[m].min(high[i])),
+                        Feed::Input(_) => {}
+                        Feed::Parameter(p) => (low[p], high[p]) = (lows[m], highs[m]),
                     }
                 }
             }

@@ -116,7 +116,7 @@ impl Activation {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Layer {
+pub(crate) struct DenseLayer {
     pub(crate) weight: Array2<f64>,
     pub(crate) bias: Array1<f64>,
 }
@@ -124,7 +124,7 @@ pub(crate) struct Layer {
 /// A feed-forward network from electrode voltages \[V\] to currents \[nA\], in double precision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NeuralSurrogate {
-    pub(crate) layers: Vec<Layer>,
+    pub(crate) layers: Vec<DenseLayer>,
     activation: Activation,
     pub(crate) output_scale_na: f64,
     range_volt: (Vec<f64>, Vec<f64>),
@@ -144,7 +144,7 @@ impl NeuralSurrogate {
         activation: Activation,
         output_scale_na: f64,
     ) -> Result<Self, DeviceError> {
-        let layers: Vec<Layer> = layers.into_iter().map(|(weight, bias)| Layer { weight, bias }).collect();
+        let layers: Vec<DenseLayer> = layers.into_iter().map(|(weight, bias)| DenseLayer { weight, bias }).collect();
         let fits = layers.iter().all(|l| l.weight.nrows() == l.bias.len() && !l.weight.is_empty())
             && layers.windows(2).all(|pair| pair[0].weight.nrows() == pair[1].weight.ncols());
         let Some(first) = layers.first().filter(|_| fits) else {
@@ -169,7 +169,7 @@ impl NeuralSurrogate {
         let names = archive.names();
         let mut array = |name: &str| archive.array(name).map_err(|e| fail(e.to_string()));
         let mut used = Vec::new();
-        let mut layers: Vec<Layer> = Vec::new();
+        let mut layers: Vec<DenseLayer> = Vec::new();
         while names.iter().any(|n| *n == format!("layer{}_weight", layers.len())) {
             let (w_name, b_name) = (format!("layer{}_weight", layers.len()), format!("layer{}_bias", layers.len()));
             let weight = array(&w_name)?;
@@ -200,7 +200,7 @@ impl NeuralSurrogate {
                     before.weight.nrows()
                 )));
             }
-            layers.push(Layer { weight, bias });
+            layers.push(DenseLayer { weight, bias });
             used.extend([w_name, b_name]);
         }
         let Some(first) = layers.first() else {

@@ -95,7 +95,7 @@ pub(crate) fn default_cells() -> usize {
 
 /// What turns the units of the physics (kT, ν₀, e) into volts, nA and Hz.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scales {
+pub struct Conversion {
     /// Temperature \[K\].
     pub temperature_kelvin: f64,
     /// Relative permittivity.
@@ -108,7 +108,7 @@ pub struct Scales {
     pub na_per_charge_rate: f64,
 }
 
-impl Scales {
+impl Conversion {
     pub(crate) fn new(temperature_kelvin: f64, relative_permittivity: f64, attempt_frequency_hz: f64) -> Self {
         Self {
             temperature_kelvin,
@@ -138,7 +138,7 @@ pub struct DopantNetwork {
     /// Its physics.
     pub network: Network,
     /// Units.
-    pub scales: Scales,
+    pub conversion: Conversion,
     /// Outline.
     pub domain: Domain,
     /// Acceptors \[nm\].
@@ -231,7 +231,7 @@ impl DopantNetwork {
             positive(&format!("electrodes[{k}].width_nm"), electrode.width_nm, " of nm")?;
             domain.check_electrode(&format!("electrodes[{k}].position_nm"), electrode.position_nm)?;
         }
-        let scales = Scales::new(d.temperature_kelvin, d.relative_permittivity, d.attempt_frequency_hz);
+        let conversion = Conversion::new(d.temperature_kelvin, d.relative_permittivity, d.attempt_frequency_hz);
         let law = match d.rate_law {
             RateLawEntry::MillerAbrahams => RateLaw::MillerAbrahams,
             RateLawEntry::Marcus { reorganization_ev } => {
@@ -239,7 +239,7 @@ impl DopantNetwork {
                 RateLaw::Marcus { reorganization_kt: reorganization_ev / volt_of_kt(d.temperature_kelvin) }
             }
         };
-        let coulomb = scales.coulomb_kt_nm();
+        let coulomb = conversion.coulomb_kt_nm();
         let electrodes: Vec<([f64; 2], f64)> = d.electrodes.iter().map(|e| (e.position_nm, e.width_nm)).collect();
         domain.check_apart(&electrodes)?;
         let middle = 0.5 * domain.thickness_nm();
@@ -255,7 +255,7 @@ impl DopantNetwork {
         Ok(Self {
             name: d.name.clone(),
             network,
-            scales,
+            conversion,
             domain,
             acceptors: d.acceptors.clone(),
             donors: d.donors.clone(),
@@ -288,7 +288,7 @@ impl DopantNetwork {
     /// Voltages in the network's own unit \[kT\].
     #[must_use]
     pub fn voltages_kt(&self, voltages_volt: &[f64]) -> Vec<f64> {
-        voltages_volt.iter().map(|v| v * self.scales.kt_per_volt).collect()
+        voltages_volt.iter().map(|v| v * self.conversion.kt_per_volt).collect()
     }
 }
 

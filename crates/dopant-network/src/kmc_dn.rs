@@ -8,7 +8,7 @@
 use serde::Deserialize;
 
 use crate::description::{
-    DopantNetwork, Scales, USUAL_ATTEMPT_FREQUENCY_HZ, USUAL_RELATIVE_PERMITTIVITY, USUAL_TEMPERATURE_KELVIN,
+    Conversion, DopantNetwork, USUAL_ATTEMPT_FREQUENCY_HZ, USUAL_RELATIVE_PERMITTIVITY, USUAL_TEMPERATURE_KELVIN,
     check_apart, check_sites, default_cells, volt_of_kt,
 };
 use crate::error::NetworkError;
@@ -56,17 +56,17 @@ pub(crate) fn device(file: &File) -> Result<DopantNetwork, NetworkError> {
     file.check_numbers()?;
     let network = file.network()?;
     // the file's unit of energy is kT at the usual temperature, its unit of rates the usual attempt frequency
-    let scales = Scales::new(
+    let conversion = Conversion::new(
         USUAL_TEMPERATURE_KELVIN * file.kt,
         USUAL_RELATIVE_PERMITTIVITY,
         USUAL_ATTEMPT_FREQUENCY_HZ * file.attempt_rate,
     );
-    let nm = scales.coulomb_kt_nm() / file.coulomb_kt();
+    let nm = conversion.coulomb_kt_nm() / file.coulomb_kt();
     let in_nm = |sites: &[[f64; 3]]| sites.iter().map(|site| site.map(|x| x * nm)).collect();
     Ok(DopantNetwork {
         name: file.name.clone(),
         network,
-        scales,
+        conversion,
         domain: file.domain(nm),
         acceptors: in_nm(&file.acceptors),
         donors: in_nm(&file.donors),
@@ -201,9 +201,9 @@ mod tests {
         // the same physics from the lengths in nm
         let [first, second] = device.acceptors[..] else { panic!("two acceptors") };
         let distance_nm = (first[0] - second[0]).hypot(first[1] - second[1]);
-        let repulsion_kt = device.scales.coulomb_kt_nm() / distance_nm;
+        let repulsion_kt = device.conversion.coulomb_kt_nm() / distance_nm;
         assert!((repulsion_kt / device.network.coulomb_kt(0, 1) - 1.0).abs() < 1e-12, "{repulsion_kt}");
-        assert!((device.scales.na_per_charge_rate - 160.217_663_4).abs() < 1e-9);
+        assert!((device.conversion.na_per_charge_rate - 160.217_663_4).abs() < 1e-9);
     }
 
     #[test]
@@ -215,8 +215,8 @@ mod tests {
         let warmer = read(&warmer).unwrap();
         assert_eq!(warmer.voltages_volt, device.voltages_volt);
         for (found, before, factor) in [
-            (warmer.scales.temperature_kelvin, device.scales.temperature_kelvin, 2.0),
-            (warmer.scales.attempt_frequency_hz, device.scales.attempt_frequency_hz, 3.0),
+            (warmer.conversion.temperature_kelvin, device.conversion.temperature_kelvin, 2.0),
+            (warmer.conversion.attempt_frequency_hz, device.conversion.attempt_frequency_hz, 3.0),
             (warmer.domain.size_nm(), device.domain.size_nm(), 1.0),
             (warmer.network.coulomb_kt(0, 1), device.network.coulomb_kt(0, 1), 0.5),
         ] {

@@ -31,7 +31,7 @@ mod occupation;
 mod states;
 pub mod steady;
 
-pub use description::{Description, DopantNetwork, Electrode, Generate, RateLawEntry, Scales};
+pub use description::{Conversion, Description, DopantNetwork, Electrode, Generate, RateLawEntry};
 pub use error::NetworkError;
 pub use generate::{GenerateSettings, Shape};
 pub use geometry::Domain;

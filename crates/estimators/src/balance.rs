@@ -25,7 +25,7 @@ use crate::error::EstimatorError;
 use crate::experiment::{Experiment, Route};
 use crate::hge::{Hge, LockInReadout};
 use crate::instrument::Instrument;
-use crate::plan::Scheme;
+use crate::scheme::Scheme;
 
 /// Given amplitudes, or those of least error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

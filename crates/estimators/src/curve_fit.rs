@@ -12,8 +12,8 @@ use crate::error::EstimatorError;
 use crate::filter::LowPass;
 use crate::instrument::InstrumentSettings;
 use crate::kind::{EstimatorKind, Surroundings};
-use crate::plan::{Combination, Drive, Measurement, RecordPlan, Scheme, Waveform, samples_in};
 use crate::readout::{Channel, Reference, Window};
+use crate::scheme::{Combination, Measurement, Perturbation, RecordScheme, Scheme, Waveform, samples_in};
 
 /// Highest degree allowed.
 pub const HIGHEST_DEGREE: usize = 9;
@@ -146,7 +146,7 @@ impl CurveFit {
         })
     }
 
-    fn record(&self, m: usize, hold: usize) -> Result<RecordPlan, EstimatorError> {
+    fn record(&self, m: usize, hold: usize) -> Result<RecordScheme, EstimatorError> {
         const KEY: &str = "range_volt";
         let ((low, high), at) = (self.range_volt[m], self.operating_point_volt[m]);
         let found = format!("[{low}, {high}]");
@@ -164,8 +164,8 @@ impl CurveFit {
         let weights = derivative_weights(&places, self.degree, (at - low) / half - 1.0);
         let levels = places.iter().enumerate().map(|(k, x)| (k * hold, low + half * (x + 1.0) - at)).collect();
         let window = |(k, w): (usize, &f64)| Window { start: k * hold, length: hold, factor: w / half };
-        Ok(RecordPlan {
-            drives: vec![Drive { parameter: m, waveform: Waveform::Levels(levels) }],
+        Ok(RecordScheme {
+            perturbations: vec![Perturbation { parameter: m, waveform: Waveform::Levels(levels) }],
             channels: vec![Channel {
                 reference: Reference::One,
                 windows: weights.iter().enumerate().map(window).collect(),

@@ -8,8 +8,10 @@ use crate::error::{EstimatorError, amplitudes};
 use crate::filter::FilterSettings;
 use crate::instrument::InstrumentSettings;
 use crate::kind::{EstimatorKind, Surroundings};
-use crate::plan::{Combination, Drive, Measurement, RecordPlan, Scheme, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
+use crate::scheme::{
+    Combination, Measurement, Perturbation, RecordScheme, Scheme, Waveform, check_weights, samples_in,
+};
 
 /// The two levels compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -98,8 +100,11 @@ impl FiniteDifferences {
                     Window { start: 0, length: half, factor: -scale },
                     Window { start: half, length: half, factor: scale },
                 ];
-                RecordPlan {
-                    drives: vec![Drive { parameter: m, waveform: Waveform::Levels(vec![(0, low), (half, alpha)]) }],
+                RecordScheme {
+                    perturbations: vec![Perturbation {
+                        parameter: m,
+                        waveform: Waveform::Levels(vec![(0, low), (half, alpha)]),
+                    }],
                     channels: vec![Channel { reference: Reference::One, windows }],
                     derivative_of_channel: vec![m],
                 }

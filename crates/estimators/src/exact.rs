@@ -9,8 +9,8 @@ use num_complex::Complex64;
 
 use crate::amplitude::{Gaussian2, signed_amplitude_moments};
 use crate::experiment::Experiment;
-use crate::plan::{Combination, Measurement, Scheme};
 use crate::random::{Distribution, RandomMeasurement};
+use crate::scheme::{Combination, Measurement, Scheme};
 
 /// Largest number of parameters for which all directions of a random estimator on a nonlinear device are enumerated.
 pub const MOST_ENUMERATED_PARAMETERS: usize = 14;
@@ -95,19 +95,19 @@ impl Experiment {
         let r = self.generator.autocovariance();
         let mut mean = vec![f64::NAN; measurement.derivatives];
         let mut variance = vec![f64::NAN; measurement.derivatives];
-        for (record, plan) in measurement.records.iter().enumerate() {
+        for (record, scheme) in measurement.records.iter().enumerate() {
             let covariances = Covariances::new(self.probe.weights(record), r);
             let readings = self.mean_readings(record);
             let digital = self.instrument.adc.is_some();
             match measurement.combination {
                 Combination::Linear => {
-                    for (c, &m) in plan.derivative_of_channel.iter().enumerate() {
+                    for (c, &m) in scheme.derivative_of_channel.iter().enumerate() {
                         mean[m] = readings[c];
                         variance[m] = if digital { f64::NAN } else { covariances.of(c, c).max(0.0) };
                     }
                 }
                 Combination::Amplitude => {
-                    for (pair, parameters) in plan.derivative_of_channel.chunks_exact(2).enumerate() {
+                    for (pair, parameters) in scheme.derivative_of_channel.chunks_exact(2).enumerate() {
                         let (x, y) = (2 * pair, 2 * pair + 1);
                         if digital || !self.gaussian {
                             continue;
@@ -155,7 +155,7 @@ impl Experiment {
             Scheme::Fixed(_) if digital => Some("the variance behind an ADC has no exact expression here"),
             Scheme::Fixed(_) => None,
             Scheme::Random(_) if digital => Some("behind an ADC, random directions have no exact expression here"),
-            Scheme::Random(_) if self.device.is_affine() && self.instrument.drives_linearly() => None,
+            Scheme::Random(_) if self.device.is_affine() && self.instrument.applies_linearly() => None,
             Scheme::Random(measurement) => {
                 if self.enumerates(measurement) {
                     None
@@ -183,7 +183,7 @@ impl Experiment {
         let covariances = Covariances::new(weights, self.generator.autocovariance());
         let inverse_square = measurement.distribution.mean_inverse_square();
         let noise: f64 = (0..measurement.blocks.len()).map(|k| covariances.of(k, k)).sum::<f64>() * inverse_square;
-        let (mean, mut variance) = if self.device.is_affine() && self.instrument.drives_linearly() {
+        let (mean, mut variance) = if self.device.is_affine() && self.instrument.applies_linearly() {
             self.directions_on_affine_device(measurement, weights)?
         } else {
             self.directions_enumerated(measurement)?

@@ -10,10 +10,10 @@ use rand_distr::{Distribution as _, StandardNormal};
 
 use crate::error::EstimatorError;
 use crate::instrument::Instrument;
-use crate::plan::{Scheme, Waveform};
 use crate::probe::{Probe, held_currents_na};
 use crate::random::RandomMeasurement;
 use crate::readout::Channel;
+use crate::scheme::{Scheme, Waveform};
 
 /// By which of three equivalent routes a trial is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,9 +135,9 @@ impl Experiment {
     ) -> Result<(), EstimatorError> {
         match self.probe.scheme() {
             Scheme::Fixed(measurement) => {
-                for (index, (plan, record)) in measurement.records.iter().zip(&self.records).enumerate() {
-                    let plan = ReadPlan {
-                        channels: &plan.channels,
+                for (index, (record_scheme, record)) in measurement.records.iter().zip(&self.records).enumerate() {
+                    let parts = RecordParts {
+                        channels: &record_scheme.channels,
                         filter: &measurement.filter,
                         references: &record.references,
                         weights: self.probe.weights(index),
@@ -145,7 +145,7 @@ impl Experiment {
                         clean_na: &record.clean_na,
                         clean_readings: &record.clean_readings,
                     };
-                    self.read_record(rng, workspace, &plan);
+                    self.read_record(rng, workspace, &parts);
                     measurement.combine(index, &workspace.readings, derivatives);
                 }
             }
@@ -158,7 +158,7 @@ impl Experiment {
                     clean_readings.resize(measurement.blocks.len(), 0.0);
                     dot::project(self.probe.weights(0), &clean_na, &mut clean_readings);
                 }
-                let plan = ReadPlan {
+                let parts = RecordParts {
                     channels: &measurement.blocks,
                     filter: &measurement.filter,
                     references: &record.references,
@@ -167,38 +167,38 @@ impl Experiment {
                     clean_na: &clean_na,
                     clean_readings: &clean_readings,
                 };
-                self.read_record(rng, workspace, &plan);
+                self.read_record(rng, workspace, &parts);
                 measurement.combine(&workspace.readings, &directions, derivatives);
             }
         }
         Ok(())
     }
 
-    fn read_record<R: Rng + ?Sized>(&self, rng: &mut R, workspace: &mut Workspace, plan: &ReadPlan<'_>) {
+    fn read_record<R: Rng + ?Sized>(&self, rng: &mut R, workspace: &mut Workspace, parts: &RecordParts<'_>) {
         let Workspace { record, readings, scratch } = workspace;
         readings.clear();
-        readings.resize(plan.channels.len(), 0.0);
+        readings.resize(parts.channels.len(), 0.0);
         record.clear();
         if self.route == Route::Folded {
-            if let Some(folded) = plan.folded {
-                record.extend((0..plan.clean_na.len()).map(|_| -> f64 { StandardNormal.sample(rng) }));
+            if let Some(folded) = parts.folded {
+                record.extend((0..parts.clean_na.len()).map(|_| -> f64 { StandardNormal.sample(rng) }));
                 dot::project(folded, record, readings);
             }
-            for (reading, clean) in readings.iter_mut().zip(plan.clean_readings) {
+            for (reading, clean) in readings.iter_mut().zip(parts.clean_readings) {
                 *reading += clean;
             }
             return;
         }
-        record.extend_from_slice(plan.clean_na);
+        record.extend_from_slice(parts.clean_na);
         self.generator.add_to(rng, scratch, record);
         if let Some(adc) = &self.instrument.adc {
             record.iter_mut().for_each(|y| *y = adc.convert(*y));
         }
         if self.route == Route::Weights {
-            dot::project(plan.weights, record, readings);
+            dot::project(parts.weights, record, readings);
         } else {
-            for ((reading, channel), reference) in readings.iter_mut().zip(plan.channels).zip(plan.references) {
-                *reading = channel.stream(plan.filter, reference, record);
+            for ((reading, channel), reference) in readings.iter_mut().zip(parts.channels).zip(parts.references) {
+                *reading = channel.stream(parts.filter, reference, record);
             }
         }
     }
@@ -212,7 +212,7 @@ impl Experiment {
         Ok(device::currents_na(self.device.as_ref(), applied.view())?)
     }
 
-    /// Level of each sample in units of cΔ_l of block `l` alone, as it acts on the output: the linear response of the drive
+    /// Level of each sample in units of cΔ_l of block `l` alone, as it acts on the output: the linear response of the instrument
     /// to one block's direction.
     pub(crate) fn block_waveform(&self, measurement: &RandomMeasurement, block: usize) -> Vec<f64> {
         let steps = measurement
@@ -257,8 +257,8 @@ impl Experiment {
     }
 }
 
-/// What is read from one record.
-struct ReadPlan<'a> {
+/// What one record is read from.
+struct RecordParts<'a> {
     channels: &'a [Channel],
     filter: &'a crate::filter::LowPass,
     references: &'a [Vec<f64>],

@@ -11,8 +11,8 @@ use std::f64::consts::PI;
 
 use crate::error::{EstimatorError, positive};
 use crate::filter::prototype_response;
-use crate::plan::samples_in;
 use crate::planner::{Finding, Requirements, Severity, check_count};
+use crate::scheme::samples_in;
 
 impl Requirements {
     /// Checks frequencies \[Hz\] at whose second harmonics curvatures are read.

@@ -23,9 +23,9 @@ use crate::error::{EstimatorError, amplitudes};
 use crate::filter::FilterSettings;
 use crate::instrument::InstrumentSettings;
 use crate::kind::{EstimatorKind, Surroundings};
-use crate::plan::Scheme;
-use crate::plan::{Combination, Drive, Measurement, RecordPlan, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
+use crate::scheme::Scheme;
+use crate::scheme::{Combination, Measurement, Perturbation, RecordScheme, Waveform, check_weights, samples_in};
 
 /// One parameter after the other, or all at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -327,7 +327,7 @@ impl Hge {
         let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;
         self.check_frequencies(parameters)?;
         let channels = |m: usize| self.channels(m, amplitude_volt[m], samples, parameters);
-        let drive = |m: usize| Drive {
+        let perturbation = |m: usize| Perturbation {
             parameter: m,
             waveform: Waveform::Sine {
                 amplitude_volt: amplitude_volt[m],
@@ -336,9 +336,9 @@ impl Hge {
             },
         };
         let record = |which: Vec<usize>| {
-            let drives = which.iter().map(|&m| drive(m)).collect();
+            let perturbations = which.iter().map(|&m| perturbation(m)).collect();
             let (derivative_of_channel, channels) = which.into_iter().flat_map(channels).unzip();
-            RecordPlan { drives, channels, derivative_of_channel }
+            RecordScheme { perturbations, channels, derivative_of_channel }
         };
         let records = match self.mode {
             Mode::Parallel => vec![record((0..parameters).collect())],
@@ -411,8 +411,8 @@ mod tests {
                 Polynomial::new(0.0, vec![vec![60.0, 45.0, -110.0, 800.0], vec![-30.0, -25.0]], None).unwrap();
             let filter =
                 FilterSettings { order: 4, cutoff_hz: Some(6.0), gain_corrected: true, ..FilterSettings::default() };
-            let plan = hge(&[1000.0, 730.0], &[phase, -phase], alpha, Mode::Parallel);
-            let read = read(&Hge { filter, ..plan }, quartic);
+            let settings = hge(&[1000.0, 730.0], &[phase, -phase], alpha, Mode::Parallel);
+            let read = read(&Hge { filter, ..settings }, quartic);
             let expected = [
                 60.0 + 0.75 * alpha * alpha * -110.0,
                 -30.0,

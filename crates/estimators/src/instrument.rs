@@ -189,7 +189,7 @@ impl Instrument {
 
     /// Whether the applied perturbation is a linear function of the requested levels.
     #[must_use]
-    pub fn drives_linearly(&self) -> bool {
+    pub fn applies_linearly(&self) -> bool {
         self.dac.is_none()
     }
 
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn hold_and_delay_shift_the_drive() {
+    fn hold_and_delay_shift_the_voltages() {
         let instrument = Instrument { hold_samples: 2, delay_samples: 1, ..Instrument::default() };
         let asked = Array2::from_shape_fn((6, 1), |(n, _)| n as f64 + 1.0);
         let got: Vec<f64> = instrument.applied(&[0.0], asked).into_iter().collect();

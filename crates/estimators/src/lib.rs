@@ -1,4 +1,4 @@
-//! Gradient estimators as *perturbation plans* and *linear readouts*.
+//! Gradient estimators as *perturbations* with *linear readouts*.
 //!
 //! Every estimator adds a known waveform to each parameter and reads each derivative with one weight per sample of the
 //! output (or, as the instrument does it, with a streaming lock-in whose state is followed sample by sample):
@@ -47,12 +47,12 @@ mod harmonics;
 pub mod hge;
 pub mod instrument;
 pub mod kind;
-pub mod plan;
 pub mod planner;
 pub mod probe;
 pub mod published;
 pub mod random;
 pub mod readout;
+pub mod scheme;
 pub mod walsh;
 
 pub use builder::{Estimator, Setup, SetupWith};
@@ -61,5 +61,5 @@ pub use exact::ExactErrors;
 pub use experiment::{Experiment, Route, Workspace};
 pub use instrument::Instrument;
 pub use kind::{EstimatorKind, Surroundings};
-pub use plan::{Measurement, Scheme};
 pub use probe::Probe;
+pub use scheme::{Measurement, Scheme};

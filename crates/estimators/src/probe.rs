@@ -6,7 +6,7 @@ use device::{Device, DeviceError};
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::Rng;
 
-use crate::plan::Scheme;
+use crate::scheme::Scheme;
 
 /// A scheme with its weights.
 #[derive(Clone, Debug)]

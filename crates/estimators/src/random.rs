@@ -13,8 +13,8 @@ use crate::error::{EstimatorError, amplitudes};
 use crate::filter::{FilterSettings, LowPass};
 use crate::instrument::InstrumentSettings;
 use crate::kind::{EstimatorKind, Surroundings};
-use crate::plan::{Scheme, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
+use crate::scheme::{Scheme, Waveform, check_weights, samples_in};
 
 /// Distribution of the components of a random direction: symmetric, of unit variance, bounded away from zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -9,8 +9,10 @@ use crate::error::{EstimatorError, amplitudes};
 use crate::filter::LowPass;
 use crate::instrument::InstrumentSettings;
 use crate::kind::{EstimatorKind, Surroundings};
-use crate::plan::{Combination, Drive, Measurement, RecordPlan, Scheme, Waveform, check_weights, samples_in};
 use crate::readout::{Channel, Reference, Window};
+use crate::scheme::{
+    Combination, Measurement, Perturbation, RecordScheme, Scheme, Waveform, check_weights, samples_in,
+};
 
 /// Walsh (Hadamard) codes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -115,8 +117,8 @@ impl Walsh {
         };
         let chip_samples = samples / total;
         let code = |m: usize, c: usize| walsh(m + 1, c % chips);
-        let drives = (0..parameters)
-            .map(|m| Drive {
+        let perturbations = (0..parameters)
+            .map(|m| Perturbation {
                 parameter: m,
                 waveform: Waveform::Levels(
                     (0..total).map(|c| (c * chip_samples, amplitude_volt[m] * code(m, c))).collect(),
@@ -141,7 +143,7 @@ impl Walsh {
             parameters,
             derivatives: parameters,
             filter: LowPass::Mean,
-            records: vec![RecordPlan { drives, channels, derivative_of_channel: (0..parameters).collect() }],
+            records: vec![RecordScheme { perturbations, channels, derivative_of_channel: (0..parameters).collect() }],
             combination: Combination::Linear,
         })
     }

@@ -7,7 +7,7 @@ use estimators::Scheme;
 use crate::PointError;
 use crate::Study;
 use sweep::SweepError;
-use sweep::plan::Stage;
+use sweep::schedule::Stage;
 use sweep::work::{Step, Work};
 
 /// Memory and disk that a study takes.

@@ -10,7 +10,7 @@ use toml::Table;
 
 use crate::balanced::Balancing;
 use crate::kind::PointOfKind;
-use crate::language::axes::Axis;
+use crate::language::axes::SweepAxis;
 use crate::language::document::KeyError;
 use crate::language::kinds::DeviceSection;
 use crate::language::scenario::Scenario;
@@ -112,7 +112,7 @@ fn build_device(section: &DeviceSection, folder: &Path, library: &Library) -> Re
 /// The device of a scenario's tree, whatever else stands in it or is missing.
 pub(crate) fn device_of(
     base: &Table,
-    axes: &[Axis],
+    axes: &[SweepAxis],
     point: usize,
     folder: &Path,
     library: &Library,
@@ -130,7 +130,7 @@ impl<'s> Given<'s> {
     /// Reads the scenario at a point, and checks what every kind of study has.
     pub(crate) fn at(
         base: &Table,
-        axes: &[Axis],
+        axes: &[SweepAxis],
         point: usize,
         folder: &'s Path,
         library: &'s Library,

@@ -12,7 +12,7 @@ use toml::{Table, Value};
 
 use crate::balanced::Balancing;
 use crate::kind::{self, About, PointOfKind};
-use crate::language::axes::{self, Axis, AxisKey, Components, PerParameter};
+use crate::language::axes::{self, AxisKey, Components, PerParameter, SweepAxis};
 use crate::language::document::{Document, KeyError, is_at_or_below, set_path};
 use crate::language::input_files::{SECTIONS, files_of};
 use crate::language::scenario::{FigureTable, Scenario, StudySection};
@@ -29,7 +29,7 @@ pub struct Study {
     /// `[study]`.
     pub section: StudySection,
     /// Axes of the sweep, in the order of the file.
-    pub axes: Vec<Axis>,
+    pub axes: Vec<SweepAxis>,
     base: Table,
     first: Point,
     extent: Extent,
@@ -118,11 +118,12 @@ impl Study {
     }
 
     fn understand(document: &Document) -> Result<impl FnOnce(Document) -> Self + use<>, KeyError> {
+        document.refuse_without_effect()?;
         let mut base = document.table.clone();
         let sweep = base.remove("sweep");
         let library = Library::default();
         let seed = base.get("study").and_then(|s| s.get("seed")).and_then(Value::as_integer).unwrap_or(0);
-        let components = |others: &[Axis]| operating_components(&base, others, document.folder(), &library);
+        let components = |others: &[SweepAxis]| operating_components(&base, others, document.folder(), &library);
         let per_parameter = PerParameter { path: OPERATING_POINT, components: &components };
         let axes = axes::parse(sweep.as_ref(), seed.cast_unsigned(), &per_parameter)?;
         let given = |point, balancing| Given::at(&base, &axes, point, document.folder(), &library, balancing);
@@ -230,7 +231,7 @@ impl Study {
     /// # Errors
     /// At a point that is not sound, which [`Study::new`] says before, but for some points of sweeps of more than 10 000.
     pub fn files(&self) -> Result<BTreeSet<InputFile>, ScenarioError> {
-        let axes: Vec<Axis> =
+        let axes: Vec<SweepAxis> =
             self.axes.iter().map(|axis| if names_files(axis) { axis.clone() } else { first_of(axis) }).collect();
         let mut files = BTreeSet::new();
         for point in 0..axes::points(&axes) {
@@ -278,12 +279,12 @@ const OPERATING_POINT: &str = "device.operating_point_volt";
 /// Parameters of the device and their ranges: those that all devices of the sweep share, as far as they are looked at.
 fn operating_components(
     base: &Table,
-    others: &[Axis],
+    others: &[SweepAxis],
     folder: &Path,
     library: &Library,
 ) -> Result<Components, KeyError> {
-    let makes_device = |axis: &&Axis| axis.keys.iter().any(|key| key.path.split('.').next() == Some("device"));
-    let axes: Vec<Axis> = others.iter().filter(makes_device).cloned().collect();
+    let makes_device = |axis: &&SweepAxis| axis.keys.iter().any(|key| key.path.split('.').next() == Some("device"));
+    let axes: Vec<SweepAxis> = others.iter().filter(makes_device).cloned().collect();
     let mut common: Option<Components> = None;
     for point in points_to_check(&axes) {
         let at = |e: KeyError| if axes.is_empty() { e } else { at_point(e, &axes, point) };
@@ -313,13 +314,13 @@ fn resolved(given: Given<'_>) -> Result<Point, KeyError> {
     given.scenario.study.kind.build(given)
 }
 
-fn at_point(error: KeyError, axes: &[Axis], point: usize) -> KeyError {
+fn at_point(error: KeyError, axes: &[SweepAxis], point: usize) -> KeyError {
     KeyError { message: format!("{} (at {})", error.message, coordinates(axes, point)), ..error }
 }
 
 /// Whether an axis can change which files are read: it sets words in a section that may name files. Neither a file nor the kind
 /// of what reads one is a number.
-fn names_files(axis: &Axis) -> bool {
+fn names_files(axis: &SweepAxis) -> bool {
     let in_section = |path: &str| path.split('.').next().is_some_and(|first| SECTIONS.contains(&first));
     axis.keys.iter().any(|key| in_section(&key.path) && key.values.iter().any(holds_words))
 }
@@ -334,12 +335,12 @@ fn holds_words(value: &Value) -> bool {
 }
 
 /// The axis with its first values alone.
-fn first_of(axis: &Axis) -> Axis {
+fn first_of(axis: &SweepAxis) -> SweepAxis {
     let first = |key: &AxisKey| AxisKey { path: key.path.clone(), values: key.values[..1].to_vec(), labels: None };
-    Axis { keys: axis.keys.iter().map(first).collect() }
+    SweepAxis { keys: axis.keys.iter().map(first).collect() }
 }
 
-fn points_to_check(axes: &[Axis]) -> Vec<usize> {
+fn points_to_check(axes: &[SweepAxis]) -> Vec<usize> {
     let points = axes::points(axes);
     if points <= MOST_CHECKED {
         return (0..points).collect();
@@ -361,7 +362,7 @@ fn points_to_check(axes: &[Axis]) -> Vec<usize> {
 }
 
 /// Refuses to sweep what makes a coordinate that all points share.
-fn check_common_coordinates(first: &Scenario, axes: &[Axis]) -> Result<(), KeyError> {
+fn check_common_coordinates(first: &Scenario, axes: &[SweepAxis]) -> Result<(), KeyError> {
     let shared = first.study.kind.shared();
     match axes.iter().flat_map(|a| &a.keys).find(|k| shared.contains(&k.path.as_str())) {
         Some(key) => Err(KeyError::new(
@@ -372,7 +373,7 @@ fn check_common_coordinates(first: &Scenario, axes: &[Axis]) -> Result<(), KeyEr
     }
 }
 
-fn coordinates(axes: &[Axis], point: usize) -> String {
+fn coordinates(axes: &[SweepAxis], point: usize) -> String {
     let indices = axes::indices(axes, point);
     let parts: Vec<String> = axes
         .iter()
@@ -386,7 +387,7 @@ fn coordinates(axes: &[Axis], point: usize) -> String {
 /// table above a key, some of its tables may not know the key, as a fit to a whole curve has no amplitude.
 pub(crate) fn read_at<T>(
     base: &Table,
-    axes: &[Axis],
+    axes: &[SweepAxis],
     point: usize,
     parse: impl Fn(&Table) -> Result<T, KeyError>,
 ) -> Result<(T, Vec<String>), KeyError> {
@@ -410,7 +411,7 @@ pub(crate) fn read_at<T>(
 }
 
 /// The tree of one point: every swept key set but those in `without`, shallow ones first so that deeper ones refine them.
-fn table_at(base: &Table, axes: &[Axis], point: usize, without: &[String]) -> Result<Table, KeyError> {
+fn table_at(base: &Table, axes: &[SweepAxis], point: usize, without: &[String]) -> Result<Table, KeyError> {
     let indices = axes::indices(axes, point);
     let mut changes: Vec<(&str, &Value)> = axes
         .iter()

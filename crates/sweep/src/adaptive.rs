@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::shard_name;
-use crate::plan::Shard;
+use crate::schedule::Shard;
 use results::store;
 use results::{StoreError, few};
 

@@ -14,8 +14,8 @@ use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTab
 
 use crate::identity::Identity;
 use crate::panics::caught;
-use crate::plan::{Shard, Stage, Unit};
-use crate::work::Record;
+use crate::schedule::{Shard, Stage, Unit};
+use crate::work::Saved;
 use results::StoreError;
 use results::store;
 
@@ -34,11 +34,11 @@ const CACHE_BYTES: usize = 64 << 20;
 #[derive(Debug)]
 pub(crate) enum Save {
     /// The head of a point.
-    Head(usize, Record),
+    Head(usize, Saved),
     /// A finished unit.
-    Done(Unit, Record),
+    Done(Unit, Saved),
     /// An interrupted unit with its state.
-    Begun(Unit, Record),
+    Begun(Unit, Saved),
     /// A failed unit, and the reason.
     Failed(Unit, String),
 }
@@ -150,7 +150,7 @@ impl Checkpoint {
         }
     }
 
-    /// Creates the tables and records the study.
+    /// Creates the tables and notes the study.
     fn describe(&self, about: &[(&str, &str)]) -> Result<(), StoreError> {
         self.write(|transaction| {
             let mut table = transaction.open_table(ABOUT)?;
@@ -263,16 +263,16 @@ impl Checkpoint {
     }
 
     /// Interrupted units.
-    pub(crate) fn begun(&self) -> Result<HashMap<Unit, Record>, StoreError> {
-        let records = self.read(|t| {
+    pub(crate) fn begun(&self) -> Result<HashMap<Unit, Saved>, StoreError> {
+        let entries = self.read(|t| {
             let mut found = Vec::new();
             for entry in t.open_table(BEGUN)?.iter()? {
                 let (k, v) = entry?;
-                found.push((unit(k.value()), Record::from_bytes(v.value())));
+                found.push((unit(k.value()), Saved::from_bytes(v.value())));
             }
             Ok(found)
         })?;
-        records
+        entries
             .into_iter()
             .map(|(u, r)| r.map(|r| (u, r)).ok_or_else(|| self.damaged("a unit cannot be read".to_owned())))
             .collect()
@@ -298,16 +298,16 @@ impl Checkpoint {
             let mut failed = transaction.open_table(FAILED)?;
             for item in batch {
                 match item {
-                    Save::Head(point, record) => {
-                        heads.insert(*point as u64, &record.to_bytes()[..])?;
+                    Save::Head(point, saved) => {
+                        heads.insert(*point as u64, &saved.to_bytes()[..])?;
                     }
-                    Save::Done(unit, record) => {
-                        units.insert(key(*unit), &record.to_bytes()[..])?;
+                    Save::Done(unit, saved) => {
+                        units.insert(key(*unit), &saved.to_bytes()[..])?;
                         begun.remove(key(*unit))?;
                         failed.remove(key(*unit))?;
                     }
-                    Save::Begun(unit, record) => {
-                        begun.insert(key(*unit), &record.to_bytes()[..])?;
+                    Save::Begun(unit, saved) => {
+                        begun.insert(key(*unit), &saved.to_bytes()[..])?;
                     }
                     Save::Failed(unit, message) => {
                         failed.insert(key(*unit), message.as_str())?;
@@ -330,7 +330,7 @@ impl Checkpoint {
         if same { Ok(()) } else { Err(StoreError::Vanished(place.path.clone())) }
     }
 
-    /// Reads many records in sequence.
+    /// Reads many entries in sequence.
     pub(crate) fn reader(&self) -> Result<Reader, StoreError> {
         let open =
             |t: &redb::ReadTransaction| -> Result<_, redb::Error> { Ok((t.open_table(HEADS)?, t.open_table(UNITS)?)) };
@@ -351,26 +351,26 @@ impl Reader {
         StoreError::Damaged { path: self.path.clone(), reason: reason.to_owned() }
     }
 
-    fn record<K: redb::Key + 'static>(
+    fn entry<K: redb::Key + 'static>(
         &self,
         table: &redb::ReadOnlyTable<K, &'static [u8]>,
         key: K::SelfType<'static>,
-    ) -> Result<Option<Record>, StoreError> {
+    ) -> Result<Option<Saved>, StoreError> {
         let found = caught(|| -> Result<_, redb::StorageError> {
-            Ok(table.get(key)?.map(|bytes| Record::from_bytes(bytes.value())))
+            Ok(table.get(key)?.map(|bytes| Saved::from_bytes(bytes.value())))
         });
         match found.map_err(|panic| self.damaged(&panic))?.map_err(|e| self.damaged(&e.to_string()))? {
             None => Ok(None),
-            Some(record) => record.map(Some).ok_or_else(|| self.damaged("a record cannot be read")),
+            Some(saved) => saved.map(Some).ok_or_else(|| self.damaged("an entry cannot be read")),
         }
     }
 
-    pub(crate) fn head(&self, point: usize) -> Result<Option<Record>, StoreError> {
-        self.record(&self.heads, point as u64)
+    pub(crate) fn head(&self, point: usize) -> Result<Option<Saved>, StoreError> {
+        self.entry(&self.heads, point as u64)
     }
 
-    pub(crate) fn unit(&self, unit: Unit) -> Result<Option<Record>, StoreError> {
-        self.record(&self.units, key(unit))
+    pub(crate) fn unit(&self, unit: Unit) -> Result<Option<Saved>, StoreError> {
+        self.entry(&self.units, key(unit))
     }
 }
 
@@ -416,7 +416,7 @@ mod tests {
         drop(open(&first).unwrap());
         let store = open(&mended).unwrap();
         let unit = Unit { stage: Stage::Main, point: 0, block: 0 };
-        store.save(&[Save::Done(unit, Record::default())]).unwrap();
+        store.save(&[Save::Done(unit, Saved::default())]).unwrap();
         drop(store);
         assert!(matches!(open(&first), Err(StoreError::Different { .. })));
         let mut done = 0;

@@ -9,11 +9,11 @@ use rayon::prelude::*;
 
 use crate::checkpoint::{Checkpoint, Save};
 use crate::error::SweepError;
-use crate::plan::{Deal, Plan, Shard, Unit};
 use crate::run::Progress;
 use crate::saver::Saver;
+use crate::schedule::{Deal, Schedule, Shard, Unit};
 use crate::stop::Stop;
-use crate::work::{Record, Step, Work};
+use crate::work::{Saved, Step, Work};
 
 /// Interval at which the state of a long unit is saved.
 const LONG: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ const MOST_REPORTED: usize = 5;
 /// A stage and its context.
 pub(crate) struct Engine<'a, W> {
     pub(crate) work: &'a W,
-    pub(crate) plan: &'a Plan,
+    pub(crate) schedule: &'a Schedule,
     pub(crate) deal: &'a Deal,
     pub(crate) shard: Shard,
     pub(crate) checkpoint: &'a Checkpoint,
@@ -50,9 +50,9 @@ struct Failures {
 impl<W: Work> Engine<'_, W> {
     /// Units and steps of this shard.
     pub(crate) fn total(&self) -> (usize, u64) {
-        let own = (0..self.plan.points()).flat_map(|p| self.plan.units_at(p)).filter(|u| self.is_own(*u));
+        let own = (0..self.schedule.points()).flat_map(|p| self.schedule.units_at(p)).filter(|u| self.is_own(*u));
         own.fold((0, 0), |(units, steps), unit| {
-            let span = self.plan.span(unit);
+            let span = self.schedule.span(unit);
             (units + 1, steps + (span.end - span.start))
         })
     }
@@ -60,28 +60,28 @@ impl<W: Work> Engine<'_, W> {
     /// Unfinished units of this shard.
     pub(crate) fn missing(&self) -> Result<usize, SweepError> {
         let mut done = 0;
-        self.checkpoint.done(|unit| done += usize::from(self.plan.contains(unit) && self.is_own(unit)))?;
+        self.checkpoint.done(|unit| done += usize::from(self.schedule.contains(unit) && self.is_own(unit)))?;
         Ok(self.total().0 - done)
     }
 
     fn is_own(&self, unit: Unit) -> bool {
-        self.deal.shard_of(self.plan, unit) == self.shard.index()
+        self.deal.shard_of(self.schedule, unit) == self.shard.index()
     }
 
     /// Computes the unfinished units. `committed` receives the counts after every commit.
     pub(crate) fn run(&self, mut committed: impl FnMut(&Counts) + Send) -> Result<(), SweepError> {
-        let mut is_done = vec![false; self.plan.units()];
+        let mut is_done = vec![false; self.schedule.units()];
         let counts = Counts::default();
         let mut steps_before = 0;
         self.checkpoint.done(|unit| {
-            if self.plan.contains(unit) {
-                is_done[self.plan.number(unit)] = true;
+            if self.schedule.contains(unit) {
+                is_done[self.schedule.number(unit)] = true;
                 counts.done.fetch_add(1, Ordering::Relaxed);
-                let span = self.plan.span(unit);
+                let span = self.schedule.span(unit);
                 steps_before += span.end - span.start;
             }
         })?;
-        let mut has_head = vec![false; self.plan.points()];
+        let mut has_head = vec![false; self.schedule.points()];
         self.checkpoint.heads(|point| {
             if let Some(has) = has_head.get_mut(point) {
                 *has = true;
@@ -90,10 +90,10 @@ impl<W: Work> Engine<'_, W> {
         let begun = self.checkpoint.begun()?;
         steps_before += begun.values().map(|r| r.steps).sum::<u64>();
         let (units, steps) = self.total();
-        self.progress.begin(self.plan.stage(), steps_before, steps);
+        self.progress.begin(self.schedule.stage(), steps_before, steps);
         counts.total.store(units, Ordering::Relaxed);
-        let open = |unit: Unit| !is_done[self.plan.number(unit)] && self.is_own(unit);
-        let points: Vec<usize> = (0..self.plan.points()).filter(|&p| self.plan.units_at(p).any(open)).collect();
+        let open = |unit: Unit| !is_done[self.schedule.number(unit)] && self.is_own(unit);
+        let points: Vec<usize> = (0..self.schedule.points()).filter(|&p| self.schedule.units_at(p).any(open)).collect();
         committed(&counts);
         if points.is_empty() {
             return Ok(());
@@ -106,7 +106,7 @@ impl<W: Work> Engine<'_, W> {
                 if self.stop.is_requested() {
                     return;
                 }
-                let units: Vec<Unit> = self.plan.units_at(point).filter(|u| open(*u)).collect();
+                let units: Vec<Unit> = self.schedule.units_at(point).filter(|u| open(*u)).collect();
                 let failed = |unit: Unit, error: W::Error| {
                     let message = self.work.failure(point, &error);
                     saver.take(Save::Failed(unit, message.clone()));
@@ -124,7 +124,7 @@ impl<W: Work> Engine<'_, W> {
                 };
                 if !has_head[point] && self.is_own(Unit { block: 0, ..units[0] }) {
                     match self.work.head(&ready) {
-                        Ok(record) => saver.take(Save::Head(point, record)),
+                        Ok(saved) => saver.take(Save::Head(point, saved)),
                         Err(e) => return failed(units[0], e),
                     }
                 }
@@ -156,13 +156,13 @@ impl<W: Work> Engine<'_, W> {
         &self,
         ready: &W::Point,
         unit: Unit,
-        begun: &HashMap<Unit, Record>,
+        begun: &HashMap<Unit, Saved>,
         saver: &Saver,
     ) -> Result<bool, W::Error> {
         if self.stop.is_requested() {
             return Ok(false);
         }
-        let span = self.plan.span(unit);
+        let span = self.schedule.span(unit);
         let length = span.end - span.start;
         let saved = begun.get(&unit).filter(|r| r.steps < length);
         let mut state = self.work.begin(ready, saved.map(|r| &r.numbers[..]));
@@ -176,7 +176,7 @@ impl<W: Work> Engine<'_, W> {
             let stopping = self.stop.is_requested();
             if steps < length && (stopping || last_saved.elapsed() > LONG) {
                 let numbers = self.work.numbers(&state);
-                saver.take(Save::Begun(unit, Record { steps, numbers, text: String::new() }));
+                saver.take(Save::Begun(unit, Saved { steps, numbers, text: String::new() }));
                 self.progress.advance(steps - first - told);
                 told = steps - first;
                 if stopping {
@@ -186,7 +186,7 @@ impl<W: Work> Engine<'_, W> {
             }
         }
         let numbers = self.work.numbers(&state);
-        saver.take(Save::Done(unit, Record { steps: length, numbers, text: String::new() }));
+        saver.take(Save::Done(unit, Saved { steps: length, numbers, text: String::new() }));
         self.progress.advance(length - first - told);
         Ok(true)
     }

@@ -8,8 +8,8 @@
 //! ```
 //! use sweep::identity::{Identity, Program};
 //! use sweep::run::Silent;
-//! use sweep::work::{Record, Step, Work};
-//! use sweep::{Order, Plan, Source, SweepError};
+//! use sweep::work::{Saved, Step, Work};
+//! use sweep::{Order, Schedule, Finished, SweepError};
 //! use results::{Coordinate, Dimension, Results, Sink, Variable};
 //!
 //! /// The square of the number of each point.
@@ -22,20 +22,20 @@
 //!     const STEPS_OF_UNIT: u64 = 1;
 //!     fn steps(&self) -> u64 { 1 }
 //!     fn prepare(&self, point: usize) -> Result<f64, Self::Error> { Ok(point as f64) }
-//!     fn head(&self, _: &f64) -> Result<Record, Self::Error> { Ok(Record::default()) }
+//!     fn head(&self, _: &f64) -> Result<Saved, Self::Error> { Ok(Saved::default()) }
 //!     fn begin(&self, _: &f64, _: Option<&[f64]>) -> f64 { 0.0 }
 //!     fn step(&self, point: &f64, state: &mut f64, _: Step) -> Result<(), Self::Error> { *state = point * point; Ok(()) }
 //!     fn numbers(&self, state: &f64) -> Vec<f64> { vec![*state] }
-//!     fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
-//!         let points = Coordinate::Numbers((0..plan.points()).map(|p| p as f64).collect());
+//!     fn collect(&self, finished: &Finished, schedule: &Schedule, sink: &mut dyn Sink) -> Result<(), SweepError> {
+//!         let points = Coordinate::Numbers((0..schedule.points()).map(|p| p as f64).collect());
 //!         let dimension = Dimension { name: "point".into(), coordinate: points, units: "1".into() };
 //!         let square = Variable {
 //!             name: "square".into(), dimensions: vec![0], values: Vec::new(), units: "1".into(),
 //!             long_name: "square of the number".into(),
 //!         };
 //!         sink.begin(Results { dimensions: vec![dimension], variables: vec![square], attributes: Vec::new() })?;
-//!         for unit in (0..plan.points()).flat_map(|p| plan.units_at(p)) {
-//!             sink.append(0, &source.unit(unit)?.numbers)?;
+//!         for unit in (0..schedule.points()).flat_map(|p| schedule.units_at(p)) {
+//!             sink.append(0, &finished.unit(unit)?.numbers)?;
 //!         }
 //!         Ok(())
 //!     }
@@ -54,15 +54,15 @@ mod adaptive;
 mod checkpoint;
 mod engine;
 mod error;
+mod finished;
 pub mod identity;
 pub mod merge;
 mod panics;
-pub mod plan;
 mod reporter;
 pub mod run;
 mod saver;
+pub mod schedule;
 pub mod slurm;
-mod source;
 pub mod status;
 pub mod stop;
 pub mod text;
@@ -70,10 +70,10 @@ pub mod threads;
 pub mod work;
 
 pub use error::SweepError;
+pub use finished::Finished;
 pub use identity::Program;
 pub use merge::merge;
-pub use plan::{MOST_SHARDS, Plan, Shard, Unit};
 pub use run::{Job, Order, Outcome, Progress, run, run_in};
-pub use source::Source;
+pub use schedule::{MOST_SHARDS, Schedule, Shard, Unit};
 pub use stop::Stop;
 pub use work::Work;

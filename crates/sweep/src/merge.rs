@@ -7,9 +7,9 @@ use results::{StoreError, store};
 use crate::adaptive;
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::SweepError;
-use crate::plan::{Deal, Plan, Shard, Stage};
-use crate::run::{Job, Order, Outcome, check_need, complete, deal, is_finished, need, pilot_plan, publish};
-use crate::source::Source;
+use crate::finished::Finished;
+use crate::run::{Job, Order, Outcome, check_need, complete, deal, is_finished, need, pilot_schedule, publish};
+use crate::schedule::{Deal, Schedule, Shard, Stage};
 use crate::status::{self, State, Status};
 use crate::work::Work;
 
@@ -41,9 +41,9 @@ pub fn merge<W: Work>(order: &Order, job: &Job, work: &W, shards: usize, keep: b
     let written: Vec<PathBuf> = shards.iter().flat_map(beside).chain([results.clone()]).chain(paths).collect();
     store::remove_stale(&written.iter().map(PathBuf::as_path).collect::<Vec<_>>());
     let stores_in_order: Vec<&Checkpoint> = stores.iter().collect();
-    let (plan, deal) = merged_plan(order, job, work, &shards, &stores_in_order)?;
-    complete(job, work, &plan, &deal, &shards, &stores_in_order)?;
-    publish(order, job, work, &plan, &deal, &stores_in_order, &results)?;
+    let (schedule, deal) = merged_schedule(order, job, work, &shards, &stores_in_order)?;
+    complete(job, work, &schedule, &deal, &shards, &stores_in_order)?;
+    publish(order, job, work, &schedule, &deal, &stores_in_order, &results)?;
     if !keep {
         for (shard, store) in shards.iter().zip(stores) {
             drop(std::fs::remove_file(status::path_in(job.folder, name, *shard)));
@@ -81,28 +81,28 @@ pub fn shard_counts(folder: &Path, study: &str) -> Result<Vec<usize>, StoreError
     Ok(counts)
 }
 
-/// The plan of the main stage, from all shards.
-fn merged_plan<W: Work>(
+/// The schedule of the main stage, from all shards.
+fn merged_schedule<W: Work>(
     order: &Order,
     job: &Job,
     work: &W,
     shards: &[Shard],
     stores: &[&Checkpoint],
-) -> Result<(Plan, Deal), SweepError> {
+) -> Result<(Schedule, Deal), SweepError> {
     let Some(target) = order.target_relative_error else {
-        let plan = Plan::same(Stage::Main, W::STEPS_OF_UNIT, order.points, work.steps());
-        let deal = deal(order, &plan, shards.len());
-        return Ok((plan, deal));
+        let schedule = Schedule::same(Stage::Main, W::STEPS_OF_UNIT, order.points, work.steps());
+        let deal = deal(order, &schedule, shards.len());
+        return Ok((schedule, deal));
     };
-    let pilot = pilot_plan::<W>(order);
+    let pilot = pilot_schedule::<W>(order);
     let deal = deal(order, &pilot, shards.len());
     complete(job, work, &pilot, &deal, shards, stores)?;
     let readers = stores.iter().map(|s| s.reader()).collect::<Result<_, _>>()?;
-    let source = Source::new(&pilot, &deal, readers, 0);
+    let finished = Finished::new(&pilot, &deal, readers, 0);
     let needed = (0..pilot.points())
-        .map(|point| need(work, &source, &pilot, point, target))
+        .map(|point| need(work, &finished, &pilot, point, target))
         .collect::<Result<Vec<u64>, SweepError>>()?;
     let steps = adaptive::deal(&needed, order.repetitions, order.budget_repetitions);
     check_need::<W>(target, &steps)?;
-    Ok((Plan::each(Stage::Main, W::STEPS_OF_UNIT, steps), deal))
+    Ok((Schedule::each(Stage::Main, W::STEPS_OF_UNIT, steps), deal))
 }

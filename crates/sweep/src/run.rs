@@ -11,11 +11,11 @@ use crate::adaptive::{self, Needs};
 use crate::checkpoint::{self, Checkpoint};
 use crate::engine::Engine;
 use crate::error::SweepError;
+use crate::finished::Finished;
 use crate::identity::Identity;
-pub use crate::plan::Stage;
-use crate::plan::{Deal, Plan, Shard};
 use crate::reporter::Reporter;
-use crate::source::Source;
+pub use crate::schedule::Stage;
+use crate::schedule::{Deal, Schedule, Shard};
 use crate::status::{self, State};
 use crate::stop::Stop;
 use crate::threads::pool;
@@ -118,8 +118,8 @@ pub fn run<W: Work>(order: &Order, work: &W, threads: usize, progress: &dyn Prog
     };
     let mut results = Results::default();
     let runner = Runner { order, job: &job, work, checkpoint: &checkpoint };
-    let (plan, deal) = pool(threads)?.install(|| runner.compute(&mut Reporter::without_file()))?;
-    collect(order, &job, work, &plan, &deal, &[&checkpoint], &mut results)?;
+    let (schedule, deal) = pool(threads)?.install(|| runner.compute(&mut Reporter::without_file()))?;
+    collect(order, &job, work, &schedule, &deal, &[&checkpoint], &mut results)?;
     Ok(results)
 }
 
@@ -170,7 +170,7 @@ pub(crate) fn is_finished(results: &Path, identity: &Identity) -> Result<bool, S
     let differences = match store::attribute(results, "identity") {
         Ok(text) => match text.and_then(|text| Identity::from_json(&text)) {
             Some(stored) => identity.differences(&stored),
-            None => vec!["  it does not record which program wrote it".to_owned()],
+            None => vec!["  it does not say which program wrote it".to_owned()],
         },
         Err(StoreError::NoChecksum(_)) => {
             vec!["  it has no checksum: an earlier version wrote it, or something else changed it".to_owned()]
@@ -208,64 +208,64 @@ struct Runner<'a, 'j, W> {
 impl<W: Work> Runner<'_, '_, W> {
     fn run(&self, reporter: &mut Reporter, results: &Path) -> Result<Outcome, SweepError> {
         let job = self.job;
-        let (plan, deal) = pool(job.threads)?.install(|| self.compute(reporter))?;
+        let (schedule, deal) = pool(job.threads)?.install(|| self.compute(reporter))?;
         if job.pilot_only {
             return Ok(Outcome::PilotDone);
         }
         if job.shard != Shard::WHOLE {
             return Ok(Outcome::ShardDone);
         }
-        publish(self.order, job, self.work, &plan, &deal, &[self.checkpoint], results)?;
+        publish(self.order, job, self.work, &schedule, &deal, &[self.checkpoint], results)?;
         Ok(Outcome::Finished(results.to_owned()))
     }
 
-    /// Computes what is missing, and returns the plan of the main stage.
-    fn compute(&self, reporter: &mut Reporter) -> Result<(Plan, Deal), SweepError> {
+    /// Computes what is missing, and returns the schedule of the main stage.
+    fn compute(&self, reporter: &mut Reporter) -> Result<(Schedule, Deal), SweepError> {
         let order = self.order;
-        let (plan, deal) = match order.target_relative_error {
+        let (schedule, deal) = match order.target_relative_error {
             None => {
-                let plan = Plan::same(Stage::Main, W::STEPS_OF_UNIT, order.points, self.work.steps());
-                let deal = self.deal(&plan);
-                (plan, deal)
+                let schedule = Schedule::same(Stage::Main, W::STEPS_OF_UNIT, order.points, self.work.steps());
+                let deal = self.deal(&schedule);
+                (schedule, deal)
             }
             Some(target) => {
-                let plan = pilot_plan::<W>(order);
-                let deal = self.deal(&plan);
-                self.stage(&plan, &deal, reporter)?;
+                let schedule = pilot_schedule::<W>(order);
+                let deal = self.deal(&schedule);
+                self.stage(&schedule, &deal, reporter)?;
                 reporter.next_stage();
-                let steps = self.repetitions(&plan, &deal, target)?;
+                let steps = self.repetitions(&schedule, &deal, target)?;
                 check_need::<W>(target, &steps)?;
                 if self.job.pilot_only {
-                    return Ok((plan, deal));
+                    return Ok((schedule, deal));
                 }
-                (Plan::each(Stage::Main, W::STEPS_OF_UNIT, steps), deal)
+                (Schedule::each(Stage::Main, W::STEPS_OF_UNIT, steps), deal)
             }
         };
-        self.stage(&plan, &deal, reporter)?;
-        Ok((plan, deal))
+        self.stage(&schedule, &deal, reporter)?;
+        Ok((schedule, deal))
     }
 
-    fn deal(&self, plan: &Plan) -> Deal {
-        deal(self.order, plan, self.job.shard.count())
+    fn deal(&self, schedule: &Schedule) -> Deal {
+        deal(self.order, schedule, self.job.shard.count())
     }
 
-    fn stage(&self, plan: &Plan, deal: &Deal, reporter: &mut Reporter) -> Result<(), SweepError> {
+    fn stage(&self, schedule: &Schedule, deal: &Deal, reporter: &mut Reporter) -> Result<(), SweepError> {
         let Job { shard, stop, progress, .. } = *self.job;
-        let engine = Engine { work: self.work, plan, deal, shard, checkpoint: self.checkpoint, stop, progress };
+        let engine = Engine { work: self.work, schedule, deal, shard, checkpoint: self.checkpoint, stop, progress };
         engine.run(|counts| reporter.update(counts))
     }
 
     /// Repetitions of each point in the main stage; `None` for points of other shards with unknown need.
-    fn repetitions(&self, pilot: &Plan, deal: &Deal, target: f64) -> Result<Vec<u64>, SweepError> {
+    fn repetitions(&self, pilot: &Schedule, deal: &Deal, target: f64) -> Result<Vec<u64>, SweepError> {
         let order = self.order;
         let Job { shard, folder, .. } = *self.job;
-        let source = Source::new(pilot, deal, vec![self.checkpoint.reader()?], shard.index() - 1);
+        let finished = Finished::new(pilot, deal, vec![self.checkpoint.reader()?], shard.index() - 1);
         let mut needed = vec![0; pilot.points()];
         let own: Vec<usize> = (0..pilot.points())
             .filter(|&p| pilot.units_at(p).next().is_some_and(|u| deal.shard_of(pilot, u) == shard.index()))
             .collect();
         for &point in &own {
-            needed[point] = need(self.work, &source, pilot, point, target)?;
+            needed[point] = need(self.work, &finished, pilot, point, target)?;
         }
         if shard == Shard::WHOLE || order.budget_repetitions.is_none() {
             return Ok(adaptive::deal(&needed, order.repetitions, order.budget_repetitions));
@@ -281,22 +281,22 @@ impl<W: Work> Runner<'_, '_, W> {
     }
 }
 
-pub(crate) fn pilot_plan<W: Work>(order: &Order) -> Plan {
-    Plan::same(Stage::Pilot, W::STEPS_OF_UNIT, order.points, order.repetitions)
+pub(crate) fn pilot_schedule<W: Work>(order: &Order) -> Schedule {
+    Schedule::same(Stage::Pilot, W::STEPS_OF_UNIT, order.points, order.repetitions)
 }
 
-pub(crate) fn deal(order: &Order, plan: &Plan, shards: usize) -> Deal {
-    Deal::new(plan, shards, order.seed, order.target_relative_error.is_some())
+pub(crate) fn deal(order: &Order, schedule: &Schedule, shards: usize) -> Deal {
+    Deal::new(schedule, shards, order.seed, order.target_relative_error.is_some())
 }
 
 pub(crate) fn need<W: Work>(
     work: &W,
-    source: &Source,
-    pilot: &Plan,
+    finished: &Finished,
+    pilot: &Schedule,
     point: usize,
     target: f64,
 ) -> Result<u64, SweepError> {
-    let relative_error = work.relative_error(source, pilot, point)?;
+    let relative_error = work.relative_error(finished, pilot, point)?;
     Ok(adaptive::needed(relative_error, pilot.steps_at(point), target))
 }
 
@@ -317,7 +317,7 @@ pub(crate) fn check_need<W: Work>(target: f64, steps: &[u64]) -> Result<(), Swee
 pub(crate) fn complete<W: Work>(
     job: &Job,
     work: &W,
-    plan: &Plan,
+    schedule: &Schedule,
     deal: &Deal,
     shards: &[Shard],
     stores: &[&Checkpoint],
@@ -325,7 +325,7 @@ pub(crate) fn complete<W: Work>(
     let mut unfinished = Vec::new();
     for (shard, checkpoint) in shards.iter().zip(stores) {
         let Job { stop, progress, .. } = *job;
-        let engine = Engine { work, plan, deal, shard: *shard, checkpoint, stop, progress };
+        let engine = Engine { work, schedule, deal, shard: *shard, checkpoint, stop, progress };
         let (missing, (total, _)) = (engine.missing()?, engine.total());
         if missing > 0 {
             unfinished.push(format!("  shard {shard} has done {} of {total} units", total - missing));
@@ -339,32 +339,32 @@ pub(crate) fn publish<W: Work>(
     order: &Order,
     job: &Job,
     work: &W,
-    plan: &Plan,
+    schedule: &Schedule,
     deal: &Deal,
     stores: &[&Checkpoint],
     results: &Path,
 ) -> Result<(), SweepError> {
     let mut writer = store::Writer::new(results)?;
-    collect(order, job, work, plan, deal, stores, &mut writer)?;
+    collect(order, job, work, schedule, deal, stores, &mut writer)?;
     writer.publish()?;
     Ok(())
 }
 
-/// Writes all records to a sink, with the attributes of the study.
+/// Writes all finished work to a sink, with the attributes of the study.
 fn collect<W: Work>(
     order: &Order,
     job: &Job,
     work: &W,
-    plan: &Plan,
+    schedule: &Schedule,
     deal: &Deal,
     stores: &[&Checkpoint],
     sink: &mut dyn Sink,
 ) -> Result<(), SweepError> {
     let readers = stores.iter().map(|s| s.reader()).collect::<Result<_, _>>()?;
-    let source = Source::new(plan, deal, readers, 0);
+    let finished = Finished::new(schedule, deal, readers, 0);
     let mut attributes = order.attributes.clone();
     attributes.extend((job.stamp)());
-    work.collect(&source, plan, &mut Attributed { sink, attributes, stop: job.stop })
+    work.collect(&finished, schedule, &mut Attributed { sink, attributes, stop: job.stop })
 }
 
 /// Sink that adds the study's attributes and aborts when the study is asked to stop.

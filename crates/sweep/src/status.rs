@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::shard_name;
-use crate::plan::Shard;
+use crate::schedule::Shard;
 use results::StoreError;
 use results::store;
 

@@ -7,12 +7,12 @@
 use results::Sink;
 
 use crate::error::SweepError;
-use crate::plan::{Plan, Stage};
-use crate::source::Source;
+use crate::finished::Finished;
+use crate::schedule::{Schedule, Stage};
 
-/// A saved record of numbers and text.
+/// What is saved of a unit or of a point: numbers and text.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Record {
+pub struct Saved {
     /// Number of steps included.
     pub steps: u64,
     /// The numbers.
@@ -21,7 +21,7 @@ pub struct Record {
     pub text: String,
 }
 
-impl Record {
+impl Saved {
     /// As bytes: steps, count of numbers, numbers, text; little-endian.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(16 + 8 * self.numbers.len() + self.text.len());
@@ -34,7 +34,7 @@ impl Record {
         bytes
     }
 
-    /// From bytes; `None` if they are not a record.
+    /// From bytes; `None` if they are none.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (steps, rest) = bytes.split_first_chunk::<8>()?;
         let (count, rest) = rest.split_first_chunk::<8>()?;
@@ -85,7 +85,7 @@ pub trait Work: Sync {
     ///
     /// # Errors
     /// If it cannot be computed.
-    fn head(&self, point: &Self::Point) -> Result<Record, Self::Error>;
+    fn head(&self, point: &Self::Point) -> Result<Saved, Self::Error>;
 
     /// The state at the start of a unit, or as it was saved.
     fn begin(&self, point: &Self::Point, saved: Option<&[f64]>) -> Self::State;
@@ -103,7 +103,7 @@ pub trait Work: Sync {
     ///
     /// # Errors
     /// If saved data cannot be read, or the sink refuses them.
-    fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError>;
+    fn collect(&self, finished: &Finished, schedule: &Schedule, sink: &mut dyn Sink) -> Result<(), SweepError>;
 
     /// Message for a failed point: its number, coordinates, and the error.
     fn failure(&self, point: usize, error: &Self::Error) -> String {
@@ -114,24 +114,24 @@ pub trait Work: Sync {
     ///
     /// # Errors
     /// If saved data cannot be read.
-    fn relative_error(&self, _source: &Source, _plan: &Plan, _point: usize) -> Result<f64, SweepError> {
+    fn relative_error(&self, _finished: &Finished, _schedule: &Schedule, _point: usize) -> Result<f64, SweepError> {
         Ok(0.0)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Record;
+    use super::Saved;
 
     #[test]
     fn records_survive_their_bytes_and_nothing_else_does() {
-        let record = Record { steps: 7, numbers: vec![1.5, -0.0, f64::NAN, 1e-310], text: "µ".to_owned() };
-        let bytes = record.to_bytes();
-        let read = Record::from_bytes(&bytes).unwrap();
-        assert_eq!((read.steps, &read.text), (7, &record.text));
-        assert!(read.numbers.iter().zip(&record.numbers).all(|(a, b)| a.to_bits() == b.to_bits()));
+        let saved = Saved { steps: 7, numbers: vec![1.5, -0.0, f64::NAN, 1e-310], text: "µ".to_owned() };
+        let bytes = saved.to_bytes();
+        let read = Saved::from_bytes(&bytes).unwrap();
+        assert_eq!((read.steps, &read.text), (7, &saved.text));
+        assert!(read.numbers.iter().zip(&saved.numbers).all(|(a, b)| a.to_bits() == b.to_bits()));
         for cut in 0..48 {
-            assert_eq!(Record::from_bytes(&bytes[..cut]), None, "{cut} bytes");
+            assert_eq!(Saved::from_bytes(&bytes[..cut]), None, "{cut} bytes");
         }
     }
 }

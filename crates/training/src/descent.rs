@@ -10,10 +10,10 @@ use crate::optimiser::{Optimiser, OptimiserKind, Surroundings};
 use crate::session::Session;
 use crate::update::{Update, UpdateChoice, UpdateState, clip};
 
-/// Source of the derivatives.
+/// Where the derivatives come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum GradientSource {
+pub enum GradientFrom {
     /// Measured by the `[estimator]`: HGE, finite differences, SPSA, codes.
     #[default]
     Measured,
@@ -30,15 +30,15 @@ pub struct DescentSettings {
     /// Update rule.
     #[serde(default)]
     pub update: UpdateChoice,
-    /// Source of the derivatives.
+    /// Where the derivatives come from.
     #[serde(default)]
-    pub gradient: GradientSource,
+    pub gradient: GradientFrom,
 }
 
 impl OptimiserKind for DescentSettings {
     fn build(&self, _around: &Surroundings) -> Result<Box<dyn Optimiser>, SettingError> {
         Ok(Box::new(Descent {
-            source: self.gradient,
+            gradient: self.gradient,
             update: self.update.update(),
             learning_rate: positive("learning_rate", self.learning_rate)?,
         }))
@@ -48,8 +48,8 @@ impl OptimiserKind for DescentSettings {
 /// A descent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Descent {
-    /// Source of the derivatives.
-    pub source: GradientSource,
+    /// Where the derivatives come from.
+    pub gradient: GradientFrom,
     /// Update rule.
     pub update: Update,
     /// η \[V²\] (in V for Adam).
@@ -60,7 +60,7 @@ impl Optimiser for Descent {
     /// Descends from random controls until the loss is low enough; restarts after the allowed number of iterations.
     ///
     /// # Errors
-    /// If the device cannot be evaluated, has no exact derivatives although these are the source, or second derivatives
+    /// If the device cannot be evaluated, has no exact derivatives although these are asked for, or second derivatives
     /// are needed but not read.
     fn train(&self, session: &mut Session<'_>, rng: &mut Pcg64) -> Result<(), TrainingError> {
         while !session.is_over() {
@@ -68,9 +68,9 @@ impl Optimiser for Descent {
             let mut state = UpdateState::new(self.update, controls.len());
             for _ in 0..session.limits.max_iterations {
                 let second = self.update == Update::Curvature;
-                let (loss, slopes) = match self.source {
-                    GradientSource::Measured => session.measure_slopes(&controls, second, rng)?,
-                    GradientSource::Exact => session.exact_slopes(&controls, second, rng)?,
+                let (loss, slopes) = match self.gradient {
+                    GradientFrom::Measured => session.measure_slopes(&controls, second, rng)?,
+                    GradientFrom::Exact => session.exact_slopes(&controls, second, rng)?,
                 };
                 session.note(loss);
                 if session.is_over() {
@@ -84,10 +84,10 @@ impl Optimiser for Descent {
     }
 
     fn measures_gradient(&self) -> bool {
-        self.source == GradientSource::Measured
+        self.gradient == GradientFrom::Measured
     }
 
-    fn second_derivatives(&self) -> Option<GradientSource> {
-        (self.update == Update::Curvature).then_some(self.source)
+    fn second_derivatives(&self) -> Option<GradientFrom> {
+        (self.update == Update::Curvature).then_some(self.gradient)
     }
 }

@@ -441,7 +441,7 @@ impl Meter {
         let mut output = Vec::new();
         let mut has_clipped = false;
         // the controls, and a perturbation that is the same every time, are those of all patterns
-        let always_driven = self.driven(controls_volt, &self.asked);
+        let always_applied = self.applied(controls_volt, &self.asked);
         for (p, x) in inputs_volt.rows().into_iter().enumerate() {
             let at = self.wiring.join(self.set(x).view(), controls_volt);
             let noise_na = &noise.next(rng)[self.ramp_samples..];
@@ -452,19 +452,19 @@ impl Meter {
                 Scheme::Fixed(_) => Vec::new(),
                 Scheme::Random(_) => vec![Asked::new(probe.perturbation_volt(0, &directions, self.instrument.ramp_s))],
             };
-            let drawn_driven = self.driven(controls_volt, &drawn);
-            let (asked, driven) =
-                if drawn.is_empty() { (&self.asked, &always_driven) } else { (&drawn, &drawn_driven) };
-            let mut levels = Vec::with_capacity(driven.len());
-            for (record, applied) in driven.iter().enumerate() {
-                self.answer_to(&at, applied.view(), &mut output)?;
+            let drawn_applied = self.applied(controls_volt, &drawn);
+            let (asked, applied) =
+                if drawn.is_empty() { (&self.asked, &always_applied) } else { (&drawn, &drawn_applied) };
+            let mut levels = Vec::with_capacity(applied.len());
+            for (record, volt) in applied.iter().enumerate() {
+                self.answer_to(&at, volt.view(), &mut output)?;
                 has_clipped |= self.read(&mut output, &noise_na[record * scheme.samples()..][..scheme.samples()]);
                 let mut readings = vec![0.0; probe.readings(record)];
                 dot::project(probe.weights(record), &output, &mut readings);
                 probe.combine(record, &readings, &directions, row);
                 levels.push(mean(&output));
             }
-            let records = driven.len() as f64;
+            let records = applied.len() as f64;
             let undisturbed = |(level, asked): (&f64, &Asked)| level - scalar(&row[..controls], &asked.mean_volt);
             currents_na.push(levels.iter().zip(asked).map(|record| undisturbed(record) / records).sum());
         }
@@ -507,10 +507,10 @@ impl Meter {
     }
 
     /// What each perturbation adds to the controls when hold, delay and DAC have acted on it \[V\].
-    fn driven<'d>(&self, controls_volt: &[f64], asked: &'d [Asked]) -> Vec<CowArray<'d, f64, ndarray::Ix2>> {
+    fn applied<'d>(&self, controls_volt: &[f64], asked: &'d [Asked]) -> Vec<CowArray<'d, f64, ndarray::Ix2>> {
         let Instrument { hold_samples, delay_samples, .. } = self.instrument;
-        let is_exact = self.instrument.drives_linearly() && hold_samples <= 1 && delay_samples == 0;
-        let drive = |asked: &'d Asked| {
+        let is_exact = self.instrument.applies_linearly() && hold_samples <= 1 && delay_samples == 0;
+        let apply = |asked: &'d Asked| {
             if is_exact {
                 return asked.volt.view().into();
             }
@@ -518,7 +518,7 @@ impl Meter {
             applied -= &ndarray::aview1(controls_volt);
             applied.into()
         };
-        asked.iter().map(drive).collect()
+        asked.iter().map(apply).collect()
     }
 
     /// Adds the noise and reads the output; whether it was clipped.

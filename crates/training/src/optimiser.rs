@@ -3,7 +3,7 @@
 use rand_pcg::Pcg64;
 use settings::SettingError;
 
-use crate::descent::GradientSource;
+use crate::descent::GradientFrom;
 use crate::error::TrainingError;
 use crate::session::Session;
 
@@ -20,8 +20,8 @@ pub trait Optimiser: std::fmt::Debug + Send + Sync {
         false
     }
 
-    /// Source of its second derivatives, if it needs them.
-    fn second_derivatives(&self) -> Option<GradientSource> {
+    /// Where its second derivatives come from, if it needs them.
+    fn second_derivatives(&self) -> Option<GradientFrom> {
         None
     }
 }

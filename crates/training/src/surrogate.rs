@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use settings::{SettingError, positive, within};
 
-use crate::descent::{Descent, GradientSource};
+use crate::descent::{Descent, GradientFrom};
 use crate::error::TrainingError;
 use crate::meter::{Answer, Meter, Timing};
 use crate::optimiser::{Optimiser, OptimiserKind, Surroundings, check_held};
@@ -89,7 +89,7 @@ impl Optimiser for Surrogate {
             session.patterns.targets.len(),
         )?;
         let update = Update::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-        let descent = Descent { source: GradientSource::Exact, update, learning_rate: LEARNING_RATE_VOLT };
+        let descent = Descent { gradient: GradientFrom::Exact, update, learning_rate: LEARNING_RATE_VOLT };
         let limits = Limits {
             stop_below: f64::NEG_INFINITY,
             confirmations: 0,

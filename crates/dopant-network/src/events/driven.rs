@@ -30,7 +30,7 @@ pub struct Sine {
 
 /// Options of a driven simulation.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Drive {
+pub struct DrivenOptions {
     /// The applied sines.
     pub sines: Vec<Sine>,
     /// Time before the measurement \[1/ν₀\].
@@ -222,35 +222,40 @@ impl Counts {
 /// # Panics
 /// If a sine names an electrode that does not exist.
 #[must_use]
-pub fn driven_currents(landscape: &Landscape<'_>, start: Occupation, drive: &Drive) -> DrivenCurrents {
-    driven(landscape, start, drive, MOST_REMEMBERED)
+pub fn driven_currents(landscape: &Landscape<'_>, start: Occupation, options: &DrivenOptions) -> DrivenCurrents {
+    driven(landscape, start, options, MOST_REMEMBERED)
 }
 
-fn driven(landscape: &Landscape<'_>, start: Occupation, drive: &Drive, most_remembered: usize) -> DrivenCurrents {
+fn driven(
+    landscape: &Landscape<'_>,
+    start: Occupation,
+    options: &DrivenOptions,
+    most_remembered: usize,
+) -> DrivenCurrents {
     let network = landscape.network;
     let (n, electrodes) = (network.acceptors(), network.electrodes());
-    let sines = drive.sines.len();
-    let mut rng = Pcg64Dxsm::seed_from_u64(drive.seed);
-    let mut simulation = Simulation::new(landscape, &drive.sines, most_remembered);
-    let count = drive.blocks.max(2);
+    let sines = options.sines.len();
+    let mut rng = Pcg64Dxsm::seed_from_u64(options.seed);
+    let mut simulation = Simulation::new(landscape, &options.sines, most_remembered);
+    let count = options.blocks.max(2);
     let mut blocks = vec![Block::empty(electrodes, sines); count];
     let mut occupied = vec![0.0; n];
     let mut current = simulation.number_of(start);
     // the measurement begins at t = 0
-    let mut time = -drive.settling_time;
+    let mut time = -options.settling_time;
     let (mut hops, mut candidates) = (0, 0);
     let mut angles = vec![(0.0, 0.0); sines];
-    while time < drive.time && candidates < drive.most_events {
+    while time < options.time && candidates < options.most_events {
         candidates += 1;
         let before = time.max(0.0);
         let bounded = &simulation.states[current];
         let wait: f64 = rng.sample(Exp1);
         time += wait / bounded.total;
-        let until = time.clamp(0.0, drive.time);
+        let until = time.clamp(0.0, options.time);
         if until > before {
             bounded.state.sites().for_each(|site| occupied[site] += until - before);
         }
-        if time >= drive.time {
+        if time >= options.time {
             break;
         }
         let mut rest = rng.random::<f64>() * bounded.total;
@@ -261,7 +266,7 @@ fn driven(landscape: &Landscape<'_>, start: Occupation, drive: &Drive, most_reme
         let candidate = chosen.unwrap_or(&bounded.candidates[0]);
         let (from, to) = (usize::from(candidate.from), usize::from(candidate.to));
         let mut difference = candidate.difference_kt;
-        for (sine, angle) in drive.sines.iter().zip(&mut angles) {
+        for (sine, angle) in options.sines.iter().zip(&mut angles) {
             *angle = (TAU * sine.frequency * time + sine.phase_rad).sin_cos();
             let felt = network.potential(sine.electrode, to) - network.potential(sine.electrode, from);
             difference += sine.amplitude_kt * angle.0 * felt;
@@ -272,7 +277,7 @@ fn driven(landscape: &Landscape<'_>, start: Occupation, drive: &Drive, most_reme
         }
         if time >= 0.0 {
             hops += 1;
-            let block = &mut blocks[((time / drive.time * count as f64) as usize).min(count - 1)];
+            let block = &mut blocks[((time / options.time * count as f64) as usize).min(count - 1)];
             for (site, charge) in [(to, 1.0), (from, -1.0)] {
                 if let Some(electrode) = site.checked_sub(n) {
                     block.charge[electrode] += charge;
@@ -286,7 +291,7 @@ fn driven(landscape: &Landscape<'_>, start: Occupation, drive: &Drive, most_reme
         let next = landscape.after(&bounded.state, candidate.from, candidate.to);
         current = simulation.number_of(next);
     }
-    Counts { blocks, occupied, hops, time: time.clamp(0.0, drive.time) }.currents(electrodes, sines)
+    Counts { blocks, occupied, hops, time: time.clamp(0.0, options.time) }.currents(electrodes, sines)
 }
 
 #[cfg(test)]
@@ -299,7 +304,7 @@ mod tests {
         let description = Generate { acceptors: 12, donors: 1, seed: 5, ..Generate::default() }.describe().unwrap();
         let device = DopantNetwork::from_description(&description).unwrap();
         let landscape = device.network.landscape(&device.voltages_kt(&[0.2, 0.0, -0.1, 0.0, 0.0, 0.1, 0.0, 0.0]));
-        let drive = Drive {
+        let options = DrivenOptions {
             sines: vec![Sine { electrode: 0, amplitude_kt: 1.0, frequency: 1e-4, phase_rad: 0.0 }],
             settling_time: 1e3,
             time: 1e6,
@@ -308,8 +313,8 @@ mod tests {
             seed: 1,
         };
         assert_eq!(
-            driven_currents(&landscape, device.initial, &drive),
-            driven(&landscape, device.initial, &drive, 300)
+            driven_currents(&landscape, device.initial, &options),
+            driven(&landscape, device.initial, &options, 300)
         );
     }
 }

@@ -10,7 +10,7 @@ mod trajectory;
 
 pub use currents::{EventCurrents, EventOptions, Sampler, currents};
 pub use direct::Direct;
-pub use driven::{Drive, DrivenCurrents, Sine, driven_currents};
+pub use driven::{DrivenCurrents, DrivenOptions, Sine, driven_currents};
 pub use incremental::Incremental;
 pub use recurring::Recurring;
 pub use trajectory::{Event, Trajectory};

@@ -16,10 +16,10 @@ use crate::needs;
 use results::Sink;
 use results::moments::{self, Estimated, Moments};
 use settings::seed::{self, Purpose};
-use sweep::Source;
+use sweep::Finished;
 use sweep::SweepError;
-use sweep::plan::{Plan, Stage};
-use sweep::work::{Record, Step, Work};
+use sweep::schedule::{Schedule, Stage};
+use sweep::work::{Saved, Step, Work};
 
 mod columns;
 pub mod point;
@@ -39,7 +39,7 @@ pub(crate) struct ReadyPoint {
 }
 
 /// Moments of one unit, and its estimates if they are kept.
-pub(crate) struct Tally {
+pub(crate) struct Repeated {
     moments: Vec<Moments>,
     estimates: Vec<f64>,
     derivatives: Vec<f64>,
@@ -59,8 +59,8 @@ struct Head<'r> {
 }
 
 impl<'r> Head<'r> {
-    fn of(record: &'r Record) -> Self {
-        let (time, parameters, rest) = match &record.numbers[..] {
+    fn of(saved: &'r Saved) -> Self {
+        let (time, parameters, rest) = match &saved.numbers[..] {
             [time, parameters, rest @ ..] => (*time, *parameters as usize, rest),
             _ => (f64::NAN, 0, &[][..]),
         };
@@ -96,7 +96,7 @@ fn moments_of(numbers: &[f64], derivatives: usize) -> (impl Iterator<Item = Mome
 }
 
 /// Adds the moments of a unit, and returns its estimates.
-fn merge<'r>(total: &mut [Moments], unit: &'r Record) -> &'r [f64] {
+fn merge<'r>(total: &mut [Moments], unit: &'r Saved) -> &'r [f64] {
     let (moments, estimates) = moments_of(&unit.numbers, total.len());
     for (sum, more) in total.iter_mut().zip(moments) {
         *sum = sum.merged(&more);
@@ -184,7 +184,7 @@ impl<'s> StudyWork<'s> for Errors<'s> {
 
 impl Work for Errors<'_> {
     type Point = ReadyPoint;
-    type State = Tally;
+    type State = Repeated;
     type Error = PointError;
     const STEPS_OF_UNIT: u64 = 512;
 
@@ -202,7 +202,7 @@ impl Work for Errors<'_> {
         Ok(ReadyPoint { setup, experiment, truth })
     }
 
-    fn head(&self, point: &ReadyPoint) -> Result<Record, PointError> {
+    fn head(&self, point: &ReadyPoint) -> Result<Saved, PointError> {
         let exact = point.experiment.exact_against(&point.truth)?;
         let amplitude_volt = &point.setup.amplitude_volt;
         let mut numbers = vec![point.setup.scheme.total_time_s(), amplitude_volt.len() as f64];
@@ -214,10 +214,10 @@ impl Work for Errors<'_> {
         let published = point.setup.published(&point.truth[..amplitude_volt.len()]);
         let unpublished = vec![f64::NAN; point.truth.len() - published.len()];
         numbers.extend(published.iter().chain(&unpublished));
-        Ok(Record { steps: 0, numbers, text: point.experiment.exact_gap().unwrap_or_default().to_owned() })
+        Ok(Saved { steps: 0, numbers, text: point.experiment.exact_gap().unwrap_or_default().to_owned() })
     }
 
-    fn begin(&self, point: &ReadyPoint, saved: Option<&[f64]>) -> Tally {
+    fn begin(&self, point: &ReadyPoint, saved: Option<&[f64]>) -> Repeated {
         let derivatives = point.experiment.derivatives();
         let (moments, estimates) = match saved {
             None => (vec![Moments::default(); derivatives], Vec::new()),
@@ -226,10 +226,10 @@ impl Work for Errors<'_> {
                 (moments.collect(), estimates.to_vec())
             }
         };
-        Tally { moments, estimates, derivatives: vec![0.0; derivatives], workspace: Workspace::default() }
+        Repeated { moments, estimates, derivatives: vec![0.0; derivatives], workspace: Workspace::default() }
     }
 
-    fn step(&self, at: &ReadyPoint, state: &mut Tally, step: Step) -> Result<(), PointError> {
+    fn step(&self, at: &ReadyPoint, state: &mut Repeated, step: Step) -> Result<(), PointError> {
         let (point, repetition) = (step.point as u64, step.number);
         let (purpose, keep) = match step.stage {
             Stage::Pilot => (Purpose::Pilot { point, repetition }, false),
@@ -246,7 +246,7 @@ impl Work for Errors<'_> {
         Ok(())
     }
 
-    fn numbers(&self, state: &Tally) -> Vec<f64> {
+    fn numbers(&self, state: &Repeated) -> Vec<f64> {
         state.moments.iter().flat_map(|m| m.to_numbers()).chain(state.estimates.iter().copied()).collect()
     }
 
@@ -255,21 +255,21 @@ impl Work for Errors<'_> {
     }
 
     /// Relative error after all units of a point.
-    fn relative_error(&self, source: &Source, plan: &Plan, point: usize) -> Result<f64, SweepError> {
-        let head = source.head(point)?;
+    fn relative_error(&self, finished: &Finished, schedule: &Schedule, point: usize) -> Result<f64, SweepError> {
+        let head = finished.head(point)?;
         let head = Head::of(&head);
         let mut moments = vec![Moments::default(); head.truth.len()];
-        for unit in plan.units_at(point) {
-            merge(&mut moments, &source.unit(unit)?);
+        for unit in schedule.units_at(point) {
+            merge(&mut moments, &finished.unit(unit)?);
         }
         Ok(relative_error(&moments, head.truth))
     }
 
-    fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
+    fn collect(&self, finished: &Finished, schedule: &Schedule, sink: &mut dyn Sink) -> Result<(), SweepError> {
         let study = self.study;
         let (mut parameters, mut curvature, mut gaps) = (0, false, std::collections::BTreeSet::new());
-        for point in 0..plan.points() {
-            let head = source.head(point)?;
+        for point in 0..schedule.points() {
+            let head = finished.head(point)?;
             let own = Head::of(&head);
             parameters = parameters.max(own.parameters);
             curvature |= own.truth.len() > own.parameters;
@@ -282,13 +282,13 @@ impl Work for Errors<'_> {
             outline.results.attributes.push(("exact_gap".to_owned(), gaps.into_iter().collect::<Vec<_>>().join("; ")));
         }
         let columns = outline.begin(sink)?;
-        for point in 0..plan.points() {
-            let head = source.head(point)?;
+        for point in 0..schedule.points() {
+            let head = finished.head(point)?;
             let head = Head::of(&head);
             let mut moments = vec![Moments::default(); head.truth.len()];
-            for unit in plan.units_at(point) {
-                let record = source.unit(unit)?;
-                let estimates = merge(&mut moments, &record);
+            for unit in schedule.units_at(point) {
+                let saved = finished.unit(unit)?;
+                let estimates = merge(&mut moments, &saved);
                 if study.section.store_estimates {
                     append_estimates(&head, estimates, parameters, curvature, &columns, sink)?;
                 }
@@ -296,7 +296,7 @@ impl Work for Errors<'_> {
             append_errors(&head, &moments, parameters, curvature, &columns, sink)?;
             columns.append(sink, "measurement_time_s", &[head.measurement_time_s])?;
             if study.section.target_relative_error.is_some() {
-                columns.append(sink, "repetitions", &[plan.steps_at(point) as f64])?;
+                columns.append(sink, "repetitions", &[schedule.steps_at(point) as f64])?;
                 columns.append(sink, "relative_error", &[relative_error(&moments, head.truth)])?;
             }
         }

@@ -29,12 +29,12 @@ pub struct AxisKey {
 
 /// Keys that advance together: usually one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Axis {
+pub struct SweepAxis {
     /// The keys; all have equally many values.
     pub keys: Vec<AxisKey>,
 }
 
-impl Axis {
+impl SweepAxis {
     /// Number of values.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -136,7 +136,7 @@ pub struct PerParameter<'c> {
     /// Its dotted path.
     pub path: &'c str,
     /// What is drawn for it, given the other axes.
-    pub components: &'c dyn Fn(&[Axis]) -> Result<Components, KeyError>,
+    pub components: &'c dyn Fn(&[SweepAxis]) -> Result<Components, KeyError>,
 }
 
 /// An axis key as it stands in the file.
@@ -151,7 +151,7 @@ struct Entry<'t> {
 ///
 /// # Errors
 /// At the first axis that is empty, of unknown form, or zipped with one of another length.
-pub fn parse(sweep: Option<&Value>, seed: u64, per_parameter: &PerParameter<'_>) -> Result<Vec<Axis>, KeyError> {
+pub fn parse(sweep: Option<&Value>, seed: u64, per_parameter: &PerParameter<'_>) -> Result<Vec<SweepAxis>, KeyError> {
     let Some(sweep) = sweep else { return Ok(Vec::new()) };
     let Value::Table(table) = sweep else {
         return Err(KeyError::new("sweep", "must be a table of dotted keys and their values"));
@@ -164,7 +164,7 @@ pub fn parse(sweep: Option<&Value>, seed: u64, per_parameter: &PerParameter<'_>)
         let keys = group.iter().filter(is_other).map(|e| axis_key(e, seed, &mut || Ok(None)));
         let keys = keys.collect::<Result<Vec<AxisKey>, KeyError>>()?;
         if !keys.is_empty() {
-            others.push(Axis { keys });
+            others.push(SweepAxis { keys });
         }
     }
     let components = || (per_parameter.components)(&others).map(Some);
@@ -173,7 +173,7 @@ pub fn parse(sweep: Option<&Value>, seed: u64, per_parameter: &PerParameter<'_>)
     // in the order of the file again; moved, for they may be half a gigabyte
     let (mut others, mut own) = (others.into_iter().flat_map(|axis| axis.keys), own.into_iter());
     let mut key = |entry: &Entry<'_>| if is_other(&entry) { others.next() } else { own.next() };
-    let axes: Vec<Axis> =
+    let axes: Vec<SweepAxis> =
         groups.iter().map(|g| together(g.iter().filter_map(&mut key).collect())).collect::<Result<_, KeyError>>()?;
     // lists of another length in a group are refused by now
     debug_assert!(points(&axes) <= MOST_POINTS);
@@ -222,7 +222,7 @@ fn groups(table: &Table) -> Result<Vec<Vec<Entry<'_>>>, KeyError> {
 }
 
 /// Keys that advance together.
-fn together(keys: Vec<AxisKey>) -> Result<Axis, KeyError> {
+fn together(keys: Vec<AxisKey>) -> Result<SweepAxis, KeyError> {
     let Some(first) = keys.first() else {
         return Err(KeyError::new("sweep.zip", "a group is empty"));
     };
@@ -237,7 +237,7 @@ fn together(keys: Vec<AxisKey>) -> Result<Axis, KeyError> {
                 first.values.len()
             ),
         )),
-        None => Ok(Axis { keys }),
+        None => Ok(SweepAxis { keys }),
     }
 }
 
@@ -375,13 +375,13 @@ fn random_values(
 
 /// Number of points of the grid.
 #[must_use]
-pub fn points(axes: &[Axis]) -> usize {
-    axes.iter().map(Axis::len).product()
+pub fn points(axes: &[SweepAxis]) -> usize {
+    axes.iter().map(SweepAxis::len).product()
 }
 
 /// Index along each axis of a point; the last axis runs fastest.
 #[must_use]
-pub fn indices(axes: &[Axis], point: usize) -> Vec<usize> {
+pub fn indices(axes: &[SweepAxis], point: usize) -> Vec<usize> {
     let mut rest = point;
     let mut out = vec![0; axes.len()];
     for (axis, index) in axes.iter().zip(&mut out).rev() {
@@ -395,7 +395,7 @@ pub fn indices(axes: &[Axis], point: usize) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Vec<Axis>, KeyError> {
+    fn read(text: &str) -> Result<Vec<SweepAxis>, KeyError> {
         let value: Value = Value::Table(toml::from_str(text).unwrap());
         let of_each = Components { count: 2, bounds: Ok((vec![0.0, 1.0], vec![1.0, 2.0])) };
         parse(Some(&value), 1, &PerParameter { path: "e.f", components: &|_| Ok(of_each.clone()) })
@@ -410,7 +410,7 @@ mod tests {
              zip = [ { \"g.h\" = [1, 2], \"i.j\" = { values = [3, 4], labels = [\"p\", \"q\"] } } ]\n",
         )
         .unwrap();
-        assert_eq!(axes.iter().map(Axis::len).collect::<Vec<_>>(), [3, 2, 4, 2]);
+        assert_eq!(axes.iter().map(SweepAxis::len).collect::<Vec<_>>(), [3, 2, 4, 2]);
         assert!((axes[0].keys[0].values[1].as_float().unwrap() - 200.0_f64.sqrt()).abs() < 1e-12);
         assert_eq!(axes[2].keys[0].values[0].as_array().unwrap().len(), 2);
         assert_eq!(axes[3].keys.len(), 2);

@@ -94,6 +94,24 @@ impl Document {
         Ok(())
     }
 
+    /// Refuses a change from the command line to what the sweep gives at every point: it would have no effect.
+    ///
+    /// # Errors
+    /// At the first such change.
+    pub(crate) fn refuse_without_effect(&self) -> Result<(), KeyError> {
+        let swept = swept_keys(&self.table);
+        let given_above = |key: &str| swept.iter().find(|axis| is_at_or_below(key, axis));
+        let Some((key, axis)) = self.overridden.iter().find_map(|key| Some((key, given_above(key)?))) else {
+            return Ok(());
+        };
+        let what = if key == axis { "it".to_owned() } else { format!("the whole of `{axis}`") };
+        let message = format!(
+            "--set {key} has no effect: the sweep gives {what} at every point; change it there, as in \
+             --set 'sweep.\"{axis}\"=[…]'"
+        );
+        Err(KeyError::new("", message))
+    }
+
     /// Folder from which paths in the scenario start.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -121,7 +139,7 @@ impl Document {
         let above = axes.iter().filter(|(axis, _)| is_at_or_below(key, axis)).max_by_key(|(axis, _)| axis.len());
         // an axis that adds keys to a table which does not hold them
         let below = axes.iter().find(|(axis, _)| is_at_or_below(axis, key));
-        if let Some((_, origin)) = above.or(below.filter(|_| !holds(&self.table, key))) {
+        if let Some((_, origin)) = above.or(below.filter(|_| at(&self.table, key).is_none())) {
             return *origin;
         }
         if self.overridden.iter().any(|o| is_at_or_below(key, o)) {
@@ -240,8 +258,8 @@ pub(crate) fn is_at_or_below(key: &str, ancestor: &str) -> bool {
     key.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Whether there is a value at a dotted path.
-fn holds(table: &Table, path: &str) -> bool {
+/// The value at a dotted path.
+fn at<'t>(table: &'t Table, path: &str) -> Option<&'t Value> {
     let mut parts = path.split('.');
     let first = parts.next().and_then(|first| table.get(first));
     parts
@@ -250,7 +268,6 @@ fn holds(table: &Table, path: &str) -> bool {
             other => Some(other.get(part)),
         })
         .flatten()
-        .is_some()
 }
 
 /// Every swept key, zipped ones too.

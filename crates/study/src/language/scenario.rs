@@ -104,47 +104,88 @@ impl JsonSchema for FigureTable {
     }
 }
 
-/// A whole scenario, for the JSON Schema. Any key may also be swept: `[sweep]` maps its dotted path to values.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(title = "homodyne scenario", deny_unknown_fields)]
-pub struct Scenario {
+/// Declares the tables of a scenario, in the order in which they are written: `table: type = how it is read`.
+macro_rules! scenario_tables {
+    ($($(#[$about:meta])* $table:ident: $type:ty = $read:expr,)+) => {
+        /// A whole scenario, for the JSON Schema. Any key may also be swept: `[sweep]` maps its dotted path to values.
+        #[derive(Clone, Debug, Serialize, JsonSchema)]
+        #[schemars(title = "homodyne scenario", deny_unknown_fields)]
+        pub struct Scenario {
+            $($(#[$about])* pub $table: $type,)+
+        }
+
+        const TABLES: &[&str] = &[$(stringify!($table)),+];
+
+        impl Scenario {
+            fn read(tables: &Table) -> Result<Self, KeyError> {
+                Ok(Self { $($table: $read(tables.get(stringify!($table)).cloned(), stringify!($table))?,)+ })
+            }
+        }
+    };
+}
+
+scenario_tables! {
     /// The study.
-    pub study: StudySection,
+    study: StudySection = required(section),
     /// The device.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub device: Option<DeviceSection>,
+    device: Option<DeviceSection> = optional(DeviceSection::parse),
     /// The noise.
-    pub noise: NoiseSection,
+    noise: NoiseSection = or(NoiseSection::None(noise::NoNoise {}), NoiseSection::parse),
     /// The sampling.
-    pub sampling: SamplingSection,
+    sampling: SamplingSection = or(SamplingSection::default(), section),
     /// The estimator.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub estimator: Option<EstimatorSection>,
+    estimator: Option<EstimatorSection> = optional(EstimatorSection::parse),
     /// The published expressions.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub published: Option<PublishedSection>,
+    published: Option<PublishedSection> = optional(section),
     /// I-V curve.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub response: Option<ResponseSection>,
+    response: Option<ResponseSection> = optional(section),
     /// Noise spectrum.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub spectrum: Option<SpectrumSection>,
+    spectrum: Option<SpectrumSection> = optional(section),
     /// Logic inputs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub logic: Option<LogicSection>,
+    logic: Option<LogicSection> = optional(section),
     /// What is to be learned.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub task: Option<TaskSection>,
+    task: Option<TaskSection> = optional(TaskSection::parse),
     /// How it is learned.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub training: Option<TrainingSection>,
+    training: Option<TrainingSection> = optional(TrainingSection::parse),
     /// Figure.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub figure: Option<FigureTable>,
+    figure: Option<FigureTable> = optional(section),
     /// Axes: dotted path to `{ from, to, points, scale }`, a list, `{ values, labels }`, `{ random }`; `zip` holds a
     /// list of tables of axes that advance together.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sweep: Option<crate::language::axes::SweepSchema>,
+    sweep: Option<crate::language::axes::SweepSchema> = read_apart,
+}
+
+fn required<T>(
+    parse: impl FnOnce(Value, &str) -> Result<T, KeyError>,
+) -> impl FnOnce(Option<Value>, &str) -> Result<T, KeyError> {
+    |table, name| parse(needed(&table, name)?.clone(), name)
+}
+
+fn or<T>(
+    default: T,
+    parse: impl FnOnce(Value, &str) -> Result<T, KeyError>,
+) -> impl FnOnce(Option<Value>, &str) -> Result<T, KeyError> {
+    |table, name| table.map_or(Ok(default), |table| parse(table, name))
+}
+
+fn optional<T>(
+    parse: impl FnOnce(Value, &str) -> Result<T, KeyError>,
+) -> impl FnOnce(Option<Value>, &str) -> Result<Option<T>, KeyError> {
+    |table, name| table.map(|table| parse(table, name)).transpose()
+}
+
+/// The sweep is read before: at a point, its keys have values.
+fn read_apart<T>(_table: Option<Value>, _name: &str) -> Result<Option<T>, KeyError> {
+    Ok(None)
 }
 
 /// Keys that a scenario file cannot do without; any other may be given by the sweep instead.
@@ -182,23 +223,6 @@ fn relax(tree: &mut serde_json::Value) {
     }
 }
 
-/// Top-level tables of a scenario.
-const SECTIONS: [&str; 13] = [
-    "study",
-    "device",
-    "noise",
-    "sampling",
-    "estimator",
-    "published",
-    "response",
-    "spectrum",
-    "logic",
-    "task",
-    "training",
-    "figure",
-    "sweep",
-];
-
 /// Understands the table that stands at `at`.
 ///
 /// # Errors
@@ -210,6 +234,15 @@ pub fn section<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, KeyErro
         let message = tables::plain(e.inner().message());
         KeyError { is_unknown: message.starts_with("unknown field"), ..KeyError::new(key, message) }
     })
+}
+
+fn check_study(study: &StudySection) -> Result<(), KeyError> {
+    sweep::text::check_study_name(&study.name).map_err(|message| KeyError::new("study.name", message))?;
+    within("study.repetitions", study.repetitions, 1..=MOST_REPETITIONS)?;
+    if let Some(budget) = study.budget_repetitions {
+        within("study.budget_repetitions", budget, 1..=MOST_BUDGET)?;
+    }
+    check_target(study)
 }
 
 fn check_target(study: &StudySection) -> Result<(), KeyError> {
@@ -259,36 +292,14 @@ impl Scenario {
     /// # Errors
     /// At the first key that is unknown, missing, or of a wrong type.
     pub fn from_table(table: &Table) -> Result<Self, KeyError> {
-        if let Some(unknown) = table.keys().find(|k| !SECTIONS.contains(&k.as_str())) {
-            return Err(KeyError::new(
-                unknown.as_str(),
-                format!("unknown table, must be one of {}", SECTIONS.map(|s| format!("`{s}`")).join(", ")),
-            ));
+        if let Some(unknown) = table.keys().find(|k| !TABLES.contains(&k.as_str())) {
+            let known: Vec<String> = TABLES.iter().map(|name| format!("`{name}`")).collect();
+            let message = format!("unknown table, must be one of {}", known.join(", "));
+            return Err(KeyError::new(unknown.as_str(), message));
         }
         crate::language::document::refuse_not_finite(&Value::Table(table.clone()), "")?;
-        let get = |name: &str| table.get(name).cloned();
-        let study: StudySection = section(needed(&get("study"), "study")?.clone(), "study")?;
-        sweep::text::check_study_name(&study.name).map_err(|message| KeyError::new("study.name", message))?;
-        within("study.repetitions", study.repetitions, 1..=MOST_REPETITIONS)?;
-        if let Some(budget) = study.budget_repetitions {
-            within("study.budget_repetitions", budget, 1..=MOST_BUDGET)?;
-        }
-        check_target(&study)?;
-        Ok(Self {
-            device: get("device").map(|v| DeviceSection::parse(v, "device")).transpose()?,
-            noise: get("noise")
-                .map_or(Ok(NoiseSection::None(noise::NoNoise {})), |v| NoiseSection::parse(v, "noise"))?,
-            sampling: get("sampling").map_or(Ok(SamplingSection::default()), |v| section(v, "sampling"))?,
-            estimator: get("estimator").map(|v| EstimatorSection::parse(v, "estimator")).transpose()?,
-            published: get("published").map(|v| section(v, "published")).transpose()?,
-            response: get("response").map(|v| section(v, "response")).transpose()?,
-            spectrum: get("spectrum").map(|v| section(v, "spectrum")).transpose()?,
-            logic: get("logic").map(|v| section(v, "logic")).transpose()?,
-            task: get("task").map(|v| TaskSection::parse(v, "task")).transpose()?,
-            training: get("training").map(|v| TrainingSection::parse(v, "training")).transpose()?,
-            figure: get("figure").map(|v| section(v, "figure")).transpose()?,
-            sweep: None,
-            study,
-        })
+        let scenario = Self::read(table)?;
+        check_study(&scenario.study)?;
+        Ok(scenario)
     }
 }

@@ -19,10 +19,10 @@ use crate::kind::StudyWork;
 use crate::language::document::KeyError;
 use crate::point::{Given, OperatedDevice, StudyPoint, needed};
 use results::{Coordinate, Dimension, Sink};
-use sweep::Source;
+use sweep::Finished;
 use sweep::SweepError;
-use sweep::plan::{Plan, Stage, Unit};
-use sweep::work::{Record, Step, Work};
+use sweep::schedule::{Schedule, Stage, Unit};
+use sweep::work::{Saved, Step, Work};
 
 /// Inputs (left, right) in the order of the vectors.
 const CASES: [(&str, [bool; 2]); 4] =
@@ -202,8 +202,8 @@ impl Work for Logic<'_> {
         Ok(self.0.point_of(point)?)
     }
 
-    fn head(&self, _point: &LogicPoint) -> Result<Record, PointError> {
-        Ok(Record::default())
+    fn head(&self, _point: &LogicPoint) -> Result<Saved, PointError> {
+        Ok(Saved::default())
     }
 
     fn begin(&self, _point: &LogicPoint, saved: Option<&[f64]>) -> Vec<f64> {
@@ -234,12 +234,12 @@ impl Work for Logic<'_> {
         self.0.failure(point, error)
     }
 
-    fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
-        let mut rows = Vec::with_capacity(plan.points());
-        for point in 0..plan.points() {
-            let record = source.unit(Unit { stage: Stage::Main, point, block: 0 })?;
-            let &[i00, i10, i01, i11, offset_weight] = &record.numbers[..] else {
-                return Err(source.damaged(point).into());
+    fn collect(&self, finished: &Finished, schedule: &Schedule, sink: &mut dyn Sink) -> Result<(), SweepError> {
+        let mut rows = Vec::with_capacity(schedule.points());
+        for point in 0..schedule.points() {
+            let saved = finished.unit(Unit { stage: Stage::Main, point, block: 0 })?;
+            let &[i00, i10, i01, i11, offset_weight] = &saved.numbers[..] else {
+                return Err(finished.damaged(point).into());
             };
             rows.push(([i00, i10, i01, i11], offset_weight));
         }

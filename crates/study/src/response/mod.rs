@@ -13,10 +13,10 @@ use crate::language::document::KeyError;
 use crate::limits::within;
 use crate::point::{Given, OperatedDevice, StudyPoint, needed};
 use results::{Coordinate, Dimension, Sink};
-use sweep::Source;
+use sweep::Finished;
 use sweep::SweepError;
-use sweep::plan::{Plan, Stage, Unit};
-use sweep::work::{Record, Step, Work};
+use sweep::schedule::{Schedule, Stage, Unit};
+use sweep::work::{Saved, Step, Work};
 
 /// Voltages of a step: a dopant network solves them on common states, so that the curve is smooth between them.
 const VOLTAGES_OF_STEP: usize = 64;
@@ -120,8 +120,8 @@ impl Work for Response<'_> {
         Ok(self.study.point_of(point)?)
     }
 
-    fn head(&self, _point: &ResponsePoint) -> Result<Record, PointError> {
-        Ok(Record::default())
+    fn head(&self, _point: &ResponsePoint) -> Result<Saved, PointError> {
+        Ok(Saved::default())
     }
 
     fn begin(&self, _point: &ResponsePoint, saved: Option<&[f64]>) -> Vec<f64> {
@@ -156,12 +156,12 @@ impl Work for Response<'_> {
         self.study.failure(point, error)
     }
 
-    fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
+    fn collect(&self, finished: &Finished, schedule: &Schedule, sink: &mut dyn Sink) -> Result<(), SweepError> {
         let columns = self.foreseen().begin(sink)?;
-        for point in 0..plan.points() {
-            for block in 0..plan.blocks(point) {
-                let record = source.unit(Unit { stage: Stage::Main, point, block })?;
-                let (currents, gradients) = record.numbers.split_at(record.numbers.len() / 2);
+        for point in 0..schedule.points() {
+            for block in 0..schedule.blocks(point) {
+                let saved = finished.unit(Unit { stage: Stage::Main, point, block })?;
+                let (currents, gradients) = saved.numbers.split_at(saved.numbers.len() / 2);
                 columns.append(sink, "current", currents)?;
                 columns.append(sink, "gradient", gradients)?;
             }

@@ -17,10 +17,10 @@ use results::{Coordinate, Dimension, Sink};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use settings::seed::{self, Purpose};
-use sweep::Source;
+use sweep::Finished;
 use sweep::SweepError;
-use sweep::plan::Plan;
-use sweep::work::{Record, Step, Work};
+use sweep::schedule::Schedule;
+use sweep::work::{Saved, Step, Work};
 
 const OVER: &[&str] = &["frequency_hz"];
 
@@ -150,8 +150,8 @@ impl Work for NoiseSpectrum<'_> {
         Ok(Recorder { generator, point })
     }
 
-    fn head(&self, _point: &Recorder) -> Result<Record, PointError> {
-        Ok(Record::default())
+    fn head(&self, _point: &Recorder) -> Result<Saved, PointError> {
+        Ok(Saved::default())
     }
 
     fn begin(&self, Recorder { point, .. }: &Recorder, saved: Option<&[f64]>) -> Periodograms {
@@ -179,15 +179,15 @@ impl Work for NoiseSpectrum<'_> {
         self.study.failure(point, error)
     }
 
-    fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
+    fn collect(&self, finished: &Finished, schedule: &Schedule, sink: &mut dyn Sink) -> Result<(), SweepError> {
         let study = self.study;
         let SpectrumPoint { rate_hz, segment, .. } = *self.first;
         let columns = self.foreseen().begin(sink)?;
-        for point in 0..plan.points() {
+        for point in 0..schedule.points() {
             let setup: SpectrumPoint = study.point_of(point).map_err(SweepError::work)?;
             let mut welch = Welch::new(rate_hz, segment);
-            for unit in plan.units_at(point) {
-                welch.merge(&source.unit(unit)?.numbers);
+            for unit in schedule.units_at(point) {
+                welch.merge(&finished.unit(unit)?.numbers);
             }
             let estimate = welch.estimate();
             let factors = estimate.confidence_factors(setup.confidence);

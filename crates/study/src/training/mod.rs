@@ -14,10 +14,10 @@ use crate::training::columns::{LISTS, SCALARS, TASK};
 use crate::training::point::TrainingPoint;
 use ::settings::seed::{self, Purpose};
 use results::{Coordinate, Dimension, Sink};
-use sweep::Source;
+use sweep::Finished;
 use sweep::SweepError;
-use sweep::plan::Plan;
-use sweep::work::{Record, Step, Work};
+use sweep::schedule::Schedule;
+use sweep::work::{Saved, Step, Work};
 
 mod columns;
 pub(crate) mod point;
@@ -276,7 +276,7 @@ impl Work for Training<'_> {
     }
 
     /// Lengths, then inputs and targets of training and test, and radii of the test.
-    fn head(&self, point: &TrainingPoint) -> Result<Record, PointError> {
+    fn head(&self, point: &TrainingPoint) -> Result<Saved, PointError> {
         let Lengths { inputs, controls, training, test, trace } = Lengths::of_point(point);
         let mut numbers = [inputs, controls, training, test, trace].map(|n| n as f64).to_vec();
         for patterns in [&point.training, &point.test] {
@@ -285,7 +285,7 @@ impl Work for Training<'_> {
         }
         let radii = point.test.radii.iter().copied();
         numbers.extend(radii.chain(std::iter::repeat(f64::NAN)).take(test));
-        Ok(Record { steps: 0, numbers, text: String::new() })
+        Ok(Saved { steps: 0, numbers, text: String::new() })
     }
 
     fn begin(&self, _point: &TrainingPoint, saved: Option<&[f64]>) -> Vec<f64> {
@@ -307,17 +307,17 @@ impl Work for Training<'_> {
         self.study.failure(point, error)
     }
 
-    fn collect(&self, source: &Source, plan: &Plan, sink: &mut dyn Sink) -> Result<(), SweepError> {
+    fn collect(&self, finished: &Finished, schedule: &Schedule, sink: &mut dyn Sink) -> Result<(), SweepError> {
         let (study, limits) = (self.study, self.first.limits);
         let mut most = Lengths::default();
-        for point in 0..plan.points() {
-            let own = Lengths::of(&source.head(point)?.numbers).ok_or_else(|| source.damaged(point))?;
+        for point in 0..schedule.points() {
+            let own = Lengths::of(&finished.head(point)?.numbers).ok_or_else(|| finished.damaged(point))?;
             most = most.most(own);
         }
         let columns = self.outline(most, study.section.repetitions as usize).begin(sink)?;
-        for point in 0..plan.points() {
-            let head = source.head(point)?;
-            let own = Lengths::of(&head.numbers).ok_or_else(|| source.damaged(point))?;
+        for point in 0..schedule.points() {
+            let head = finished.head(point)?;
+            let own = Lengths::of(&head.numbers).ok_or_else(|| finished.damaged(point))?;
             let mut rest = &head.numbers[5..];
             let rows = |count: usize| (count, own.inputs, most.inputs);
             let sizes = [
@@ -328,16 +328,16 @@ impl Work for Training<'_> {
                 ((own.test, 1, 1), most.test),
             ];
             for (column, ((count, width, widest), longest)) in TASK.iter().zip(sizes) {
-                let (part, after) = rest.split_at_checked(count * width).ok_or_else(|| source.damaged(point))?;
+                let (part, after) = rest.split_at_checked(count * width).ok_or_else(|| finished.damaged(point))?;
                 rest = after;
                 for row in part.chunks_exact(width.max(1)) {
                     columns.append_padded(sink, column.name, row, widest)?;
                 }
                 columns.append_padded(sink, column.name, &[], (longest - count) * widest)?;
             }
-            for unit in plan.units_at(point) {
-                let record = source.unit(unit)?;
-                let mut rest = &record.numbers[..];
+            for unit in schedule.units_at(point) {
+                let saved = finished.unit(unit)?;
+                let mut rest = &saved.numbers[..];
                 let lists = [
                     (limits.max_iterations, limits.max_iterations),
                     (TIMES, TIMES),
@@ -348,7 +348,7 @@ impl Work for Training<'_> {
                 ];
                 let scalars = SCALARS.iter().map(|column| (column, (1, 1)));
                 for (column, (length, longest)) in scalars.chain(LISTS.iter().zip(lists)) {
-                    let (part, after) = rest.split_at_checked(length).ok_or_else(|| source.damaged(point))?;
+                    let (part, after) = rest.split_at_checked(length).ok_or_else(|| finished.damaged(point))?;
                     columns.append_padded(sink, column.name, part, longest)?;
                     rest = after;
                 }

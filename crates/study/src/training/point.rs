@@ -6,7 +6,7 @@ use device::Device;
 use estimators::hge::Hge;
 use estimators::{Instrument, Scheme};
 use settings::{SettingError, from_zero, positive};
-use training::descent::GradientSource;
+use training::descent::GradientFrom;
 use training::optimiser::{self, Optimiser, check_held};
 use training::tasks::{self, MOST_VOLT, Trained};
 use training::{Answer, Judge, Limits, Loss, Meter, Patterns, Threshold, Timing, TrainingError, Wiring};
@@ -122,8 +122,8 @@ impl StudyPoint for TrainingPoint {
             let instrument = estimator.settings().instrument().build(samples, rate_hz);
             meter = meter.with_instrument(instrument.map_err(|e| KeyError::at("estimator", e))?);
         }
-        if let Some(source) = optimiser.second_derivatives() {
-            check_second_derivatives(source, &meter, answer)?;
+        if let Some(from) = optimiser.second_derivatives() {
+            check_second_derivatives(from, &meter, answer)?;
         }
         let solved = Solved {
             margin_na: margin_na(section)?,
@@ -168,16 +168,14 @@ fn scheme_of(
 }
 
 /// Whether anything tells the second derivatives of the currents.
-fn check_second_derivatives(source: GradientSource, meter: &Meter, answer: Answer) -> Result<(), KeyError> {
+fn check_second_derivatives(from: GradientFrom, meter: &Meter, answer: Answer) -> Result<(), KeyError> {
     let refused = |why: &str| Err(KeyError::new("training.optimiser.update", format!("found \"curvature\": {why}")));
-    match source {
-        GradientSource::Exact if !meter.knows_curvature() => {
-            refused("this device does not know its second derivatives")
-        }
-        GradientSource::Measured if !meter.reads_curvature() => {
+    match from {
+        GradientFrom::Exact if !meter.knows_curvature() => refused("this device does not know its second derivatives"),
+        GradientFrom::Measured if !meter.reads_curvature() => {
             refused("needs second derivatives, which `estimator.kind = \"hge\"` with `readout = \"curvature\"` reads")
         }
-        GradientSource::Measured if answer == Answer::LinearResponse => {
+        GradientFrom::Measured if answer == Answer::LinearResponse => {
             refused("`training.answer = \"linear-response\"` has no second harmonic to read: leave it out")
         }
         _ => Ok(()),

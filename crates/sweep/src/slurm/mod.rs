@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Shard;
+use crate::schedule::Shard;
 use crate::status::{self, State};
 use results::StoreError;
 use results::store;
@@ -69,7 +69,7 @@ pub fn folder(output: &Path, study: &str) -> PathBuf {
     output.join(format!("{study}.slurm"))
 }
 
-fn record_in(output: &Path, study: &str) -> PathBuf {
+fn submission_file(output: &Path, study: &str) -> PathBuf {
     folder(output, study).join("submitted.json")
 }
 
@@ -114,7 +114,7 @@ impl Submission {
     /// # Errors
     /// If it cannot be read.
     pub fn read(output: &Path, study: &str) -> Result<Option<Self>, StoreError> {
-        let path = record_in(output, study);
+        let path = submission_file(output, study);
         if !path.exists() {
             return Ok(None);
         }
@@ -123,8 +123,8 @@ impl Submission {
         serde_json::from_str(&text).map(Some).map_err(|e| fail(e.to_string()))
     }
 
-    fn record(&self) -> Result<(), StoreError> {
-        let path = record_in(&self.command.output, &self.study);
+    fn save(&self) -> Result<(), StoreError> {
+        let path = submission_file(&self.command.output, &self.study);
         let fail = |reason: String| StoreError::Write { path: path.clone(), reason };
         let text = serde_json::to_string_pretty(self).map_err(|e| fail(e.to_string()))?;
         store::write_whole(&path, text.as_bytes())
@@ -152,7 +152,7 @@ impl Submission {
     ///
     /// # Errors
     /// If a part cannot be written to a script, a file cannot be written, or Slurm refuses. Jobs already submitted are
-    /// recorded nevertheless.
+    /// saved nevertheless.
     pub fn submit(&mut self, shards: &[usize], running: &[String]) -> Result<(), SlurmError> {
         self.check()?;
         let folder = folder(&self.command.output, &self.study);
@@ -209,7 +209,7 @@ impl Submission {
 
     fn remember(&mut self, job: SubmittedJob) -> Result<(), SlurmError> {
         self.jobs.push(job);
-        Ok(self.record()?)
+        Ok(self.save()?)
     }
 
     /// State of each shard and of the merge according to Slurm (latest job), and the jobs still waiting or running.

@@ -3,10 +3,10 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use dopant_network::events::{self, EventOptions, Sampler};
 use dopant_network::steady::{SteadyOptions, SteadySolver};
-use dopant_network::{DopantNetwork, Scales, mean_field};
+use dopant_network::{Conversion, DopantNetwork, mean_field};
 use serde_json::{Value, json};
 
-use super::{Method, Source, Steady, foretold, limits};
+use super::{DeviceFile, Method, Steady, foretold, limits};
 use crate::failure::Failure;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -25,7 +25,7 @@ enum SamplerChoice {
 #[derive(Debug, Args)]
 pub(super) struct Currents {
     #[command(flatten)]
-    source: Source,
+    device_file: DeviceFile,
     /// Method.
     #[arg(long, value_enum, default_value = "steady-state")]
     method: Method,
@@ -66,7 +66,7 @@ struct Found {
 
 impl Currents {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let (device, voltages) = self.source.read()?;
+        let (device, voltages) = self.device_file.read()?;
         limits::within("--hops", self.hops, &limits::HOPS)?;
         if self.relative_error.is_some_and(|e| !(e > 0.0 && e.is_finite())) {
             return Err(Failure::BadInput("--relative-error: must be a positive number".to_owned()));
@@ -80,7 +80,7 @@ impl Currents {
             Method::MeanField => Found::by_mean_field(&device, &voltages_kt)?,
         };
         let wall_time_s = started.elapsed().as_secs_f64();
-        let report = Report::new(self.method, &device.scales, &voltages, &found, wall_time_s);
+        let report = Report::new(self.method, &device.conversion, &voltages, &found, wall_time_s);
         if self.json {
             say!("{}", report.json());
         } else {
@@ -154,7 +154,7 @@ impl Found {
 /// What was found, with currents and their standard errors in nA.
 struct Report<'a> {
     method: Method,
-    scales: &'a Scales,
+    conversion: &'a Conversion,
     voltages: &'a [f64],
     found: &'a Found,
     currents: Vec<f64>,
@@ -163,15 +163,21 @@ struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn new(method: Method, scales: &'a Scales, voltages: &'a [f64], found: &'a Found, wall_time_s: f64) -> Self {
-        let scaled = |list: &Vec<f64>| list.iter().map(|i| i * scales.na_per_charge_rate).collect::<Vec<f64>>();
+    fn new(
+        method: Method,
+        conversion: &'a Conversion,
+        voltages: &'a [f64],
+        found: &'a Found,
+        wall_time_s: f64,
+    ) -> Self {
+        let scaled = |list: &Vec<f64>| list.iter().map(|i| i * conversion.na_per_charge_rate).collect::<Vec<f64>>();
         let currents = scaled(&found.currents);
         let standard_errors = found.standard_errors.as_ref().map(scaled);
-        Self { method, scales, voltages, found, currents, standard_errors, wall_time_s }
+        Self { method, conversion, voltages, found, currents, standard_errors, wall_time_s }
     }
 
     fn json(&self) -> Value {
-        let (found, scale) = (self.found, self.scales.na_per_charge_rate);
+        let (found, scale) = (self.found, self.conversion.na_per_charge_rate);
         json!({
             "method": self.method.name(),
             "currents": self.currents,
@@ -185,7 +191,7 @@ impl<'a> Report<'a> {
             "none_counted": found.none_counted,
             "relative_error": found.relative_error.filter(|e| e.is_finite()),
             "hops": found.hops,
-            "simulated_time": found.time.map(|t| t / self.scales.attempt_frequency_hz),
+            "simulated_time": found.time.map(|t| t / self.conversion.attempt_frequency_hz),
             "simulated_time_units": "s",
             "wall_time_s": self.wall_time_s,
             "hops_per_second": found.hops.map(|_| found.all_hops as f64 / self.wall_time_s),
@@ -201,11 +207,11 @@ impl<'a> Report<'a> {
         }
         if let Some(left_out) = found.left_out {
             let states = found.states.unwrap_or(0);
-            let flow = left_out * self.scales.na_per_charge_rate;
+            let flow = left_out * self.conversion.na_per_charge_rate;
             say!("\n{states} states, a probability flow of {flow:.3e} nA leaves them");
         }
         if let (Some(hops), Some(time)) = (found.hops, found.time) {
-            let seconds = time / self.scales.attempt_frequency_hz;
+            let seconds = time / self.conversion.attempt_frequency_hz;
             say!("\n{hops} hops in {seconds:.4e} s of simulated time");
             say!("{:.1} million hops per second", found.all_hops as f64 / self.wall_time_s / 1e6);
         }
@@ -213,7 +219,7 @@ impl<'a> Report<'a> {
 
     /// How well the current into an electrode is known, in words.
     fn uncertainty(&self, electrode: usize) -> String {
-        let (found, scale) = (self.found, self.scales.na_per_charge_rate);
+        let (found, scale) = (self.found, self.conversion.na_per_charge_rate);
         let current = self.currents[electrode];
         match (self.method, &self.standard_errors) {
             (Method::MeanField, _) => "approximate".to_owned(),

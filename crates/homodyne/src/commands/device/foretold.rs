@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use dopant_network::events::{self, Drive, EventOptions, Trajectory, driven_currents};
+use dopant_network::events::{self, DrivenOptions, EventOptions, Trajectory, driven_currents};
 use dopant_network::{Landscape, Occupation};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Dxsm;
@@ -59,12 +59,12 @@ pub(super) fn record(landscape: &Landscape<'_>, start: Occupation, hops: u64, by
 }
 
 /// A driven simulation.
-pub(super) fn drive(landscape: &Landscape<'_>, start: Occupation, drive: &Drive) {
-    let most_events = TRIAL_HOPS.min(drive.most_events);
+pub(super) fn driven(landscape: &Landscape<'_>, start: Occupation, options: &DrivenOptions) {
+    let most_events = TRIAL_HOPS.min(options.most_events);
     let started = Instant::now();
-    let made = driven_currents(landscape, start, &Drive { settling_time: 0.0, most_events, ..drive.clone() });
-    let part = made.time / (drive.settling_time + drive.time);
-    let events = (most_events as f64 / part).min(drive.most_events as f64);
+    let made = driven_currents(landscape, start, &DrivenOptions { settling_time: 0.0, most_events, ..options.clone() });
+    let part = made.time / (options.settling_time + options.time);
+    let events = (most_events as f64 / part).min(options.most_events as f64);
     let seconds = started.elapsed().as_secs_f64() / most_events as f64 * events;
     say_if_long(&format!("about {events:.1e} candidate events"), seconds);
 }

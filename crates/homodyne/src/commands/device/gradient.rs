@@ -5,14 +5,14 @@ use dopant_network::mean_field_gradient;
 use dopant_network::steady::SteadySolver;
 use serde_json::json;
 
-use super::{Method, Source, Steady, check_electrode};
+use super::{DeviceFile, Method, Steady, check_electrode};
 use crate::failure::Failure;
 
 /// Derivatives of one electrode's current with respect to every voltage.
 #[derive(Debug, Args)]
 pub(super) struct Gradient {
     #[command(flatten)]
-    source: Source,
+    device_file: DeviceFile,
     /// Electrode whose current it is, from 0.
     #[arg(long)]
     electrode: usize,
@@ -28,7 +28,7 @@ pub(super) struct Gradient {
 
 impl Gradient {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let (device, voltages) = self.source.read()?;
+        let (device, voltages) = self.device_file.read()?;
         check_electrode(&device, "--electrode", self.electrode)?;
         let options = self.steady.options()?;
         let voltages_kt = device.voltages_kt(&voltages);
@@ -48,7 +48,7 @@ impl Gradient {
             }
         };
         let wall_time_s = started.elapsed().as_secs_f64();
-        let scale = device.scales.na_per_charge_rate * device.scales.kt_per_volt;
+        let scale = device.conversion.na_per_charge_rate * device.conversion.kt_per_volt;
         let gradient: Vec<f64> = rows[self.electrode].iter().map(|g| g * scale).collect();
         if self.json {
             let text = json!({
@@ -58,7 +58,7 @@ impl Gradient {
                 "units": "nA/V",
                 "voltages": voltages,
                 "states": states,
-                "left_out_bound": left_out.map(|l| l * device.scales.na_per_charge_rate),
+                "left_out_bound": left_out.map(|l| l * device.conversion.na_per_charge_rate),
                 "wall_time_s": wall_time_s,
             });
             say!("{text}");

@@ -8,7 +8,7 @@ use dopant_network::{DopantNetwork, Occupation, mean_field};
 use figures::Plot;
 use figures::network::{CurrentVoltage, current_voltage};
 
-use super::{Method, Source, Steady, check_electrode, draw, foretold, grid, limits, title, write_csv};
+use super::{DeviceFile, Method, Steady, check_electrode, draw, foretold, grid, limits, title, write_csv};
 use crate::failure::Failure;
 
 /// What is found at one voltage.
@@ -23,7 +23,7 @@ struct Row {
 #[derive(Debug, Args)]
 pub(super) struct Iv {
     #[command(flatten)]
-    source: Source,
+    device_file: DeviceFile,
     /// Electrode whose voltage is varied, from 0.
     #[arg(long)]
     vary: usize,
@@ -57,7 +57,7 @@ pub(super) struct Iv {
 
 impl Iv {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let (device, base) = self.source.read()?;
+        let (device, base) = self.device_file.read()?;
         check_electrode(&device, "--vary", self.vary)?;
         let shown = self.shown(&device)?;
         limits::within("--hops", self.hops, &limits::HOPS)?;
@@ -123,7 +123,7 @@ impl Sweep<'_> {
             Method::Events => self.by_events(k, voltages_kt),
             Method::MeanField => self.by_mean_field(voltages_kt)?,
         };
-        let (to_na, per_volt) = (self.device.scales.na_per_charge_rate, self.device.scales.kt_per_volt);
+        let (to_na, per_volt) = (self.device.conversion.na_per_charge_rate, self.device.conversion.kt_per_volt);
         let scaled = |list: Vec<f64>, factor: f64| list.into_iter().map(|x| x * factor).collect::<Vec<f64>>();
         Ok(Row {
             currents: scaled(row.currents, to_na),
@@ -197,7 +197,7 @@ impl Curves<'_> {
         let command = self.command;
         let curve = |&k: &usize| (format!("electrode {k}"), self.column(k, |r| &r.currents), self.bars(k));
         Ok(current_voltage(&CurrentVoltage {
-            title: format!("{} ({})", title(self.device, &command.source.file), command.method.name()),
+            title: format!("{} ({})", title(self.device, &command.device_file.file), command.method.name()),
             voltage_label: format!("voltage of electrode {} [V]", command.vary),
             voltages: self.voltages.clone(),
             curves: self.shown.iter().map(curve).collect(),

@@ -1,10 +1,10 @@
 use clap::Args;
-use dopant_network::events::{Drive, DrivenCurrents, Sine, driven_currents};
+use dopant_network::events::{DrivenCurrents, DrivenOptions, Sine, driven_currents};
 use dopant_network::steady::SteadySolver;
-use dopant_network::{DopantNetwork, NetworkError, Scales};
+use dopant_network::{Conversion, DopantNetwork, NetworkError};
 use serde_json::{Value, json};
 
-use super::{Source, Steady, check_electrode, foretold, limits};
+use super::{DeviceFile, Steady, check_electrode, foretold, limits};
 use crate::failure::Failure;
 
 /// Homodyne gradient extraction inside the event simulation: sines on electrodes, lock-in on the hops themselves.
@@ -14,7 +14,7 @@ Example:
   homodyne device lock-in device.json --electrode 7 --drive 0,1,2 --amplitude 0.005 --frequencies 1e6,1.1e6,1.2e6 --time 1e-4")]
 pub(super) struct LockIn {
     #[command(flatten)]
-    source: Source,
+    device_file: DeviceFile,
     /// Electrode whose current is detected, from 0.
     #[arg(long)]
     electrode: usize,
@@ -48,19 +48,19 @@ pub(super) struct LockIn {
 
 impl LockIn {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let (device, voltages) = self.source.read()?;
+        let (device, voltages) = self.device_file.read()?;
         self.check(&device)?;
-        let scales = &device.scales;
+        let conversion = &device.conversion;
         let voltages_kt = device.voltages_kt(&voltages);
-        let drive = self.in_attempt_units(scales);
+        let options = self.in_attempt_units(conversion);
         let landscape = device.network.landscape(&voltages_kt);
-        foretold::drive(&landscape, device.initial, &drive);
-        let found = driven_currents(&landscape, device.initial, &drive);
+        foretold::driven(&landscape, device.initial, &options);
+        let found = driven_currents(&landscape, device.initial, &options);
         let mut solver = SteadySolver::new(&device.network, self.steady.options()?);
         let exact = solver.solve(&voltages_kt).and_then(|_| solver.gradient());
-        let is_complete = found.time >= drive.time * (1.0 - 1e-12);
-        let simulated = found.time / scales.attempt_frequency_hz;
-        let report = Report { command: &self, scales, found, exact };
+        let is_complete = found.time >= options.time * (1.0 - 1e-12);
+        let simulated = found.time / conversion.attempt_frequency_hz;
+        let report = Report { command: &self, conversion, found, exact };
         if self.json {
             say!("{}", report.json(is_complete));
         } else {
@@ -96,17 +96,17 @@ impl LockIn {
         limits::voltages("--amplitude", [&self.amplitude])
     }
 
-    /// The drive in kT, attempt times and attempt rates.
-    fn in_attempt_units(&self, scales: &Scales) -> Drive {
-        let attempt = scales.attempt_frequency_hz;
-        Drive {
+    /// The sines in kT, attempt times and attempt rates.
+    fn in_attempt_units(&self, conversion: &Conversion) -> DrivenOptions {
+        let attempt = conversion.attempt_frequency_hz;
+        DrivenOptions {
             sines: self
                 .drive
                 .iter()
                 .zip(&self.frequencies)
                 .map(|(&electrode, f)| Sine {
                     electrode,
-                    amplitude_kt: self.amplitude * scales.kt_per_volt,
+                    amplitude_kt: self.amplitude * conversion.kt_per_volt,
                     frequency: f / attempt,
                     phase_rad: 0.0,
                 })
@@ -123,7 +123,7 @@ impl LockIn {
 /// What was measured, beside the static derivatives.
 struct Report<'a> {
     command: &'a LockIn,
-    scales: &'a Scales,
+    conversion: &'a Conversion,
     found: DrivenCurrents,
     exact: Result<Vec<Vec<f64>>, NetworkError>,
 }
@@ -143,9 +143,9 @@ impl Report<'_> {
             "static_derivatives": command.drive.iter().map(|&m| self.static_slope(m)).collect::<Vec<_>>(),
             "no_static_derivatives": self.exact.as_ref().err().map(ToString::to_string),
             "units": "nA/V",
-            "current": found.currents[detected] * self.scales.na_per_charge_rate,
+            "current": found.currents[detected] * self.conversion.na_per_charge_rate,
             "hops": found.hops,
-            "simulated_time": found.time / self.scales.attempt_frequency_hz,
+            "simulated_time": found.time / self.conversion.attempt_frequency_hz,
             "complete": is_complete,
         })
     }
@@ -179,11 +179,13 @@ impl Report<'_> {
 
     /// The derivative that a component of the detected current stands for.
     fn slope(&self, component: f64) -> f64 {
-        self.scales.na_per_charge_rate * component / self.command.amplitude
+        self.conversion.na_per_charge_rate * component / self.command.amplitude
     }
 
     fn static_slope(&self, driven: usize) -> Option<f64> {
         let gradient = self.exact.as_ref().ok()?;
-        Some(gradient[self.command.electrode][driven] * self.scales.na_per_charge_rate * self.scales.kt_per_volt)
+        Some(
+            gradient[self.command.electrode][driven] * self.conversion.na_per_charge_rate * self.conversion.kt_per_volt,
+        )
     }
 }

@@ -8,7 +8,7 @@ use dopant_network::mean_field;
 use dopant_network::steady::{SteadyOptions, SteadySolver};
 use figures::network::{DevicePicture, Grid, device_map, stability_map};
 
-use super::{Method, Source, Steady, check_electrode, draw, foretold, grid, limits, title};
+use super::{DeviceFile, Method, Steady, check_electrode, draw, foretold, grid, limits, title};
 use crate::failure::Failure;
 
 /// Cells of the potential along each axis.
@@ -22,7 +22,7 @@ Examples:
   homodyne device map device.json --over 0,3 --electrode 7 --from -0.5 --to 0.5 --points 60 --output results/stability")]
 pub(super) struct Map {
     #[command(flatten)]
-    source: Source,
+    device_file: DeviceFile,
     /// Method for occupations and currents.
     #[arg(long, value_enum, default_value = "steady-state")]
     method: Method,
@@ -56,7 +56,7 @@ pub(super) struct Map {
 
 impl Map {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let (device, voltages) = self.source.read()?;
+        let (device, voltages) = self.device_file.read()?;
         limits::within("--hops", self.hops, &limits::HOPS)?;
         let options = self.steady.options()?;
         match &self.over {
@@ -98,7 +98,7 @@ impl Map {
             }
         }
         let picture = DevicePicture {
-            title: title(device, &self.source.file),
+            title: title(device, &self.device_file.file),
             outline: device.domain.outline(),
             acceptors: (0..n).map(|i| (device.place(i), occupations[i])).collect(),
             donors: device.donors.iter().map(|d| [d[0], d[1]]).collect(),
@@ -142,7 +142,7 @@ impl Map {
         }
         let axis = grid(self.from, self.to, self.points, &limits::MAP_POINTS)?;
         let mut solver = SteadySolver::new(&device.network, options);
-        let scale = device.scales.na_per_charge_rate * device.scales.kt_per_volt;
+        let scale = device.conversion.na_per_charge_rate * device.conversion.kt_per_volt;
         let mut values = Vec::with_capacity(axis.len() * axis.len());
         let started = Instant::now();
         for &y in &axis {
@@ -163,7 +163,7 @@ impl Map {
         let edges: Vec<f64> = axis.iter().map(|v| v - half).chain([self.to + half]).collect();
         let labels = over.iter().map(|k| format!("voltage of electrode {k} [V]")).collect::<Vec<_>>();
         let panels = stability_map(
-            &format!("dI{electrode}/dV{} of {}", over[0], title(device, &self.source.file)),
+            &format!("dI{electrode}/dV{} of {}", over[0], title(device, &self.device_file.file)),
             [&labels[0], &labels[1]],
             &Grid { x_edges: edges.clone(), y_edges: edges, values },
         )?;

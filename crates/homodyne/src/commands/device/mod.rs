@@ -99,7 +99,7 @@ impl Method {
 
 /// A device file and the voltages it is used at.
 #[derive(Debug, Args)]
-struct Source {
+struct DeviceFile {
     /// Device file (JSON).
     file: PathBuf,
     /// Voltages of all electrodes (V), in the file's order; those of the file if not given.
@@ -107,7 +107,7 @@ struct Source {
     voltages: Option<Vec<f64>>,
 }
 
-impl Source {
+impl DeviceFile {
     fn read(&self) -> Result<(DopantNetwork, Vec<f64>), Failure> {
         let device = DopantNetwork::from_file(&self.file)?;
         let voltages = self.voltages.clone().unwrap_or_else(|| device.voltages_volt.clone());

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use dopant_network::steady::{SteadySolver, TerminalCurrent};
 use figures::network::noise_spectrum;
 
-use super::{Source, Steady, check_electrode, draw, foretold, limits, title, write_csv};
+use super::{DeviceFile, Steady, check_electrode, draw, foretold, limits, title, write_csv};
 use crate::failure::Failure;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -20,7 +20,7 @@ enum CurrentChoice {
 #[derive(Debug, Args)]
 pub(super) struct Noise {
     #[command(flatten)]
-    source: Source,
+    device_file: DeviceFile,
     /// Electrodes whose noise is drawn, from 0; all if not given.
     #[arg(long, value_delimiter = ',')]
     electrode: Vec<usize>,
@@ -45,14 +45,14 @@ pub(super) struct Noise {
 
 impl Noise {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let (device, voltages) = self.source.read()?;
+        let (device, voltages) = self.device_file.read()?;
         let electrodes = device.network.electrodes();
         let shown: Vec<usize> =
             if self.electrode.is_empty() { (0..electrodes).collect() } else { self.electrode.clone() };
         for &electrode in &shown {
             check_electrode(&device, "--electrode", electrode)?;
         }
-        let attempt = device.scales.attempt_frequency_hz;
+        let attempt = device.conversion.attempt_frequency_hz;
         let (from, to) = (self.from.unwrap_or(1e-9 * attempt), self.to.unwrap_or(attempt));
         if !(from > 0.0 && to > from && to.is_finite()) {
             let message = format!("--from {from} --to {to}: must be two positive frequencies, the lower one first");
@@ -68,7 +68,7 @@ impl Noise {
         let frequencies: Vec<f64> =
             (0..self.points).map(|k| from * (to / from).powf(k as f64 / (self.points - 1) as f64)).collect();
         // (eν₀)²/ν₀ to nA²/Hz
-        let scale = device.scales.na_per_charge_rate.powi(2) / attempt;
+        let scale = device.conversion.na_per_charge_rate.powi(2) / attempt;
         let mut densities = vec![Vec::new(); electrodes];
         let started = Instant::now();
         for (k, frequency) in frequencies.iter().enumerate() {
@@ -90,6 +90,6 @@ impl Noise {
         let named: Vec<(String, Vec<f64>)> =
             shown.iter().map(|&k| (format!("electrode {k}"), densities[k].clone())).collect();
         let shot = (strongest > 0.0).then_some(2.0 * strongest * scale);
-        draw(&noise_spectrum(&title(&device, &self.source.file), &frequencies, &named, shot)?, &self.output)
+        draw(&noise_spectrum(&title(&device, &self.device_file.file), &frequencies, &named, shot)?, &self.output)
     }
 }

@@ -2,14 +2,14 @@ use clap::Args;
 use dopant_network::{Domain, DopantNetwork};
 use serde_json::json;
 
-use super::{Source, title};
+use super::{DeviceFile, title};
 use crate::failure::Failure;
 
 /// Print what a device file holds.
 #[derive(Debug, Args)]
 pub(super) struct ShowDevice {
     #[command(flatten)]
-    source: Source,
+    device_file: DeviceFile,
     /// Machine-readable output.
     #[arg(long)]
     json: bool,
@@ -17,12 +17,12 @@ pub(super) struct ShowDevice {
 
 impl ShowDevice {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let (device, voltages) = self.source.read()?;
+        let (device, voltages) = self.device_file.read()?;
         let network = &device.network;
         let landscape = network.landscape(&device.voltages_kt(&voltages));
         let mut energies = Vec::new();
         landscape.energies_kt(&dopant_network::Occupation::default(), &mut energies);
-        let scales = &device.scales;
+        let conversion = &device.conversion;
         if self.json {
             let text = json!({
                 "name": device.name,
@@ -34,18 +34,18 @@ impl ShowDevice {
                 "length_unit": "nm",
                 "current_unit": "nA",
                 "outline": device.domain,
-                "temperature_kelvin": scales.temperature_kelvin,
-                "relative_permittivity": scales.relative_permittivity,
-                "attempt_frequency_hz": scales.attempt_frequency_hz,
-                "volt_in_kt": scales.kt_per_volt,
-                "charge_times_attempt_frequency_na": scales.na_per_charge_rate,
+                "temperature_kelvin": conversion.temperature_kelvin,
+                "relative_permittivity": conversion.relative_permittivity,
+                "attempt_frequency_hz": conversion.attempt_frequency_hz,
+                "volt_in_kt": conversion.kt_per_volt,
+                "charge_times_attempt_frequency_na": conversion.na_per_charge_rate,
                 "interaction_kt": device.interaction_kt(),
                 "energies_without_holes_kt": energies[..network.acceptors()],
             });
             say!("{text:#}");
             return Ok(());
         }
-        say!("{}", title(&device, &self.source.file));
+        say!("{}", title(&device, &self.device_file.file));
         say!("{} acceptors, {} donors, {} electrodes", network.acceptors(), device.donors.len(), network.electrodes());
         say!(
             "I0/kT {:.2} (repulsion of holes at the typical distance of acceptors; weak below about 3)",
@@ -69,7 +69,7 @@ impl ShowDevice {
 
 /// What turns volts, nA and nm into the device's own kT, eν₀ and sides, and back.
 fn say_units(device: &DopantNetwork) {
-    let scales = &device.scales;
+    let conversion = &device.conversion;
     let outline = match device.domain {
         Domain::Rectangle { width_nm, height_nm, .. } => format!("rectangle of {width_nm:.5} nm by {height_nm:.5} nm"),
         Domain::Disc { radius_nm, .. } => format!("disc with a radius of {radius_nm:.5} nm"),
@@ -80,14 +80,14 @@ fn say_units(device: &DopantNetwork) {
     }
     say!(
         "{} K, relative permittivity {}, attempt frequency nu {:e} Hz",
-        scales.temperature_kelvin,
-        scales.relative_permittivity,
-        scales.attempt_frequency_hz
+        conversion.temperature_kelvin,
+        conversion.relative_permittivity,
+        conversion.attempt_frequency_hz
     );
     say!(
         "kT/e is {:.6} mV (one V is {:.4} kT), e*nu is {:.6} nA",
-        1e3 / scales.kt_per_volt,
-        scales.kt_per_volt,
-        scales.na_per_charge_rate
+        1e3 / conversion.kt_per_volt,
+        conversion.kt_per_volt,
+        conversion.na_per_charge_rate
     );
 }

@@ -8,7 +8,7 @@ use rand_pcg::Pcg64Dxsm;
 use results::{Coordinate, Dimension};
 use results::{Results, Variable, store};
 
-use super::{Source, foretold, limits, title};
+use super::{DeviceFile, foretold, limits, title};
 use crate::failure::Failure;
 use crate::machine::free_memory_bytes;
 
@@ -19,7 +19,7 @@ const BYTES_OF_EVENT: u64 = 16 + 4 * 8;
 #[derive(Debug, Args)]
 pub(super) struct Record {
     #[command(flatten)]
-    source: Source,
+    device_file: DeviceFile,
     /// Hops to record.
     #[arg(long, default_value_t = 100_000)]
     events: usize,
@@ -48,7 +48,7 @@ struct Recording {
 
 impl Record {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let (device, voltages) = self.source.read()?;
+        let (device, voltages) = self.device_file.read()?;
         self.check()?;
         let recording = self.simulate(&device, &voltages);
         let results = self.results(&device, voltages, &recording);
@@ -100,7 +100,7 @@ impl Record {
             ],
             variables: recording.variables(device, voltages),
             attributes: vec![
-                ("device".to_owned(), title(device, &self.source.file)),
+                ("device".to_owned(), title(device, &self.device_file.file)),
                 ("seed".to_owned(), self.seed.to_string()),
                 ("program_version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
                 ("git_revision".to_owned(), env!("HOMODYNE_GIT_REVISION").to_owned()),
@@ -111,7 +111,7 @@ impl Record {
 
 impl Recording {
     fn variables(&self, device: &DopantNetwork, voltages: Vec<f64>) -> Vec<Variable> {
-        let attempt = device.scales.attempt_frequency_hz;
+        let attempt = device.conversion.attempt_frequency_hz;
         let sites = "acceptors first, then electrodes";
         vec![
             Variable {

@@ -26,7 +26,7 @@ pub struct Unit {
 
 /// The units of one stage.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Schedule {
     stage: Stage,
     steps_of_unit: u64,
     steps: Steps,
@@ -38,7 +38,7 @@ enum Steps {
     Each { steps: Vec<u64>, units_before: Vec<u64> },
 }
 
-impl Plan {
+impl Schedule {
     /// The same number of steps at every point.
     pub(crate) fn same(stage: Stage, steps_of_unit: u64, points: usize, each: u64) -> Self {
         Self { stage, steps_of_unit, steps: Steps::Same { points, each } }
@@ -118,7 +118,7 @@ impl Plan {
         (0..self.blocks(point)).map(move |block| Unit { stage, point, block })
     }
 
-    /// Whether a unit belongs to this plan.
+    /// Whether a unit belongs to this schedule.
     #[must_use]
     pub fn contains(&self, unit: Unit) -> bool {
         unit.stage == self.stage && unit.point < self.points() && unit.block < self.blocks(unit.point)
@@ -183,20 +183,20 @@ pub(crate) struct Deal {
 }
 
 impl Deal {
-    pub(crate) fn new(plan: &Plan, shards: usize, seed: u64, adaptive: bool) -> Self {
-        let whole_points = adaptive || plan.points() / 8 >= shards;
+    pub(crate) fn new(schedule: &Schedule, shards: usize, seed: u64, adaptive: bool) -> Self {
+        let whole_points = adaptive || schedule.points() / 8 >= shards;
         if shards == 1 {
             return Self { whole_points, shard_of: Vec::new() };
         }
-        let pieces = if whole_points { plan.points() } else { plan.units() };
+        let pieces = if whole_points { schedule.points() } else { schedule.units() };
         let mut shard_of: Vec<u32> = (0..pieces).map(|k| (k % shards) as u32).collect();
         shard_of.shuffle(&mut seed::stream(seed, Purpose::Deal));
         Self { whole_points, shard_of }
     }
 
     /// Number, from 1, of the shard that computes a unit.
-    pub(crate) fn shard_of(&self, plan: &Plan, unit: Unit) -> usize {
-        let piece = if self.whole_points { unit.point } else { plan.number(unit) };
+    pub(crate) fn shard_of(&self, schedule: &Schedule, unit: Unit) -> usize {
+        let piece = if self.whole_points { unit.point } else { schedule.number(unit) };
         self.shard_of.get(piece).map_or(1, |&s| s as usize + 1)
     }
 }
@@ -205,41 +205,42 @@ impl Deal {
 mod tests {
     use super::*;
 
-    fn units(plan: &Plan) -> Vec<Unit> {
-        (0..plan.points()).flat_map(|p| plan.units_at(p)).collect()
+    fn units(schedule: &Schedule) -> Vec<Unit> {
+        (0..schedule.points()).flat_map(|p| schedule.units_at(p)).collect()
     }
 
     #[test]
     fn units_cover_all_steps_once_and_are_numbered_in_order() {
-        for plan in [Plan::same(Stage::Main, 512, 5, 1300), Plan::each(Stage::Main, 512, vec![1, 512, 513, 5000, 0, 7])]
+        for schedule in
+            [Schedule::same(Stage::Main, 512, 5, 1300), Schedule::each(Stage::Main, 512, vec![1, 512, 513, 5000, 0, 7])]
         {
-            let units = units(&plan);
-            assert_eq!(units.len(), plan.units());
+            let units = units(&schedule);
+            assert_eq!(units.len(), schedule.units());
             for (k, unit) in units.iter().enumerate() {
-                assert_eq!(plan.number(*unit), k);
-                assert!(plan.contains(*unit));
+                assert_eq!(schedule.number(*unit), k);
+                assert!(schedule.contains(*unit));
             }
-            for point in 0..plan.points() {
-                let steps: Vec<u64> = plan.units_at(point).flat_map(|u| plan.span(u)).collect();
-                assert_eq!(steps, (0..plan.steps_at(point)).collect::<Vec<_>>());
+            for point in 0..schedule.points() {
+                let steps: Vec<u64> = schedule.units_at(point).flat_map(|u| schedule.span(u)).collect();
+                assert_eq!(steps, (0..schedule.steps_at(point)).collect::<Vec<_>>());
             }
         }
     }
 
     #[test]
     fn every_unit_is_dealt_to_one_shard_and_shards_are_even() {
-        for (plan, shards, adaptive) in [
-            (Plan::same(Stage::Main, 512, 200, 1300), 16, false),
-            (Plan::same(Stage::Main, 512, 3, 5120), 16, false),
-            (Plan::same(Stage::Pilot, 512, 20, 1024), 3, true),
+        for (schedule, shards, adaptive) in [
+            (Schedule::same(Stage::Main, 512, 200, 1300), 16, false),
+            (Schedule::same(Stage::Main, 512, 3, 5120), 16, false),
+            (Schedule::same(Stage::Pilot, 512, 20, 1024), 3, true),
         ] {
-            let deal = Deal::new(&plan, shards, 1, adaptive);
+            let deal = Deal::new(&schedule, shards, 1, adaptive);
             let mut counts = vec![0; shards];
-            for unit in units(&plan) {
-                counts[deal.shard_of(&plan, unit) - 1] += 1;
+            for unit in units(&schedule) {
+                counts[deal.shard_of(&schedule, unit) - 1] += 1;
             }
             let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
-            assert!(most - least <= if deal.whole_points { plan.blocks(0) } else { 1 }, "{counts:?}");
+            assert!(most - least <= if deal.whole_points { schedule.blocks(0) } else { 1 }, "{counts:?}");
         }
     }
 

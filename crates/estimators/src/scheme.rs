@@ -1,4 +1,4 @@
-//! Perturbation plans: the perturbation of each parameter at each sample, and the readout of each record.
+//! Schemes of measurement: the perturbation of each parameter at each sample, and the readout of each record.
 
 use ndarray::Array2;
 
@@ -9,7 +9,7 @@ use crate::readout::{Channel, sine};
 
 /// Perturbation of one parameter during a record.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Drive {
+pub struct Perturbation {
     /// Which parameter.
     pub parameter: usize,
     /// Its waveform \[V\].
@@ -67,9 +67,9 @@ impl Waveform {
 
 /// One record: perturbations and readouts.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RecordPlan {
+pub struct RecordScheme {
     /// Perturbed parameters.
-    pub drives: Vec<Drive>,
+    pub perturbations: Vec<Perturbation>,
     /// Readout channels.
     pub channels: Vec<Channel>,
     /// The derivative that each channel measures: m for ∂I/∂w_m, M + m for ∂²I/∂w_m², of M parameters.
@@ -101,7 +101,7 @@ pub struct Measurement {
     pub filter: LowPass,
     /// Records: one if all parameters are measured at once, otherwise one for each parameter. The noise of different
     /// records is independent.
-    pub records: Vec<RecordPlan>,
+    pub records: Vec<RecordScheme>,
     /// How readings become derivatives.
     pub combination: Combination,
 }
@@ -112,9 +112,9 @@ impl Measurement {
     pub fn perturbation_volt(&self, record: usize, ramp_s: f64) -> Array2<f64> {
         let ramp_samples = (ramp_s * self.rate_hz).round() as usize;
         let mut out = Array2::zeros((self.samples, self.parameters));
-        for drive in &self.records[record].drives {
-            let wave = drive.waveform.samples(self.samples, self.rate_hz, ramp_samples);
-            out.column_mut(drive.parameter).assign(&ndarray::aview1(&wave));
+        for perturbation in &self.records[record].perturbations {
+            let wave = perturbation.waveform.samples(self.samples, self.rate_hz, ramp_samples);
+            out.column_mut(perturbation.parameter).assign(&ndarray::aview1(&wave));
         }
         out
     }

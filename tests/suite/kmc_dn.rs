@@ -11,10 +11,10 @@ use dopant_network::steady::{SteadyOptions, SteadySolver};
 use dopant_network::{DopantNetwork, mean_field};
 use statrs::statistics::{Data, OrderStatistics};
 
-/// Currents below this carry too few events in the reference.
+/// Currents below this carry too few events in the known.
 const LEAST_CURRENT: f64 = 1e-6;
 
-struct Reference {
+struct Device {
     name: String,
     /// The file as it is.
     file: serde_json::Value,
@@ -24,14 +24,14 @@ struct Reference {
     potentials: Vec<f64>,
 }
 
-impl Reference {
+impl Device {
     /// The file's own voltages, not converted.
     fn voltages_kt(&self) -> Vec<f64> {
         self.file["electrodes"].as_array().unwrap().iter().map(|e| e["voltage"].as_f64().unwrap()).collect()
     }
 }
 
-fn references() -> Vec<Reference> {
+fn devices() -> Vec<Device> {
     let folder = tests::shared("kmc_dn_reference");
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     paths.retain(|p| p.extension().is_some_and(|e| e == "json"));
@@ -43,7 +43,7 @@ fn references() -> Vec<Reference> {
             let list = |v: &serde_json::Value| -> Vec<f64> {
                 v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
             };
-            Reference {
+            Device {
                 name: path.file_stem().unwrap().to_string_lossy().into_owned(),
                 device: DopantNetwork::from_file(path).unwrap(),
                 means: list(&value["reference"]["mean_currents"]),
@@ -66,24 +66,24 @@ tests::needs!(
     #[test]
     fn currents_agree_with_the_reference() {
         let (mut steady_t, mut event_t, mut between, mut off) = (Vec::new(), Vec::new(), Vec::new(), 0);
-        for reference in references() {
-            let network = &reference.device.network;
-            let voltages = reference.device.voltages_kt(&reference.device.voltages_volt);
+        for known in devices() {
+            let network = &known.device.network;
+            let voltages = known.device.voltages_kt(&known.device.voltages_volt);
             // a looser tolerance where ten thousands of states matter
-            let tolerance = if reference.name.starts_with("XOR") { 1e-4 } else { 1e-2 };
+            let tolerance = if known.name.starts_with("XOR") { 1e-4 } else { 1e-2 };
             let options = SteadyOptions { tolerance, ..SteadyOptions::default() };
             let steady = SteadySolver::new(network, options).solve(&voltages).unwrap();
             let largest = steady.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
             assert!(
                 steady.currents.iter().sum::<f64>().abs() < 1e-10 * largest,
                 "{}: currents do not sum to zero",
-                reference.name
+                known.name
             );
             assert!(steady.left_out <= tolerance * largest);
             let options = EventOptions { hops: 10_000_000, seed: 1, ..EventOptions::default() };
-            let events = currents(&network.landscape(&voltages), reference.device.initial, &options);
+            let events = currents(&network.landscape(&voltages), known.device.initial, &options);
             for k in 0..network.electrodes() {
-                let (mean, error) = (reference.means[k], reference.deviations[k] / 5.0_f64.sqrt());
+                let (mean, error) = (known.means[k], known.deviations[k] / 5.0_f64.sqrt());
                 if mean.abs() > LEAST_CURRENT {
                     steady_t.push(((steady.currents[k] - mean) / error).abs());
                     event_t.push(((events.currents[k] - mean) / error.hypot(events.standard_errors[k])).abs());
@@ -124,12 +124,12 @@ tests::needs!(
     #[test]
     fn potentials_agree_with_the_reference() {
         let mut worst = 0.0_f64;
-        for reference in references() {
-            let device = &reference.device;
+        for known in devices() {
+            let device = &known.device;
             let voltages_kt = device.voltages_kt(&device.voltages_volt);
             let largest = voltages_kt.iter().fold(0.0_f64, |a, v| a.max(v.abs()));
             let near_nm = 0.1 * device.domain.size_nm();
-            for (i, (site, stored)) in device.acceptors.iter().zip(&reference.potentials).enumerate() {
+            for (i, (site, stored)) in device.acceptors.iter().zip(&known.potentials).enumerate() {
                 // away from electrode ends: there the boundary value jumps, and kmc_dn's own mesh covers them unevenly
                 let near_an_end = device.electrodes.iter().any(|(position, width)| {
                     let ends = device.domain.covered(*position, *width);
@@ -141,7 +141,7 @@ tests::needs!(
                 let ours: f64 = (0..8).map(|k| device.network.potential(k, i) * voltages_kt[k]).sum();
                 if !near_an_end {
                     worst = worst.max((ours - stored).abs() / largest);
-                    assert!((ours - stored).abs() < 0.01 * largest, "{} acceptor {i}: {ours} {stored}", reference.name);
+                    assert!((ours - stored).abs() < 0.01 * largest, "{} acceptor {i}: {ours} {stored}", known.name);
                 }
             }
         }
@@ -156,16 +156,15 @@ tests::needs!(
     #[test]
     fn mean_field_is_an_approximation() {
         let (mut ratios, mut settled, mut count) = (Vec::new(), 0, 0);
-        for reference in references() {
-            let network = &reference.device.network;
-            let voltages = reference.voltages_kt();
+        for known in devices() {
+            let network = &known.device.network;
+            let voltages = known.voltages_kt();
             count += 1;
             if let Ok(found) = mean_field(network, &voltages, None) {
                 settled += 1;
                 let largest = found.currents.iter().fold(0.0_f64, |a, i| a.max(i.abs()));
                 assert!(found.currents.iter().sum::<f64>().abs() < 1e-6 * largest);
-                for (current, mean) in
-                    found.currents.iter().zip(&reference.means).filter(|(_, m)| m.abs() > LEAST_CURRENT)
+                for (current, mean) in found.currents.iter().zip(&known.means).filter(|(_, m)| m.abs() > LEAST_CURRENT)
                 {
                     ratios.push((current / mean - 1.0).abs());
                 }
@@ -195,13 +194,13 @@ tests::needs!(
             assert!((found - expected).abs() <= 1e-12 * expected.abs().max(1e-3), "{found} instead of {expected}");
         };
         let kt_volt = BOLTZMANN_VOLT_PER_KELVIN * 77.0;
-        for Reference { file, device, .. } in references() {
+        for Device { file, device, .. } in devices() {
             let coulomb_kt = file["coulomb_energy_times_distance"].as_f64().unwrap();
             let side_nm = COULOMB_EV_NM / (11.7 * kt_volt * coulomb_kt);
             close(device.domain.bounds_nm()[0][1], side_nm);
             close(device.domain.bounds_nm()[1][1], side_nm);
-            close(device.scales.na_per_charge_rate, 1e12 * CHARGE_NA_S);
-            close(device.scales.attempt_frequency_hz, 1e12);
+            close(device.conversion.na_per_charge_rate, 1e12 * CHARGE_NA_S);
+            close(device.conversion.attempt_frequency_hz, 1e12);
             for (k, electrode) in file["electrodes"].as_array().unwrap().iter().enumerate() {
                 let volt = electrode["voltage"].as_f64().unwrap() * kt_volt;
                 close(device.voltages_volt[k], volt);
