@@ -159,6 +159,28 @@ fn changes_from_the_command_line_are_named_as_such() {
     assert_eq!(bench.run(&scenario, &["--set", "nonsense"]).status.code(), Some(2));
 }
 
+/// Below a table or at a key that the sweep gives, a change would be silently lost, be it misspelt or out of range.
+#[test]
+fn changes_that_the_sweep_would_overwrite_are_refused() {
+    let bench = Bench::new();
+    let tables = r#"[{ kind = "walsh", duration_s = 0.05, amplitude_volt = 8e-3 }]"#;
+    let scenario = Scenario::new(SCENARIO).set_toml("sweep", &format!("{{ estimator = {tables} }}"));
+    let scenario = bench.write("swept.toml", &scenario.to_string());
+    for (change, key) in
+        [("estimator.duration_s=0.1", "estimator.duration_s"), ("estimator.durtion_s=-1", "estimator.durtion_s")]
+    {
+        let output = bench.run(&scenario, &["--set", change]);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        for part in [key, "has no effect", "the whole of `estimator`", "sweep.\"estimator\""] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+    let output =
+        bench.run(&scenario, &["--set", r#"sweep."estimator"=[{kind="walsh",duration_s=0.1,amplitude_volt=8e-3}]"#]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
 /// A `[figure]` that could not be drawn is refused before anything is computed, in dry runs and submissions too.
 #[test]
 fn figures_that_cannot_be_drawn_are_refused_before_anything_is_computed() {
