@@ -178,6 +178,15 @@ impl Order {
         Self::new(order, dense)
     }
 
+    /// The same, but `state` last: a solution of (0 − G) h = f is 0 there, and has the error of the mean of f times the time until this
+    /// state is reached, which must not be a state that hardly ever is.
+    pub(crate) fn ending_in(mut self, state: usize) -> Self {
+        let dense = self.dense - usize::from((self.positions[state] as usize) < self.dense);
+        self.states.retain(|&other| other as usize != state);
+        self.states.push(state as u32);
+        Self::new(self.states, dense)
+    }
+
     /// States of the smallest weight first; the last `dense` ones are treated as dense.
     pub(crate) fn by_weight(weights: &[f64], dense: usize) -> Self {
         let mut order: Vec<u32> = (0..weights.len() as u32).collect();

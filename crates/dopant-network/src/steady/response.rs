@@ -168,7 +168,8 @@ impl SteadySolver<'_> {
                 return Ok(found);
             }
         }
-        let factors = Factors::new(&rates, Order::minimum_degree(&rates), shift, None);
+        let busiest = (0..n).max_by(|&a, &b| throughput[a].total_cmp(&throughput[b])).unwrap_or(0);
+        let factors = Factors::new(&rates, Order::minimum_degree(&rates).ending_in(busiest), shift, None);
         let found: Vec<Vec<T>> = sources.iter().map(|s| factors.solve_right(s)).collect();
         let finite = found.iter().flatten().all(|h| h.size().is_finite());
         finite.then_some(found).ok_or(NetworkError::NotSettled { what: "the adjoint solution" })
