@@ -15,7 +15,7 @@ pub struct Need {
 }
 
 /// All that may be missing.
-pub const NEEDS: [Need; 10] = [
+pub const NEEDS: [Need; 11] = [
     Need {
         name: "dnpu_surrogate",
         missing: "skipped: ../shared/dnpu_surrogate is not here",
@@ -25,6 +25,11 @@ pub const NEEDS: [Need; 10] = [
         name: "kmc_dn_reference",
         missing: "skipped: ../shared/kmc_dn_reference is not here",
         is_here: || shared_path("kmc_dn_reference").exists(),
+    },
+    Need {
+        name: "mcnetwork_reference",
+        missing: "skipped: ../shared/mcnetwork_reference is not here",
+        is_here: || shared_path("mcnetwork_reference").exists(),
     },
     Need {
         name: "slurm",

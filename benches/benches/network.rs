@@ -53,8 +53,8 @@ fn incremental(c: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Elements(hops));
     for acceptors in [30, 200] {
         let side = 11.0 * (acceptors as f64).sqrt();
-        let domain = dopant_network::Domain::Rectangle { width_nm: side, height_nm: side, thickness_nm: 0.0 };
-        let description = Generate { acceptors, domain, seed: 1, ..Generate::default() }.describe().unwrap();
+        let description =
+            Generate { acceptors, width_nm: side, height_nm: side, seed: 1, ..Generate::default() }.describe().unwrap();
         let device = DopantNetwork::from_description(&description).unwrap();
         let volts: Vec<f64> = (0..8).map(|k| 0.2 * (f64::from(k) * 1.7).sin()).collect();
         let landscape = device.network.landscape(&device.voltages_kt(&volts));

@@ -32,6 +32,11 @@ const LOCK_IN: [&str; 7] = ["device", "lock-in", "d.json", "--electrode", "7", "
 
 const VOLTAGES: &str = "0.2,-0.1,0.3,0,-0.2,0.1,-0.3,0";
 
+fn values_of(bench: &Bench, file: &str, variable: &str) -> Vec<f64> {
+    let results = results::store::read(&bench.path(file)).expect("results");
+    tests::variable(&results, variable).values.clone()
+}
+
 fn json(bench: &Bench, arguments: &[&str]) -> Value {
     let out = bench.homodyne(arguments);
     assert!(out.status.success(), "{}", text(&out.stderr));
@@ -69,6 +74,93 @@ fn currents_keep_their_contract_for_every_method() {
     assert_eq!(events["currents"], at("events", &["--hops", "1000000", "--seed", "5"])["currents"]);
     let loose = at("events", &["--relative-error", "0.1", "--seed", "5"]);
     assert!(loose["hops"].as_u64().unwrap() < 10_000_000);
+}
+
+/// At any size; here beside the exact ones. Eight deviations from normal errors: beyond 4.5 for one seed in 20 000.
+#[test]
+fn derivatives_by_events_come_with_their_errors() {
+    let bench = bench();
+    let arguments = ["device", "gradient", "d.json", "--electrode", "7", "--voltages", VOLTAGES, "--json"];
+    let exact = json(&bench, &arguments);
+    let by_events = [&arguments[..], &["--method", "events", "--relative-error", "0.02", "--seed", "4"]].concat();
+    let events = json(&bench, &by_events);
+    assert!(exact["standard_errors"].is_null() && events["hops"].as_u64().unwrap() > 0);
+    let values = |found: &Value, key: &str| -> Vec<f64> {
+        found[key].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+    };
+    let (right, found, errors) =
+        (values(&exact, "gradient"), values(&events, "gradient"), values(&events, "standard_errors"));
+    let largest = right.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    for k in 0..8 {
+        let off = (right[k] - found[k]).abs();
+        assert!(
+            off < 4.5 * errors[k] && errors[k] <= 0.02 * 1.1 * largest,
+            "{k}: {} {} ± {}",
+            right[k],
+            found[k],
+            errors[k]
+        );
+    }
+    assert_eq!(events["gradient"], json(&bench, &by_events)["gradient"]);
+    // too few hops are said to be too few
+    let few = [&arguments[..7], &["--method", "events", "--relative-error", "0.0001", "--most-hops", "1000"]].concat();
+    let out = bench.homodyne(&few);
+    assert!(out.status.success() && text(&out.stderr).contains("--most-hops"), "{}", text(&out.stderr));
+}
+
+#[test]
+fn published_devices_are_made_by_their_names() {
+    let bench = Bench::new();
+    let made =
+        bench.homodyne(&["device", "generate", "--like", "mcnetwork", "--acceptors", "50", "--output", "m.json"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(bench.path("m.json")).unwrap()).unwrap();
+    assert_eq!((&file["rim"], &file["domain"]["radius_nm"]), (&"insulating".into(), &75.0.into()));
+    assert_eq!(file["site_energies_ev"].as_array().unwrap().len(), 50);
+    let shown = bench.homodyne(&["device", "show", "m.json"]);
+    assert!(text(&shown.stdout).contains("insulating"), "{}", text(&shown.stdout));
+    let refused = bench.homodyne(&["device", "generate", "--like", "mcnet"]);
+    assert!(text(&refused.stderr).contains("mcnetwork"), "{}", text(&refused.stderr));
+}
+
+/// In a scenario: every set of voltages by itself, or the operating point and its linear continuation.
+#[test]
+fn scenarios_follow_events() {
+    let bench = bench();
+    let device = "kind = \"dopant-network\"\nfile = \"d.json\"\n\
+                  operating_point_volt = [0.2, -0.1, 0.3, 0.0, -0.2, 0.1, -0.3]";
+    let currents = |method: &str| -> Vec<f64> {
+        let scenario = format!(
+            "[study]\nname = \"{method}\"\nkind = \"response\"\n[device]\n{device}\nmethod = \"{method}\"\n[response]\n\
+             parameter = 1\nfrom_volt = -0.1\nto_volt = 0.1\npoints = 3\n"
+        );
+        let out = bench.run(&bench.write("response.toml", &scenario), &["--no-figure"]);
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        values_of(&bench, &format!("out/{method}.h5"), "current")
+    };
+    let (exact, events) = (currents("steady-state"), currents("events"));
+    let largest = exact.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    for (a, b) in exact.iter().zip(&events) {
+        assert!((a - b).abs() < 0.05 * largest, "{exact:?} {events:?}");
+    }
+    let error = |method: &str| {
+        format!(
+            "[study]\nname = \"e\"\nrepetitions = 100\n[device]\n{device}\nmethod = \"{method}\"\n\
+             [noise]\nkind = \"white\"\n\
+             psd_na2_per_hz = 1e-6\n[estimator]\nkind = \"hge\"\nduration_s = 0.05\namplitude_volt = 1e-3\n\
+             frequencies_hz = {{ top = 1000.0, spacing = 40.0 }}\n"
+        )
+    };
+    let out = bench.run(&bench.write("each.toml", &error("events")), &["--no-figure"]);
+    assert!(!out.status.success() && text(&out.stderr).contains("events-linear"), "{}", text(&out.stderr));
+    let out = bench.run(&bench.write("linear.toml", &error("events-linear")), &["--no-figure"]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let found = values_of(&bench, "out/e.h5", "true_gradient");
+    let exact = json(&bench, &["device", "gradient", "d.json", "--electrode", "7", "--voltages", VOLTAGES, "--json"]);
+    let largest = found.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    for (k, value) in found.iter().enumerate() {
+        assert!((value - exact["gradient"][k].as_f64().unwrap()).abs() < 0.1 * largest, "{found:?} {exact}");
+    }
 }
 
 /// A current that rounding or left-out flow could make as well is never called exact, and a bound is not called a standard
@@ -201,6 +293,10 @@ fn wrong_input_is_refused_by_name() {
     refused(&["device", "generate", "--acceptors", "0"], &["acceptors"]);
     refused(&["device", "generate", "--acceptors", "500"], &["`acceptors` is 500", "1 to 248"]);
     refused(&["device", "generate", "--least-distance", "30"], &["least_distance_nm", "reduce their number"]);
+    let many = ["device", "gradient", "d.json", "--electrode", "7", "--method", "events", "--relative-error", "3"];
+    refused(&many, &["--relative-error 3", "0.0001 to 1"]);
+    refused(&["device", "generate", "--hop-range", "5,3"], &["hop_range_nm", "shortest"]);
+    refused(&["device", "generate", "--disorder=-1"], &["disorder_ev"]);
     refused(&["device", "generate", "--width=-5"], &["domain.width_nm"]);
     let good = std::fs::read_to_string(bench.path("d.json")).unwrap();
     bench.write("cut.json", &good[..good.len() / 2]);

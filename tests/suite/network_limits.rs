@@ -2,7 +2,9 @@
 
 use dopant_network::events::{self, EventOptions, Sampler};
 use dopant_network::steady::{SteadyOptions, SteadySolver};
-use dopant_network::{Domain, DopantNetwork, Generate, Network, NetworkError, Occupation, Parts, RateLaw};
+use dopant_network::{
+    ANY_HOP, DopantNetwork, Generate, Network, NetworkError, Occupation, Parts, RateLaw, Shape, distances,
+};
 
 fn made(acceptors: usize, seed: u64, change: impl FnOnce(&mut Generate)) -> DopantNetwork {
     let mut generate = Generate { acceptors, donors: 1, seed, ..Generate::default() };
@@ -47,9 +49,11 @@ fn currents_through_a_bottleneck_keep_their_sign_and_their_digits() {
         (20.0, [0.5, -0.25], 4.259_039_846_887_814e-19),
         (20.0, [3.0, -2.0], 2.050_054_579_405_614e-18),
     ] {
+        let acceptors = [[0.0, 0.5, 0.0], [gap, 0.75, 0.0], [2.0 * gap, 0.25, 0.0]];
         let network = Network::new(Parts {
-            acceptors: vec![[0.0, 0.5, 0.0], [gap, 0.75, 0.0], [2.0 * gap, 0.25, 0.0]],
-            electrodes: vec![[-0.5, 0.0, 0.0], [2.0 * gap + 0.5, 0.0, 0.0]],
+            acceptors: acceptors.to_vec(),
+            electrode_distances: distances(&[[-0.5, 0.0, 0.0], [2.0 * gap + 0.5, 0.0, 0.0]], &acceptors),
+            hop_range: ANY_HOP,
             localization_radius: 1.0,
             coulomb: 9.0,
             fixed_energy_kt: vec![0.5, -0.25, 0.75],
@@ -77,8 +81,7 @@ fn a_search_that_cannot_end_is_not_begun() {
         assert!(matches!(error, NetworkError::TooManyStatesExpected { .. }), "{acceptors} acceptors: {error}");
     }
     // a large device, where a walk goes to and fro between few states and so does not tell
-    let wide = Domain::Rectangle { width_nm: 300.0, height_nm: 300.0, thickness_nm: 0.0 };
-    let device = made(248, 0, |g| (g.donors, g.domain) = (3, wide));
+    let device = made(248, 0, |g| (g.donors, g.width_nm, g.height_nm) = (3, 300.0, 300.0));
     match solve(&device, &[0.0; 8], SteadyOptions::default()).unwrap_err() {
         NetworkError::TooManyStatesForeseen { limit, states, needed, .. } => {
             assert!(needed > 1e6 && limit < 100_000 && states < 10_000, "{needed} of {limit} after {states}");
@@ -142,10 +145,7 @@ fn states_of_large_networks_are_not_remembered_and_those_of_small_ones_are() {
     for (acceptors, expected) in [(8, Sampler::Recurring), (200, Sampler::Incremental)] {
         let device = made(acceptors, 0, |g| {
             if acceptors > 100 {
-                *g = Generate {
-                    domain: dopant_network::Domain::Disc { radius_nm: 80.0, thickness_nm: 0.0 },
-                    ..g.clone()
-                };
+                *g = Generate { shape: Shape::Disc, radius_nm: 80.0, ..g.clone() };
             }
         });
         let landscape = device.network.landscape(&device.voltages_kt(&BIAS_VOLT));
@@ -173,14 +173,14 @@ fn sizes_of_generated_devices_have_maxima() {
 /// A point of the boundary has one voltage: those of overlapping electrodes would add up.
 #[test]
 fn electrodes_do_not_lie_on_each_other() {
-    for domain in [Generate::default().domain, Domain::Disc { radius_nm: 30.0, thickness_nm: 0.0 }] {
+    for shape in [Shape::Rectangle, Shape::Disc] {
         for electrodes in [1, 8, 10, 25, 60] {
-            let generate = Generate { acceptors: 4, donors: 1, electrodes, domain, ..Generate::default() };
+            let generate = Generate { acceptors: 4, donors: 1, electrodes, shape, ..Generate::default() };
             let device = DopantNetwork::from_description(&generate.describe().unwrap()).unwrap();
             let most = (0..4).map(|i| (0..electrodes).map(|k| device.network.potential(k, i)).sum::<f64>());
             assert!(most.fold(0.0, f64::max) < 1.0, "{electrodes} electrodes");
         }
-        let wide = Generate { electrodes: 8, electrode_width_nm: Some(40.0), domain, ..Generate::default() };
+        let wide = Generate { electrodes: 8, electrode_width_nm: Some(40.0), shape, ..Generate::default() };
         let message = DopantNetwork::from_description(&wide.describe().unwrap()).unwrap_err().to_string();
         assert!(message.contains("electrodes[") && message.contains("overlap"), "{message}");
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use settings::{InputFile, SettingError};
 
 use crate::kind::{DeviceKind, Surroundings};
+use crate::network_events::{EventMeasurement, EventSettings};
 use crate::{Device, DeviceError};
 
 /// Passes over a batch until no point needs a state that the points before it did without.
@@ -50,6 +51,9 @@ pub struct NetworkSettings {
     /// Time after which one search for the steady state is given up (s); none if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most_seconds: Option<f64>,
+    /// How long events are followed, with the methods `events` and `events-linear`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventSettings>,
     /// Range of every voltage (V), for random operating points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range_volt: Option<[f64; 2]>,
@@ -74,9 +78,9 @@ impl DeviceKind for NetworkSettings {
     fn build(&self, around: &Surroundings) -> Result<Arc<dyn Device>, SettingError> {
         let (field, network) = match (&self.file, &self.generate) {
             (Some(file), None) => ("file", around.shelf.network_file(&around.folder.join(file))),
-            (None, Some(generate)) => ("generate", around.shelf.network_made(&generate.generate())),
+            (None, Some(generate)) => ("generate", around.shelf.network_made(&generate.0)),
             (Some(_), Some(_)) => {
-                return Err(SettingError::new("generate", "stands beside `file`: give one of the two"));
+                return Err(SettingError::new("generate", "is given as well as `file`: give one of the two"));
             }
             (None, None) => {
                 let message = "needs `file` (a device file) or `generate` (a table, may be empty)";
@@ -93,7 +97,19 @@ impl DeviceKind for NetworkSettings {
         };
         let output = self.output_electrode.unwrap_or_else(|| network.electrodes.len().saturating_sub(1));
         let range = self.range_volt.map(|[low, high]| (low, high));
-        Ok(Arc::new(NetworkDevice::new(network, output, self.method, options, range)?))
+        let mut device = NetworkDevice::new(network, output, self.method, options, range)?;
+        if let Some(events) = &self.events {
+            if !matches!(self.method, NetworkMethod::Events | NetworkMethod::EventsLinear) {
+                let message =
+                    "goes with `method = \"events\"` or \"events-linear\": the other methods follow no events";
+                return Err(SettingError::new("events", message));
+            }
+            device.events = EventMeasurement::new(events).map_err(|e| e.within("events"))?;
+        }
+        if let Some(point) = &self.operating_point_volt {
+            device.operating_point_volt.clone_from(point);
+        }
+        Ok(Arc::new(device))
     }
 
     fn operating_point_volt(&self) -> Option<&[f64]> {
@@ -114,6 +130,12 @@ pub enum NetworkMethod {
     SteadyState,
     /// Mean field, an approximation.
     MeanField,
+    /// Events, with standard errors of a stated size: for networks of any size, where every point is looked at by itself (response and
+    /// logic studies).
+    Events,
+    /// By events at the operating point, currents and derivatives, and elsewhere their linear continuation: an approximation without
+    /// any curvature, for error studies of networks of any size.
+    EventsLinear,
 }
 
 /// A simulated network of dopants.
@@ -123,6 +145,8 @@ pub struct NetworkDevice {
     output_electrode: usize,
     method: NetworkMethod,
     options: SteadyOptions,
+    events: EventMeasurement,
+    operating_point_volt: Vec<f64>,
     range_volt: (f64, f64),
 }
 
@@ -160,7 +184,10 @@ impl NetworkDevice {
         if range_volt.0 >= range_volt.1 || !range_volt.0.is_finite() || !range_volt.1.is_finite() {
             return bad("range_volt", format!("is {range_volt:?}: must be two voltages, the lower one first"));
         }
-        Ok(Self { network, output_electrode, method, options, range_volt })
+        let mut operating_point_volt = network.voltages_volt.clone();
+        operating_point_volt.remove(output_electrode);
+        let events = EventMeasurement::default();
+        Ok(Self { network, output_electrode, method, options, events, operating_point_volt, range_volt })
     }
 
     /// The network behind it.
@@ -207,6 +234,8 @@ impl NetworkDevice {
                     *slope = along(mean_field_gradient(network, point)?.swap_remove(self.output_electrode));
                 }
             }
+            // derivatives by events are not known well enough for a difference, and a linear continuation has none
+            NetworkMethod::Events | NetworkMethod::EventsLinear => {}
         }
         Ok(slopes)
     }
@@ -276,6 +305,15 @@ impl Device for NetworkDevice {
                 }
                 currents
             }
+            NetworkMethod::Events => self.events.currents(&self.network, self.output_electrode, &points)?,
+            NetworkMethod::EventsLinear => {
+                let at = self.all_voltages_kt(self.operating_point_volt.iter());
+                let (current, row) = self.events.linear(&self.network, self.output_electrode, &at)?;
+                let of = |point: &Vec<f64>| {
+                    current + row.iter().zip(point.iter().zip(&at)).map(|(g, (v, w))| g * (v - w)).sum::<f64>()
+                };
+                points.iter().map(of).collect()
+            }
         };
         let scale = self.network.conversion.na_per_charge_rate;
         for (place, out) in of_row.into_iter().zip(currents_na.column_mut(0)) {
@@ -304,6 +342,13 @@ impl Device for NetworkDevice {
                 let mut gradient = mean_field_gradient(network, &voltages_kt)?;
                 (found.currents[self.output_electrode], gradient.swap_remove(self.output_electrode))
             }
+            NetworkMethod::Events => self.events.linear(&self.network, self.output_electrode, &voltages_kt)?,
+            NetworkMethod::EventsLinear => {
+                let at = self.all_voltages_kt(self.operating_point_volt.iter());
+                let (current, row) = self.events.linear(&self.network, self.output_electrode, &at)?;
+                let change: f64 = row.iter().zip(voltages_kt.iter().zip(&at)).map(|(g, (v, w))| g * (v - w)).sum();
+                (current + change, row)
+            }
         };
         let conversion = &self.network.conversion;
         row.remove(self.output_electrode);
@@ -318,6 +363,11 @@ impl Device for NetworkDevice {
     /// jumps add to a curvature that is measured over a range of voltages is not in it.
     fn curvature_along(&self, parameters_volt: &[f64], direction: &[f64]) -> Result<Option<Vec<f64>>, DeviceError> {
         self.check(parameters_volt.len())?;
+        match self.method {
+            NetworkMethod::SteadyState | NetworkMethod::MeanField => {}
+            NetworkMethod::Events => return Ok(None),
+            NetworkMethod::EventsLinear => return Ok(Some(vec![0.0])),
+        }
         let conversion = &self.network.conversion;
         let longest = direction.iter().fold(0.0_f64, |acc, d| acc.max(d.abs()));
         if longest <= 0.0 {
@@ -331,6 +381,10 @@ impl Device for NetworkDevice {
         let slopes = self.slopes_along(&points, direction)?;
         let second = (slopes[1] - slopes[0]) / (2.0 * step);
         Ok(Some(vec![second * conversion.na_per_charge_rate * conversion.kt_per_volt]))
+    }
+
+    fn is_affine(&self) -> bool {
+        self.method == NetworkMethod::EventsLinear
     }
 
     fn usual_volt(&self) -> Option<Vec<f64>> {

@@ -21,6 +21,7 @@ pub mod kind;
 mod kinks;
 mod layered;
 mod linear;
+mod network_events;
 mod polynomial;
 mod surrogate;
 

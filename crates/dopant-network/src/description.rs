@@ -1,14 +1,16 @@
-//! Devices and their files: the project's own here (read and written), those of kmc_dn in [`crate::kmc_dn`] (read).
+//! Devices and their files: the project's own here (read and written), those of kmc_dn in [`crate::kmc_dn`] and of MCNetwork
+//! in [`crate::mcnetwork`] (read).
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::NetworkError;
-use crate::geometry::Domain;
-use crate::kmc_dn;
+use crate::geometry::{Contact, Domain, Rim};
 use crate::laplace::electrode_potentials;
-use crate::network::{MOST_SITES, Network, Parts, RateLaw};
+use crate::network::{ANY_HOP, Network, Parts, RateLaw};
+use crate::{kmc_dn, mcnetwork};
 
 /// Boltzmann constant over elementary charge \[V/K\] (CODATA 2018, exact).
 const BOLTZMANN_VOLT_PER_KELVIN: f64 = 8.617_333_262e-5;
@@ -24,10 +26,10 @@ pub(crate) const USUAL_RELATIVE_PERMITTIVITY: f64 = 11.7;
 /// Properties of Doped Semiconductors, ch. 4).
 pub(crate) const USUAL_ATTEMPT_FREQUENCY_HZ: f64 = 1e12;
 /// Value of `format` in the project's own files.
-const FORMAT: &str = "homodyne-dopant-network-1";
+pub(crate) const FORMAT: &str = "homodyne-dopant-network-1";
 
 /// Rate law in a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RateLawEntry {
     /// Miller-Abrahams.
@@ -75,18 +77,41 @@ pub struct Description {
     /// Rate law.
     #[serde(default)]
     pub rate_law: RateLawEntry,
+    /// Shortest and longest hop \[nm\]; any if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop_range_nm: Option<[f64; 2]>,
+    /// Energy of a hole on an acceptor far from all else above that in an electrode at 0 V \[eV\].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub injection_offset_ev: f64,
     /// Outline.
     pub domain: Domain,
+    /// The boundary between electrodes.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub rim: Rim,
+    /// From where holes hop to and from electrodes.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub contact: Contact,
     /// Cells of the mesh along the largest extent, for the potential.
     #[serde(default = "default_cells")]
     pub mesh_cells: usize,
     /// Positions of the acceptors \[nm\].
     pub acceptors: Vec<[f64; 3]>,
+    /// Energy of a hole on each acceptor above the usual one \[eV\]; none if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub site_energies_ev: Vec<f64>,
     /// Positions of the donors \[nm\].
     #[serde(default)]
     pub donors: Vec<[f64; 3]>,
     /// Electrodes.
     pub electrodes: Vec<Electrode>,
+}
+
+pub(crate) fn is_zero(value: &f64) -> bool {
+    value.abs() <= 0.0
+}
+
+pub(crate) fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 pub(crate) fn default_cells() -> usize {
@@ -149,6 +174,8 @@ pub struct DopantNetwork {
     pub electrodes: Vec<([f64; 2], f64)>,
     /// Voltages of the file \[V\].
     pub voltages_volt: Vec<f64>,
+    /// The boundary between electrodes.
+    pub rim: Rim,
     /// Cells of the mesh along the largest extent.
     pub mesh_cells: usize,
     /// Initial state, where the file gives one.
@@ -167,24 +194,27 @@ impl DopantNetwork {
         self.network.coulomb_kt(0, 1) * distance / typical
     }
 
-    /// Reads a device file of either kind.
+    /// Reads a device file of any of the three kinds.
     ///
     /// # Errors
     /// If the file cannot be read, an entry is missing, unknown or out of range; the message names it.
     pub fn from_file(path: &Path) -> Result<Self, NetworkError> {
         let fail = |what: String| NetworkError::File { path: path.to_owned(), what };
         let text = tables::read_text(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
-        Self::from_json(&text).map_err(|e| match e {
+        Self::from_text(&text).map_err(|e| match e {
             NetworkError::Entry { .. } => fail(e.to_string()),
             other => other,
         })
     }
 
-    /// Reads the text of a device file of either kind.
+    /// Reads the text of a device file of any of the three kinds.
     ///
     /// # Errors
     /// As [`Self::from_file`].
-    pub fn from_json(text: &str) -> Result<Self, NetworkError> {
+    pub fn from_text(text: &str) -> Result<Self, NetworkError> {
+        if mcnetwork::begins(text) {
+            return Self::from_description(&mcnetwork::describe(text)?);
+        }
         let value: serde_json::Value = serde_json::from_str(text).map_err(|e| {
             NetworkError::entry("JSON", format!("is not valid: {e} (numbers must be finite: NaN and inf are not JSON)"))
         })?;
@@ -231,6 +261,7 @@ impl DopantNetwork {
             positive(&format!("electrodes[{k}].width_nm"), electrode.width_nm, " of nm")?;
             domain.check_electrode(&format!("electrodes[{k}].position_nm"), electrode.position_nm)?;
         }
+        d.check_energies()?;
         let conversion = Conversion::new(d.temperature_kelvin, d.relative_permittivity, d.attempt_frequency_hz);
         let law = match d.rate_law {
             RateLawEntry::MillerAbrahams => RateLaw::MillerAbrahams,
@@ -242,14 +273,17 @@ impl DopantNetwork {
         let coulomb = conversion.coulomb_kt_nm();
         let electrodes: Vec<([f64; 2], f64)> = d.electrodes.iter().map(|e| (e.position_nm, e.width_nm)).collect();
         domain.check_apart(&electrodes)?;
-        let middle = 0.5 * domain.thickness_nm();
+        let hop_lengths = |electrode: &([f64; 2], f64)| {
+            d.acceptors.iter().map(|site| domain.hop_nm(d.contact, electrode.0, electrode.1, *site)).collect()
+        };
         let network = Network::new(Parts {
             acceptors: d.acceptors.clone(),
-            electrodes: electrodes.iter().map(|(p, _)| [p[0], p[1], middle]).collect(),
+            electrode_distances: electrodes.iter().map(hop_lengths).collect(),
+            hop_range: d.hop_range_nm.unwrap_or(ANY_HOP),
             localization_radius: d.localization_radius_nm,
             coulomb,
-            fixed_energy_kt: donor_energies(&d.acceptors, &d.donors, coulomb),
-            potential: electrode_potentials(&domain, &electrodes, &d.acceptors, d.mesh_cells)?,
+            fixed_energy_kt: d.fixed_energies_kt(coulomb),
+            potential: electrode_potentials(&domain, d.rim, &electrodes, &d.acceptors, d.mesh_cells)?,
             law,
         })?;
         Ok(Self {
@@ -261,6 +295,7 @@ impl DopantNetwork {
             donors: d.donors.clone(),
             electrodes,
             voltages_volt: d.electrodes.iter().map(|e| e.voltage_volt).collect(),
+            rim: d.rim,
             mesh_cells: d.mesh_cells,
             initial: crate::Occupation::default(),
         })
@@ -272,7 +307,7 @@ impl DopantNetwork {
     /// If Laplace's equation cannot be solved.
     pub fn potential_volt(&self, voltages_volt: &[f64], points: &[[f64; 2]]) -> Result<Vec<f64>, NetworkError> {
         let sites: Vec<[f64; 3]> = points.iter().map(|p| [p[0], p[1], 0.0]).collect();
-        let units = electrode_potentials(&self.domain, &self.electrodes, &sites, self.mesh_cells)?;
+        let units = electrode_potentials(&self.domain, self.rim, &self.electrodes, &sites, self.mesh_cells)?;
         Ok((0..points.len()).map(|i| units.iter().zip(voltages_volt).map(|(row, v)| row[i] * v).sum()).collect())
     }
 
@@ -332,120 +367,47 @@ pub(crate) fn check_apart(acceptors: &[[f64; 3]], donors: &[[f64; 3]], least: f6
     Ok(())
 }
 
+impl Description {
+    fn check_energies(&self) -> Result<(), NetworkError> {
+        if let Some([shortest, longest]) = self.hop_range_nm
+            && !(shortest >= 0.0 && longest > shortest && longest.is_finite())
+        {
+            let what = format!("is [{shortest}, {longest}]: must be a shortest and a longest hop in nm, 0 or more");
+            return Err(NetworkError::entry("hop_range_nm", what));
+        }
+        if !self.injection_offset_ev.is_finite() {
+            let what = format!("is {}: must be a finite energy in eV", self.injection_offset_ev);
+            return Err(NetworkError::entry("injection_offset_ev", what));
+        }
+        let (found, acceptors) = (self.site_energies_ev.len(), self.acceptors.len());
+        if found != 0 && found != acceptors {
+            let what = format!("has {found} values: must have one for each of the {acceptors} acceptors, or none");
+            return Err(NetworkError::entry("site_energies_ev", what));
+        }
+        match self.site_energies_ev.iter().position(|e| !e.is_finite()) {
+            Some(k) => Err(NetworkError::entry(format!("site_energies_ev[{k}]"), "must be a finite energy in eV")),
+            None => Ok(()),
+        }
+    }
+
+    /// What a hole's energy has beside the electrodes' potential and the other acceptors \[kT\].
+    fn fixed_energies_kt(&self, coulomb_kt_nm: f64) -> Vec<f64> {
+        let mut energies = donor_energies(&self.acceptors, &self.donors, coulomb_kt_nm);
+        let kt_ev = volt_of_kt(self.temperature_kelvin);
+        for (k, energy) in energies.iter_mut().enumerate() {
+            let own_ev = self.injection_offset_ev + self.site_energies_ev.get(k).copied().unwrap_or(0.0);
+            if own_ev.abs() > 0.0 {
+                *energy += own_ev / kt_ev;
+            }
+        }
+        energies
+    }
+}
+
 fn donor_energies(acceptors: &[[f64; 3]], donors: &[[f64; 3]], coulomb: f64) -> Vec<f64> {
     let distance = |a: &[f64; 3], b: &[f64; 3]| a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt();
     acceptors.iter().map(|a| donors.iter().map(|d| coulomb / distance(a, d)).sum()).collect()
 }
 
-/// How a device is made at random.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Generate {
-    /// Outline.
-    pub domain: Domain,
-    /// Number of acceptors.
-    pub acceptors: usize,
-    /// Number of donors.
-    pub donors: usize,
-    /// Number of electrodes, evenly spaced.
-    pub electrodes: usize,
-    /// Their width \[nm\]; a twentieth of the boundary if not given, but at most half of what there is for each.
-    pub electrode_width_nm: Option<f64>,
-    /// Least distance of two dopants \[nm\].
-    pub least_distance_nm: f64,
-    /// Temperature \[K\].
-    pub temperature_kelvin: f64,
-    /// Relative permittivity.
-    pub relative_permittivity: f64,
-    /// Attempt frequency \[Hz\].
-    pub attempt_frequency_hz: f64,
-    /// Localization radius \[nm\]; a quarter of the mean distance of acceptors if not given.
-    pub localization_radius_nm: Option<f64>,
-    /// Rate law.
-    pub rate_law: RateLawEntry,
-    /// Seed.
-    pub seed: u64,
-}
-
-impl Default for Generate {
-    /// Boron in silicon at 77 K with eight electrodes; temperature, permittivity and attempt frequency are those where none is
-    /// given, with their sources above. Thirty acceptors, three donors and a localization radius of a quarter of the mean
-    /// acceptor distance are those of the kmc_dn devices.
-    fn default() -> Self {
-        Self {
-            domain: Domain::Rectangle { width_nm: 60.0, height_nm: 60.0, thickness_nm: 0.0 },
-            acceptors: 30,
-            donors: 3,
-            electrodes: 8,
-            electrode_width_nm: None,
-            least_distance_nm: 1.0,
-            temperature_kelvin: USUAL_TEMPERATURE_KELVIN,
-            relative_permittivity: USUAL_RELATIVE_PERMITTIVITY,
-            attempt_frequency_hz: USUAL_ATTEMPT_FREQUENCY_HZ,
-            localization_radius_nm: None,
-            rate_law: RateLawEntry::MillerAbrahams,
-            seed: 0,
-        }
-    }
-}
-
 /// Cells of the mesh along an axis: 500 take a second and 350 MB, and leave an error of the potential far below that of all else.
 const MESH_CELLS: std::ops::RangeInclusive<usize> = 4..=500;
-
-/// Most donors of a generated device: more than there can be acceptors.
-const MOST_DONORS: usize = 10_000;
-
-impl Generate {
-    /// The description of the device.
-    ///
-    /// # Errors
-    /// If the dopants do not fit.
-    pub fn describe(&self) -> Result<Description, NetworkError> {
-        let domain = self.domain.checked()?;
-        let most_acceptors = MOST_SITES - self.electrodes.min(MOST_SITES - 1);
-        for (entry, found, least, most) in [
-            ("electrodes", self.electrodes, 1, MOST_SITES - 1),
-            ("acceptors", self.acceptors, 1, most_acceptors),
-            ("donors", self.donors, 0, MOST_DONORS),
-        ] {
-            if !(least..=most).contains(&found) {
-                let what =
-                    format!("is {found}: must be {least} to {most} (acceptors and electrodes: {MOST_SITES} together)");
-                return Err(NetworkError::entry(entry, what));
-            }
-        }
-        let boundary = match domain {
-            Domain::Rectangle { width_nm, height_nm, .. } => 2.0 * (width_nm + height_nm),
-            Domain::Disc { radius_nm, .. } => std::f64::consts::TAU * radius_nm,
-        };
-        // at most half of the boundary
-        let width_nm = (boundary / 20.0).min(0.5 * boundary / self.electrodes as f64);
-        let dopants = domain.random_sites(self.acceptors + self.donors, self.least_distance_nm, &[], self.seed)?;
-        let (acceptors, donors) = dopants.split_at(self.acceptors);
-        let mean_distance = match domain.thickness_nm() {
-            0.0 => (domain.area_nm2() / self.acceptors as f64).sqrt(),
-            depth => (domain.area_nm2() * depth / self.acceptors as f64).cbrt(),
-        };
-        Ok(Description {
-            format: FORMAT.to_owned(),
-            name: format!("{} acceptors, {} donors, seed {}", self.acceptors, self.donors, self.seed),
-            temperature_kelvin: self.temperature_kelvin,
-            relative_permittivity: self.relative_permittivity,
-            attempt_frequency_hz: self.attempt_frequency_hz,
-            localization_radius_nm: self.localization_radius_nm.unwrap_or(0.25 * mean_distance),
-            rate_law: self.rate_law,
-            domain,
-            mesh_cells: default_cells(),
-            acceptors: acceptors.to_vec(),
-            donors: donors.to_vec(),
-            electrodes: domain
-                .spaced_electrodes(self.electrodes)
-                .into_iter()
-                .map(|position_nm| Electrode {
-                    position_nm,
-                    width_nm: self.electrode_width_nm.unwrap_or(width_nm),
-                    voltage_volt: 0.0,
-                })
-                .collect(),
-        })
-    }
-}

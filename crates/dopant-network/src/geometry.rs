@@ -2,6 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Dxsm;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::NetworkError;
@@ -10,6 +11,28 @@ use crate::error::NetworkError;
 const ON_BOUNDARY: f64 = 1e-6;
 /// Largest number of draws for the position of one dopant.
 const MOST_DRAWS: usize = 100_000;
+
+/// The boundary between the electrodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rim {
+    /// At 0 V, as in kmc_dn.
+    #[default]
+    Grounded,
+    /// No field leaves the device between electrodes, as in MCNetwork.
+    Insulating,
+}
+
+/// From where holes hop to and from an electrode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contact {
+    /// From its middle, as in kmc_dn and MCNetwork: at the ends of a wide electrode far too slow.
+    #[default]
+    Middle,
+    /// From the point of it that is nearest to the acceptor.
+    Nearest,
+}
 
 /// Outline of the device, seen from above.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -135,6 +158,62 @@ impl Domain {
             0.5
         } else {
             0.0
+        }
+    }
+
+    /// Length of a hop between an electrode and a site \[nm\].
+    pub(crate) fn hop_nm(&self, contact: Contact, electrode: [f64; 2], width_nm: f64, site: [f64; 3]) -> f64 {
+        let [x, y, z] = site;
+        match contact {
+            Contact::Middle => {
+                let to = [x - electrode[0], y - electrode[1], z - 0.5 * self.thickness_nm()];
+                to.iter().map(|d| d * d).sum::<f64>().sqrt()
+            }
+            // electrodes reach through the whole depth
+            Contact::Nearest => {
+                let near = self.nearest_nm(electrode, width_nm, [x, y]);
+                (x - near[0]).hypot(y - near[1])
+            }
+        }
+    }
+
+    /// The two ends of an electrode \[nm\].
+    pub(crate) fn ends_nm(&self, electrode: [f64; 2], width_nm: f64) -> [[f64; 2]; 2] {
+        match *self {
+            Self::Rectangle { .. } => {
+                let far = 2.0 * self.size_nm();
+                [-far, far].map(|d| self.nearest_nm(electrode, width_nm, [electrode[0] + d, electrode[1] + d]))
+            }
+            Self::Disc { radius_nm, .. } => {
+                let (middle, half) = (electrode[1].atan2(electrode[0]), 0.5 * width_nm / radius_nm);
+                [middle - half, middle + half].map(|angle| [radius_nm * angle.cos(), radius_nm * angle.sin()])
+            }
+        }
+    }
+
+    /// The point of an electrode that is nearest to a point inside \[nm\].
+    fn nearest_nm(&self, electrode: [f64; 2], width_nm: f64, point: [f64; 2]) -> [f64; 2] {
+        match *self {
+            Self::Rectangle { width_nm: w, height_nm: h, .. } => {
+                let near = |at: f64, edge: f64| (at - edge).abs() <= ON_BOUNDARY * self.size_nm();
+                let reach = |axis: usize, longest: f64| {
+                    let middle = electrode[axis];
+                    point[axis].clamp((middle - 0.5 * width_nm).max(0.0), (middle + 0.5 * width_nm).min(longest))
+                };
+                if near(electrode[0], 0.0) || near(electrode[0], w) {
+                    [electrode[0], reach(1, h)]
+                } else {
+                    [reach(0, w), electrode[1]]
+                }
+            }
+            Self::Disc { radius_nm, .. } => {
+                let half = 0.5 * width_nm / radius_nm;
+                let middle = electrode[1].atan2(electrode[0]);
+                let off = point[1].atan2(point[0]) - middle;
+                let off = (off + std::f64::consts::PI).rem_euclid(std::f64::consts::TAU) - std::f64::consts::PI;
+                let angle = middle + off.clamp(-half, half);
+                [radius_nm * angle.cos(), radius_nm * angle.sin()]
+            }
         }
     }
 

@@ -12,9 +12,9 @@ use crate::description::{
     check_apart, check_sites, default_cells, volt_of_kt,
 };
 use crate::error::NetworkError;
-use crate::geometry::Domain;
+use crate::geometry::{Domain, Rim};
 use crate::laplace::electrode_potentials;
-use crate::network::{Network, Parts, RateLaw};
+use crate::network::{ANY_HOP, Network, Parts, RateLaw, distances};
 
 /// Width of the electrodes, in the largest box side.
 const ELECTRODE_WIDTH: f64 = 0.2;
@@ -72,6 +72,7 @@ pub(crate) fn device(file: &File) -> Result<DopantNetwork, NetworkError> {
         donors: in_nm(&file.donors),
         electrodes: file.electrodes(nm),
         voltages_volt: file.electrodes.iter().map(|e| e.voltage * volt_of_kt(USUAL_TEMPERATURE_KELVIN)).collect(),
+        rim: Rim::Grounded,
         mesh_cells: default_cells(),
         initial: file.initial_hole_occupation.iter().enumerate().filter(|(_, hole)| **hole).map(|(i, _)| i).collect(),
     })
@@ -87,7 +88,7 @@ impl File {
         for (k, (position, _)) in electrodes.iter().enumerate() {
             domain.check_electrode(&format!("electrodes[{k}].position"), *position)?;
         }
-        let potential = electrode_potentials(&domain, &electrodes, &self.acceptors, default_cells())?;
+        let potential = electrode_potentials(&domain, Rim::Grounded, &electrodes, &self.acceptors, default_cells())?;
         // the file's own potential at the file's voltages, ours for changes of them
         let fixed_energy_kt = (0..self.acceptors.len())
             .map(|i| {
@@ -97,7 +98,11 @@ impl File {
             .collect();
         Network::new(Parts {
             acceptors: self.acceptors.clone(),
-            electrodes: self.electrodes.iter().map(|e| e.position).collect(),
+            electrode_distances: distances(
+                &self.electrodes.iter().map(|e| e.position).collect::<Vec<_>>(),
+                &self.acceptors,
+            ),
+            hop_range: ANY_HOP,
             localization_radius: self.localization_radius,
             coulomb: self.coulomb_kt(),
             fixed_energy_kt,
@@ -185,7 +190,7 @@ mod tests {
     }
 
     fn read(file: &Value) -> Result<DopantNetwork, NetworkError> {
-        DopantNetwork::from_json(&file.to_string())
+        DopantNetwork::from_text(&file.to_string())
     }
 
     #[test]

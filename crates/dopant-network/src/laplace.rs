@@ -1,14 +1,14 @@
 //! Laplace's equation on the device's area: the potential at each site for one unit on one electrode.
 //!
 //! Linear triangular elements and a sparse Cholesky factorization, one right-hand side for each electrode; the boundary
-//! between electrodes is at zero, as in kmc_dn. With electrodes through the whole depth and insulating faces the
+//! between electrodes is at zero or insulating ([`Rim`]). With electrodes through the whole depth and insulating faces the
 //! potential does not depend on depth, so that two dimensions are sufficient for a thick device as well.
 
 use faer::linalg::solvers::Solve;
 use faer::sparse::{SparseColMat, Triplet};
 
 use crate::error::NetworkError;
-use crate::geometry::Domain;
+use crate::geometry::{Domain, Rim};
 
 /// A triangulation.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Mesh {
     nodes: Vec<[f64; 2]>,
     triangles: Vec<[usize; 3]>,
     boundary: Vec<bool>,
+    /// Corners of a rectangle.
+    corner: Vec<bool>,
 }
 
 impl Mesh {
@@ -47,7 +49,8 @@ impl Mesh {
                 triangles.push([a, c, d]);
             }
         }
-        Self { nodes, triangles, boundary }
+        let corner = (0..nodes.len()).map(|k| [at(0, 0), at(columns, 0), at(0, rows), at(columns, rows)].contains(&k));
+        Self { triangles, boundary, corner: corner.collect(), nodes }
     }
 
     /// Rings of 6k nodes around the centre.
@@ -78,24 +81,43 @@ impl Mesh {
                 }
             }
         }
-        Self { nodes, triangles, boundary }
+        Self { triangles, boundary, corner: vec![false; nodes.len()], nodes }
+    }
+
+    /// Moves the boundary node next to each of `ends` there, so that what is fixed is as wide as the electrode.
+    fn move_to(&mut self, ends: impl Iterator<Item = [f64; 2]>) {
+        for end in ends {
+            let distance = |node: usize| (self.nodes[node][0] - end[0]).hypot(self.nodes[node][1] - end[1]);
+            let on_boundary = (0..self.nodes.len()).filter(|&node| self.boundary[node]);
+            if let Some(nearest) = on_boundary.min_by(|&a, &b| distance(a).total_cmp(&distance(b)))
+                && !self.corner[nearest]
+            {
+                self.nodes[nearest] = end;
+            }
+        }
     }
 
     fn corners(&self, triangle: &[usize; 3]) -> [[f64; 2]; 3] {
         triangle.map(|node| self.nodes[node])
     }
 
-    /// Solutions at all nodes for several boundary values, each a function of the position on the boundary.
-    pub(crate) fn solve(&self, boundary_values: &[&dyn Fn([f64; 2]) -> f64]) -> Result<Vec<Vec<f64>>, NetworkError> {
+    /// Solutions at all nodes for several boundary values, each a function of the position on the boundary; where the boundary
+    /// is not `fixed`, no field leaves.
+    pub(crate) fn solve(
+        &self,
+        fixed: &dyn Fn([f64; 2]) -> bool,
+        boundary_values: &[&dyn Fn([f64; 2]) -> f64],
+    ) -> Result<Vec<Vec<f64>>, NetworkError> {
+        let is_given: Vec<bool> = self.nodes.iter().zip(&self.boundary).map(|(p, b)| *b && fixed(*p)).collect();
         let mut unknown = vec![usize::MAX; self.nodes.len()];
         let mut count = 0;
-        for (node, _) in self.boundary.iter().enumerate().filter(|(_, b)| !**b) {
+        for (node, _) in is_given.iter().enumerate().filter(|(_, given)| !**given) {
             unknown[node] = count;
             count += 1;
         }
         let mut solutions: Vec<Vec<f64>> = boundary_values
             .iter()
-            .map(|value| self.nodes.iter().zip(&self.boundary).map(|(p, b)| if *b { value(*p) } else { 0.0 }).collect())
+            .map(|value| self.nodes.iter().zip(&is_given).map(|(p, b)| if *b { value(*p) } else { 0.0 }).collect())
             .collect();
         let mut entries = Vec::with_capacity(9 * self.triangles.len());
         let mut right = faer::Mat::<f64>::zeros(count, boundary_values.len());
@@ -161,11 +183,15 @@ impl Mesh {
 /// If no node of the mesh lies on an electrode, or the factorization fails.
 pub(crate) fn electrode_potentials(
     domain: &Domain,
+    rim: Rim,
     electrodes: &[([f64; 2], f64)],
     sites: &[[f64; 3]],
     cells: usize,
 ) -> Result<Vec<Vec<f64>>, NetworkError> {
-    let mesh = Mesh::new(domain, cells);
+    let mut mesh = Mesh::new(domain, cells);
+    if rim == Rim::Insulating {
+        mesh.move_to(electrodes.iter().flat_map(|&(position, width)| domain.ends_nm(position, width)));
+    }
     for (number, &(position, width)) in electrodes.iter().enumerate() {
         let covered =
             mesh.nodes.iter().zip(&mesh.boundary).any(|(p, b)| *b && domain.coverage(position, width, *p) > 0.0);
@@ -178,11 +204,16 @@ pub(crate) fn electrode_potentials(
     let values: Vec<Box<dyn Fn([f64; 2]) -> f64>> = electrodes
         .iter()
         .map(|&(position, width)| -> Box<dyn Fn([f64; 2]) -> f64> {
-            Box::new(move |p| domain.coverage(position, width, p))
+            Box::new(move |p| {
+                let part = domain.coverage(position, width, p);
+                // half a volt at the end of an electrode stands for the rim beside it at zero
+                if rim == Rim::Insulating { part.ceil() } else { part }
+            })
         })
         .collect();
     let references: Vec<&dyn Fn([f64; 2]) -> f64> = values.iter().map(|v| &**v as &dyn Fn([f64; 2]) -> f64).collect();
-    let solutions = mesh.solve(&references)?;
+    let covered = |p: [f64; 2]| electrodes.iter().any(|&(at, width)| domain.coverage(at, width, p) > 0.0);
+    let solutions = mesh.solve(&|p| rim == Rim::Grounded || covered(p), &references)?;
     let places: Vec<_> = sites.iter().map(|s| mesh.locate([s[0], s[1]])).collect();
     Ok(solutions
         .iter()
@@ -198,7 +229,7 @@ mod tests {
     /// Largest error against a harmonic function inside a domain.
     fn error(domain: &Domain, cells: usize, exact: &dyn Fn([f64; 2]) -> f64, points: &[[f64; 2]]) -> f64 {
         let mesh = Mesh::new(domain, cells);
-        let solution = &mesh.solve(&[exact]).unwrap()[0];
+        let solution = &mesh.solve(&|_| true, &[exact]).unwrap()[0];
         points
             .iter()
             .map(|&p| {
@@ -207,6 +238,45 @@ mod tests {
                 (found - exact(p)).abs()
             })
             .fold(0.0, f64::max)
+    }
+
+    /// Between electrodes that cover two opposite sides, nothing leaves through the other two.
+    #[test]
+    fn between_plates_the_potential_is_linear() {
+        let domain = Domain::Rectangle { width_nm: 30.0, height_nm: 20.0, thickness_nm: 0.0 };
+        let plates = [([0.0, 10.0], 20.0), ([30.0, 10.0], 20.0)];
+        let sites: Vec<[f64; 3]> = (1..10).map(|k| [3.0 * f64::from(k), 2.0 * f64::from(k), 0.0]).collect();
+        let found = electrode_potentials(&domain, Rim::Insulating, &plates, &sites, 60).unwrap();
+        for (site, (left, right)) in sites.iter().zip(found[0].iter().zip(&found[1])) {
+            assert!((left - (1.0 - site[0] / 30.0)).abs() < 1e-9 && (right - site[0] / 30.0).abs() < 1e-9);
+        }
+    }
+
+    /// The same voltage on all electrodes is that voltage everywhere. The mesh converges in spite of infinite fields at the ends.
+    #[test]
+    fn an_insulating_rim_adds_up_to_one_and_converges() {
+        let disc = Domain::Disc { radius_nm: 150.0, thickness_nm: 0.0 };
+        let square = Domain::Rectangle { width_nm: 60.0, height_nm: 60.0, thickness_nm: 0.0 };
+        for (domain, width_nm) in [(disc, 60.0), (square, 12.5)] {
+            let electrodes: Vec<([f64; 2], f64)> =
+                domain.spaced_electrodes(8).into_iter().map(|position| (position, width_nm)).collect();
+            let [[x0, x1], [y0, y1]] = domain.bounds_nm();
+            let place =
+                |k: usize, low: f64, high: f64, step: f64| low + (high - low) * (0.2 + 0.6 * (k as f64 * step).fract());
+            let sites: Vec<[f64; 3]> =
+                (0..50).map(|k| [place(k, x0, x1, 0.618), place(k, y0, y1, 0.382), 0.0]).collect();
+            let of = |cells| electrode_potentials(&domain, Rim::Insulating, &electrodes, &sites, cells).unwrap();
+            let finest = of(400);
+            let worst = |found: &[Vec<f64>]| {
+                let differences = found.iter().flatten().zip(finest.iter().flatten()).map(|(a, b)| (a - b).abs());
+                differences.fold(0.0, f64::max)
+            };
+            for site in 0..sites.len() {
+                assert!((finest.iter().map(|row| row[site]).sum::<f64>() - 1.0).abs() < 1e-9);
+            }
+            let (coarse, fine) = (worst(&of(50)), worst(&of(200)));
+            assert!(fine < 2e-3 && fine < 0.4 * coarse, "{domain:?}: {coarse} {fine}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A [`DopantNetwork`] is read from a file or generated at random ([`Generate`]); its [`Network`] holds the physics in
 //! reduced units (energies in kT, rates in the attempt frequency ν₀, currents in eν₀). There are three methods for its
-//! currents: [`events`] (kinetic Monte Carlo), [`steady`] (the Markov chain on the states that carry the probability,
+//! currents: [`events`] (kinetic Monte Carlo; with derivatives of any size of network in [`events::response`]), [`steady`] (the Markov chain on the states that carry the probability,
 //! with exact derivatives, admittance and noise) and [`mean_field`] (an approximation).
 //!
 //! ```
@@ -25,16 +25,17 @@ mod generate;
 mod geometry;
 mod kmc_dn;
 mod laplace;
+mod mcnetwork;
 mod mean_field;
 mod network;
 mod occupation;
 mod states;
 pub mod steady;
 
-pub use description::{Conversion, Description, DopantNetwork, Electrode, Generate, RateLawEntry};
+pub use description::{Conversion, Description, DopantNetwork, Electrode, RateLawEntry};
 pub use error::NetworkError;
-pub use generate::{GenerateSettings, Shape};
-pub use geometry::Domain;
+pub use generate::{Generate, GenerateSettings, Like, Shape};
+pub use geometry::{Contact, Domain, Rim};
 pub use mean_field::{MeanField, mean_field, mean_field_gradient};
-pub use network::{Hop, Landscape, MOST_SITES, NEGLIGIBLE, Network, Parts, RateLaw, Survey};
+pub use network::{ANY_HOP, Hop, Landscape, MOST_SITES, NEGLIGIBLE, Network, Parts, RateLaw, Survey, distances};
 pub use occupation::Occupation;

@@ -50,8 +50,11 @@ impl RateLaw {
 pub struct Parts {
     /// Positions of the acceptors (any unit of length).
     pub acceptors: Vec<[f64; 3]>,
-    /// Positions of the electrodes (the same unit).
-    pub electrodes: Vec<[f64; 3]>,
+    /// Length of a hop between each electrode and each acceptor, `[electrode][acceptor]` (the same unit;
+    /// [`distances`] from points).
+    pub electrode_distances: Vec<Vec<f64>>,
+    /// Shortest and longest hop (the same unit).
+    pub hop_range: [f64; 2],
     /// Localization radius a (the same unit).
     pub localization_radius: f64,
     /// Energy of two unit charges times their distance, e²/4πε \[kT × unit of length\].
@@ -76,6 +79,15 @@ pub struct Network {
     law: RateLaw,
 }
 
+/// Hops of any length.
+pub const ANY_HOP: [f64; 2] = [0.0, f64::INFINITY];
+
+/// Distances of each of `points` to each of `acceptors`.
+#[must_use]
+pub fn distances(points: &[[f64; 3]], acceptors: &[[f64; 3]]) -> Vec<Vec<f64>> {
+    points.iter().map(|p| acceptors.iter().map(|a| distance(*a, *p)).collect()).collect()
+}
+
 fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }
@@ -86,7 +98,7 @@ impl Network {
     /// # Errors
     /// If there is no acceptor or no electrode, two sites coincide, or lists differ in length.
     pub fn new(parts: Parts) -> Result<Self, NetworkError> {
-        let (n, p) = (parts.acceptors.len(), parts.electrodes.len());
+        let (n, p) = (parts.acceptors.len(), parts.electrode_distances.len());
         if n == 0 {
             return Err(NetworkError::entry("acceptors", "is empty: a network needs at least one acceptor"));
         }
@@ -95,7 +107,7 @@ impl Network {
         }
         if parts.fixed_energy_kt.len() != n
             || parts.potential.len() != p
-            || parts.potential.iter().any(|r| r.len() != n)
+            || parts.potential.iter().chain(&parts.electrode_distances).any(|r| r.len() != n)
         {
             return Err(NetworkError::entry("potential", format!("must hold {n} values for each of {p} electrodes")));
         }
@@ -103,20 +115,25 @@ impl Network {
             let what = format!("has {n} acceptors and {p} electrodes: at most {MOST_SITES} sites together");
             return Err(NetworkError::entry("acceptors", what));
         }
-        let sites: Vec<[f64; 3]> = parts.acceptors.iter().chain(&parts.electrodes).copied().collect();
         let size = n + p;
         let (mut log_prefactor, mut coulomb) = (vec![f64::NEG_INFINITY; size * size], vec![0.0; size * size]);
+        let [shortest, longest] = parts.hop_range;
         for i in 0..size {
             for j in 0..size {
-                if i == j || (i >= n && j >= n) {
-                    continue;
-                }
-                let r = distance(sites[i], sites[j]);
+                let r = match (i.checked_sub(n), j.checked_sub(n)) {
+                    _ if i == j => continue,
+                    (Some(_), Some(_)) => continue,
+                    (Some(electrode), None) => parts.electrode_distances[electrode][j],
+                    (None, Some(electrode)) => parts.electrode_distances[electrode][i],
+                    (None, None) => distance(parts.acceptors[i], parts.acceptors[j]),
+                };
                 if !r.is_finite() || (r <= 0.0 && i < n && j < n) {
                     let what = format!("acceptors {} and {} stand in the same place", i.min(j), i.max(j));
                     return Err(NetworkError::entry("acceptors", what));
                 }
-                log_prefactor[i * size + j] = -2.0 * r / parts.localization_radius;
+                if (shortest..=longest).contains(&r) {
+                    log_prefactor[i * size + j] = -2.0 * r / parts.localization_radius;
+                }
                 if i < n && j < n {
                     coulomb[i * size + j] = parts.coulomb / r;
                 }
@@ -157,7 +174,8 @@ impl Network {
         self.law
     }
 
-    /// Logarithm of the rate \[ν₀\] of a hop from site to site without an energy barrier, −2r/a; −∞ between electrodes.
+    /// Logarithm of the rate \[ν₀\] of a hop from site to site without an energy barrier, −2r/a; −∞ between electrodes and
+    /// out of the range of hops.
     #[inline]
     #[must_use]
     pub fn log_prefactor(&self, from: usize, to: usize) -> f64 {

@@ -15,6 +15,13 @@ impl Occupation {
         self.0[site >> 6] >> (site & 63) & 1 == 1
     }
 
+    /// Whether `site` is one of `acceptors` acceptors and holds a hole; electrodes never do.
+    #[inline]
+    #[must_use]
+    pub(crate) fn contains_acceptor(&self, site: usize, acceptors: usize) -> bool {
+        site < acceptors && self.contains(site)
+    }
+
     /// The same with the occupation of acceptor `site` inverted.
     #[inline]
     #[must_use]

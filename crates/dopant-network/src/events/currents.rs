@@ -87,7 +87,7 @@ pub struct EventCurrents {
     pub last: Occupation,
 }
 
-enum Simulation<'a> {
+pub(super) enum Simulation<'a> {
     Recurring(Box<Recurring<'a>>),
     Incremental(Box<Incremental<'a>>),
     Direct(Box<Direct<'a>>),
@@ -105,7 +105,7 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn state(&self) -> Occupation {
+    pub(super) fn state(&self) -> Occupation {
         match self {
             Self::Recurring(s) => s.state(),
             Self::Incremental(s) => s.state(),
@@ -113,7 +113,7 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn sampler(&self) -> Sampler {
+    pub(super) fn sampler(&self) -> Sampler {
         match self {
             Self::Recurring(_) => Sampler::Recurring,
             Self::Incremental(_) => Sampler::Incremental,
@@ -125,7 +125,7 @@ impl<'a> Simulation<'a> {
         if let Self::Recurring(s) = self { Some(s.states()) } else { None }
     }
 
-    fn run(&mut self, landscape: &'a Landscape<'a>, hops: u64, rng: &mut Pcg64Dxsm, counts: &mut HopCounts) {
+    pub(super) fn run(&mut self, landscape: &'a Landscape<'a>, hops: u64, rng: &mut Pcg64Dxsm, counts: &mut HopCounts) {
         let mut left = hops;
         while left > 0 {
             let now = left.min(1 << 31);
@@ -155,7 +155,7 @@ fn charges(landscape: &Landscape<'_>, hops: &[u64]) -> Vec<f64> {
 }
 
 /// Runs until the steady state and, with [`Sampler::Automatic`], finds out whether states recur.
-fn equilibrated<'a>(
+pub(super) fn equilibrated<'a>(
     landscape: &'a Landscape<'a>,
     start: Occupation,
     sampler: Sampler,

@@ -5,7 +5,9 @@ mod direct;
 mod driven;
 mod incremental;
 mod pair_factors;
+mod projection;
 mod recurring;
+mod response;
 mod trajectory;
 
 pub use currents::{EventCurrents, EventOptions, Sampler, currents};
@@ -13,6 +15,7 @@ pub use direct::Direct;
 pub use driven::{DrivenCurrents, DrivenOptions, Sine, driven_currents};
 pub use incremental::Incremental;
 pub use recurring::Recurring;
+pub use response::{EventResponse, ResponseOptions, response};
 pub use trajectory::{Event, Trajectory};
 
 use crate::occupation::Occupation;

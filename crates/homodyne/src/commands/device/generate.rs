@@ -1,67 +1,89 @@
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use dopant_network::{Domain, DopantNetwork, Generate, RateLawEntry};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use dopant_network::{DopantNetwork, Generate, Like};
+use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Shape {
-    Rectangle,
-    Disc,
-}
-
-/// Make a device at random and write its file. Defaults: boron in silicon at 77 K, eight electrodes.
+/// Make a device at random and write its file.
+///
+/// What is not given is that of the device it is like: `boron-60nm` (thirty acceptors on 60 nm by 60 nm of silicon at 77 K), `kmc-dn`
+/// (thirty that all but exclude one another, as in kmc_dn), `mcnetwork` (two hundred on a disc of 150 nm with a site disorder of
+/// 0.1 eV, as in MCNetwork). With another number of acceptors and no size, a device that is like another has its density.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  homodyne device generate --acceptors 8 --seed 7 --output device.json
+  homodyne device generate --like mcnetwork --acceptors 100 --seed 1 --output large.json")]
 pub(super) struct GenerateDevice {
-    /// Outline.
-    #[arg(long, value_enum, default_value = "rectangle")]
-    shape: Shape,
+    /// The published device it is like.
+    #[arg(long, value_parser = PossibleValuesParser::new(Like::ALL.map(Like::name)))]
+    like: Option<String>,
+    /// Outline: rectangle or disc.
+    #[arg(long, value_parser = ["rectangle", "disc"])]
+    shape: Option<String>,
     /// Width of a rectangle (nm).
-    #[arg(long, default_value_t = 60.0)]
-    width: f64,
+    #[arg(long)]
+    width: Option<f64>,
     /// Height of a rectangle (nm).
-    #[arg(long, default_value_t = 60.0)]
-    height: f64,
+    #[arg(long)]
+    height: Option<f64>,
     /// Radius of a disc (nm).
-    #[arg(long, default_value_t = 30.0)]
-    radius: f64,
+    #[arg(long)]
+    radius: Option<f64>,
     /// Depth in which dopants lie (nm); 0 for a plane.
-    #[arg(long, default_value_t = 0.0)]
-    thickness: f64,
+    #[arg(long)]
+    thickness: Option<f64>,
     /// Number of acceptors.
-    #[arg(long, default_value_t = 30)]
-    acceptors: usize,
+    #[arg(long)]
+    acceptors: Option<usize>,
     /// Number of donors.
-    #[arg(long, default_value_t = 3)]
-    donors: usize,
+    #[arg(long)]
+    donors: Option<usize>,
     /// Number of electrodes.
-    #[arg(long, default_value_t = 8)]
-    electrodes: usize,
+    #[arg(long)]
+    electrodes: Option<usize>,
     /// Width of the electrodes (nm); a twentieth of the boundary if not given, but at most half of what there is for each.
     #[arg(long)]
     electrode_width: Option<f64>,
+    /// The boundary between electrodes: grounded or insulating.
+    #[arg(long, value_parser = ["grounded", "insulating"])]
+    rim: Option<String>,
+    /// From where holes hop to and from electrodes: their middle, or the nearest point of them.
+    #[arg(long, value_parser = ["middle", "nearest"])]
+    contact: Option<String>,
     /// Least distance of two dopants (nm).
-    #[arg(long, default_value_t = 1.0)]
-    least_distance: f64,
+    #[arg(long)]
+    least_distance: Option<f64>,
+    /// Shortest and longest hop (nm): as in 3,60.
+    #[arg(long, value_delimiter = ',', num_args = 1)]
+    hop_range: Option<Vec<f64>>,
+    /// Standard deviation of the acceptors' own energies (eV).
+    #[arg(long)]
+    disorder: Option<f64>,
+    /// Energy of a hole on an acceptor far from all else above that in an electrode at 0 V (eV).
+    #[arg(long, allow_hyphen_values = true)]
+    injection_offset: Option<f64>,
     /// Temperature (K).
-    #[arg(long, default_value_t = 77.0)]
-    temperature: f64,
+    #[arg(long)]
+    temperature: Option<f64>,
     /// Relative permittivity.
-    #[arg(long, default_value_t = 11.7)]
-    permittivity: f64,
+    #[arg(long)]
+    permittivity: Option<f64>,
     /// Attempt frequency (Hz).
-    #[arg(long, default_value_t = 1e12)]
-    attempt_frequency: f64,
-    /// Localization radius (nm); a quarter of the mean distance of acceptors if not given.
+    #[arg(long)]
+    attempt_frequency: Option<f64>,
+    /// Localization radius (nm); if neither given nor that of the device it is like, a quarter of the mean distance of acceptors.
     #[arg(long)]
     localization_radius: Option<f64>,
     /// Reorganization energy (eV): Marcus rates instead of Miller-Abrahams.
     #[arg(long)]
     reorganization: Option<f64>,
     /// Seed.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[arg(long)]
+    seed: Option<u64>,
     /// File to write; printed if not given.
     #[arg(long, short)]
     output: Option<PathBuf>,
@@ -69,28 +91,8 @@ pub(super) struct GenerateDevice {
 
 impl GenerateDevice {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let thickness_nm = self.thickness;
-        let description = Generate {
-            domain: match self.shape {
-                Shape::Rectangle => Domain::Rectangle { width_nm: self.width, height_nm: self.height, thickness_nm },
-                Shape::Disc => Domain::Disc { radius_nm: self.radius, thickness_nm },
-            },
-            acceptors: self.acceptors,
-            donors: self.donors,
-            electrodes: self.electrodes,
-            electrode_width_nm: self.electrode_width,
-            least_distance_nm: self.least_distance,
-            temperature_kelvin: self.temperature,
-            relative_permittivity: self.permittivity,
-            attempt_frequency_hz: self.attempt_frequency,
-            localization_radius_nm: self.localization_radius,
-            rate_law: match self.reorganization {
-                None => RateLawEntry::MillerAbrahams,
-                Some(reorganization_ev) => RateLawEntry::Marcus { reorganization_ev },
-            },
-            seed: self.seed,
-        }
-        .describe()?;
+        let settings = Generate::from_given(self.given()).map_err(Failure::BadInput)?;
+        let description = settings.describe()?;
         // what cannot be simulated is not written
         DopantNetwork::from_description(&description)?;
         let text = serde_json::to_string_pretty(&description).expect("plain data");
@@ -103,5 +105,37 @@ impl GenerateDevice {
             }
         }
         Ok(())
+    }
+
+    /// Those settings that the options give.
+    fn given(&self) -> Map<String, Value> {
+        let rate_law = self.reorganization.map(|ev| json!({ "kind": "marcus", "reorganization_ev": ev }));
+        [
+            ("like", self.like.as_ref().map(|x| json!(x))),
+            ("shape", self.shape.as_ref().map(|x| json!(x))),
+            ("width_nm", self.width.map(|x| json!(x))),
+            ("height_nm", self.height.map(|x| json!(x))),
+            ("radius_nm", self.radius.map(|x| json!(x))),
+            ("thickness_nm", self.thickness.map(|x| json!(x))),
+            ("acceptors", self.acceptors.map(|x| json!(x))),
+            ("donors", self.donors.map(|x| json!(x))),
+            ("electrodes", self.electrodes.map(|x| json!(x))),
+            ("electrode_width_nm", self.electrode_width.map(|x| json!(x))),
+            ("rim", self.rim.as_ref().map(|x| json!(x))),
+            ("contact", self.contact.as_ref().map(|x| json!(x))),
+            ("least_distance_nm", self.least_distance.map(|x| json!(x))),
+            ("hop_range_nm", self.hop_range.as_ref().map(|x| json!(x))),
+            ("disorder_ev", self.disorder.map(|x| json!(x))),
+            ("injection_offset_ev", self.injection_offset.map(|x| json!(x))),
+            ("temperature_kelvin", self.temperature.map(|x| json!(x))),
+            ("relative_permittivity", self.permittivity.map(|x| json!(x))),
+            ("attempt_frequency_hz", self.attempt_frequency.map(|x| json!(x))),
+            ("localization_radius_nm", self.localization_radius.map(|x| json!(x))),
+            ("rate_law", rate_law),
+            ("seed", self.seed.map(|x| json!(x))),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect()
     }
 }

@@ -1,11 +1,12 @@
 use std::time::Instant;
 
 use clap::Args;
-use dopant_network::mean_field_gradient;
+use dopant_network::events::{ResponseOptions, response};
 use dopant_network::steady::SteadySolver;
+use dopant_network::{DopantNetwork, mean_field_gradient};
 use serde_json::json;
 
-use super::{DeviceFile, Method, Steady, check_electrode};
+use super::{DeviceFile, Method, Steady, check_electrode, limits};
 use crate::failure::Failure;
 
 /// Derivatives of one electrode's current with respect to every voltage.
@@ -21,6 +22,15 @@ pub(super) struct Gradient {
     method: Method,
     #[command(flatten)]
     steady: Steady,
+    /// By events: standard error that every derivative is to reach, as a fraction of the largest.
+    #[arg(long, default_value_t = 0.05)]
+    relative_error: f64,
+    /// By events: most hops.
+    #[arg(long, default_value_t = ResponseOptions::default().most_hops)]
+    most_hops: u64,
+    /// By events: seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
     /// Machine-readable output.
     #[arg(long)]
     json: bool,
@@ -33,41 +43,95 @@ impl Gradient {
         let options = self.steady.options()?;
         let voltages_kt = device.voltages_kt(&voltages);
         let started = Instant::now();
-        let (rows, states, left_out) = match self.method {
+        let mut found = match self.method {
             Method::SteadyState => {
                 let mut solver = SteadySolver::new(&device.network, options);
                 let state = solver.solve(&voltages_kt)?;
-                (solver.gradient()?, Some(state.states), Some(state.left_out))
+                let rows = solver.gradient()?;
+                Derivatives {
+                    states: Some(state.states as u64),
+                    left_out: Some(state.left_out),
+                    ..Derivatives::of(rows)
+                }
             }
-            Method::MeanField => (mean_field_gradient(&device.network, &voltages_kt)?, None, None),
-            Method::Events => {
-                return Err(Failure::BadInput(
-                    "--method events: has no exact derivative, use steady-state, or `homodyne device lock-in` to measure it"
-                        .to_owned(),
-                ));
-            }
+            Method::MeanField => Derivatives::of(mean_field_gradient(&device.network, &voltages_kt)?),
+            Method::Events => self.by_events(&device, &voltages_kt)?,
         };
         let wall_time_s = started.elapsed().as_secs_f64();
         let scale = device.conversion.na_per_charge_rate * device.conversion.kt_per_volt;
-        let gradient: Vec<f64> = rows[self.electrode].iter().map(|g| g * scale).collect();
+        let mut row = |rows: &mut Vec<Vec<f64>>| -> Vec<f64> {
+            rows.swap_remove(self.electrode).into_iter().map(|g| g * scale).collect()
+        };
+        let gradient = row(&mut found.rows);
+        let errors = found.standard_errors.as_mut().map(&mut row);
         if self.json {
             let text = json!({
                 "method": self.method.name(),
                 "electrode": self.electrode,
                 "gradient": gradient,
+                "standard_errors": errors,
                 "units": "nA/V",
                 "voltages": voltages,
-                "states": states,
-                "left_out_bound": left_out.map(|l| l * device.conversion.na_per_charge_rate),
+                "states": found.states,
+                "hops": found.hops,
+                "left_out_bound": found.left_out.map(|l| l * device.conversion.na_per_charge_rate),
                 "wall_time_s": wall_time_s,
             });
             say!("{text}");
             return Ok(());
         }
-        say!("{:>9} {:>14} {:>24}", "voltage of", "voltage [V]", "derivative [nA/V]");
+        let last = if errors.is_some() { "standard error" } else { "" };
+        say!("{:>9} {:>14} {:>24} {last:>16}", "voltage of", "voltage [V]", "derivative [nA/V]");
         for (k, (volt, derivative)) in voltages.iter().zip(&gradient).enumerate() {
-            say!("{k:>9} {volt:>14.5} {derivative:>24.8e}");
+            let error = errors.as_ref().map_or(String::new(), |errors| format!("{:.2e}", errors[k]));
+            say!("{}", format!("{k:>9} {volt:>14.5} {derivative:>24.8e} {error:>16}").trim_end());
+        }
+        if let Some(hops) = found.hops {
+            say!("{hops} hops, {wall_time_s:.1} s");
+            let largest = |values: &[f64]| values.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+            let reached = errors.as_deref().map_or(0.0, largest) / largest(&gradient);
+            if !(reached <= self.relative_error) {
+                eprintln!(
+                    "warning: the largest standard error is {reached:.2} of the largest derivative after {hops} hops, {} was asked \
+                     for: raise --most-hops",
+                    self.relative_error
+                );
+            }
         }
         Ok(())
+    }
+
+    fn by_events(&self, device: &DopantNetwork, voltages_kt: &[f64]) -> Result<Derivatives, Failure> {
+        limits::within("--relative-error", self.relative_error, &limits::RELATIVE_ERROR)?;
+        limits::within("--most-hops", self.most_hops, &limits::HOPS)?;
+        let options = ResponseOptions {
+            relative_error: self.relative_error,
+            electrode: Some(self.electrode),
+            most_hops: self.most_hops,
+            seed: self.seed,
+            ..ResponseOptions::default()
+        };
+        let found = response(&device.network.landscape(voltages_kt), device.initial, &options);
+        Ok(Derivatives {
+            standard_errors: Some(found.gradient_standard_errors),
+            hops: Some(found.hops),
+            ..Derivatives::of(found.gradient)
+        })
+    }
+}
+
+/// Derivatives of all currents \[eν₀/kT\], and what is known of them.
+#[derive(Default)]
+struct Derivatives {
+    rows: Vec<Vec<f64>>,
+    standard_errors: Option<Vec<Vec<f64>>>,
+    states: Option<u64>,
+    hops: Option<u64>,
+    left_out: Option<f64>,
+}
+
+impl Derivatives {
+    fn of(rows: Vec<Vec<f64>>) -> Self {
+        Self { rows, ..Self::default() }
     }
 }

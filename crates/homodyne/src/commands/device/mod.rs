@@ -23,12 +23,13 @@ use crate::failure::Failure;
 
 /// Simulated dopant networks: make one, look at it, find its currents, derivatives and noise.
 ///
-/// Files are JSON, in SI units or those of kmc_dn, which are dimensionless and read as of devices at 77 K (`show` prints how). Voltages
-/// are in V, currents in nA. Electrodes are numbered from 0, in the file's order.
+/// Files are JSON, in SI units or those of kmc_dn, which are dimensionless and read as of devices at 77 K (`show` prints how), or device
+/// files of MCNetwork, read with the settings that are its defaults. Voltages are in V, currents in nA. Electrodes are numbered from 0, in the file's order.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   homodyne device generate --acceptors 30 --seed 7 --output device.json
+  homodyne device generate --like mcnetwork --seed 7 --output large.json
   homodyne device currents device.json --method steady-state --voltages 0.5,0,0,0.2,0,0,-0.3,0
   homodyne device gradient device.json --electrode 7
   homodyne device iv device.json --vary 0 --from -1 --to 1 --electrode 7 --output results/iv
@@ -100,7 +101,7 @@ impl Method {
 /// A device file and the voltages it is used at.
 #[derive(Debug, Args)]
 struct DeviceFile {
-    /// Device file (JSON).
+    /// Device file (JSON, or of MCNetwork).
     file: PathBuf,
     /// Voltages of all electrodes (V), in the file's order; those of the file if not given.
     #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]

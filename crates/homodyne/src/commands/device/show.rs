@@ -1,5 +1,5 @@
 use clap::Args;
-use dopant_network::{Domain, DopantNetwork};
+use dopant_network::{Domain, DopantNetwork, Rim};
 use serde_json::json;
 
 use super::{DeviceFile, title};
@@ -52,7 +52,13 @@ impl ShowDevice {
             device.interaction_kt()
         );
         say!(
-            "the boundary between electrodes is grounded: the same voltage added to all electrodes changes the currents"
+            "{}",
+            match device.rim {
+                Rim::Grounded => {
+                    "the boundary between electrodes is grounded: the same voltage added to all electrodes changes the currents"
+                }
+                Rim::Insulating => "the boundary between electrodes is insulating",
+            }
         );
         say_units(&device);
         say!("\n{:>9} {:>24} {:>12}", "electrode", "position [nm]", "[V]");
