@@ -143,6 +143,27 @@ fn scenarios_follow_events() {
     for (a, b) in exact.iter().zip(&events) {
         assert!((a - b).abs() < 0.05 * largest, "{exact:?} {events:?}");
     }
+    // where the rim is insulating, the largest derivative is not the one with respect to the output's own voltage
+    let made = bench.homodyne(&[
+        "device",
+        "generate",
+        "--acceptors",
+        "6",
+        "--donors",
+        "1",
+        "--shape",
+        "disc",
+        "--radius",
+        "15",
+        "--seed",
+        "3",
+        "--rim",
+        "insulating",
+        "--output",
+        "i.json",
+    ]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let device = device.replace("d.json", "i.json");
     let error = |method: &str| {
         format!(
             "[study]\nname = \"e\"\nrepetitions = 100\n[device]\n{device}\nmethod = \"{method}\"\n\
@@ -156,10 +177,12 @@ fn scenarios_follow_events() {
     let out = bench.run(&bench.write("linear.toml", &error("events-linear")), &["--no-figure"]);
     assert!(out.status.success(), "{}", text(&out.stderr));
     let found = values_of(&bench, "out/e.h5", "true_gradient");
-    let exact = json(&bench, &["device", "gradient", "d.json", "--electrode", "7", "--voltages", VOLTAGES, "--json"]);
-    let largest = found.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
-    for (k, value) in found.iter().enumerate() {
-        assert!((value - exact["gradient"][k].as_f64().unwrap()).abs() < 0.1 * largest, "{found:?} {exact}");
+    let exact = json(&bench, &["device", "gradient", "i.json", "--electrode", "7", "--voltages", VOLTAGES, "--json"]);
+    let right: Vec<f64> = exact["gradient"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+    let largest = right.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    // five times the standard error that is asked for
+    for (value, right) in found.iter().zip(&right) {
+        assert!((value - right).abs() < 5.0 * 0.02 * largest, "{found:?} {exact}");
     }
 }
 

@@ -32,7 +32,7 @@ pub struct NetworkSettings {
     pub file: Option<InputFile>,
     /// Instead of a file: how the device is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generate: Option<GenerateSettings>,
+    pub generate: Option<Box<GenerateSettings>>,
     /// Electrode whose current is the output, from 0; the last one if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_electrode: Option<usize>,

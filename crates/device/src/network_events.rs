@@ -23,7 +23,7 @@ const MOST_KEPT: usize = 1_000;
 #[serde(deny_unknown_fields, default)]
 pub struct EventSettings {
     /// Standard error to be reached, as a fraction: of currents, of the largest at any electrode; of derivatives, of the largest of the
-    /// output.
+    /// output, that with respect to its own voltage included (at a grounded rim often by far the largest).
     pub relative_error: f64,
     /// Most hops for each set of voltages; if they do not suffice, the study ends with a message.
     pub most_hops: u64,
@@ -37,12 +37,15 @@ impl Default for EventSettings {
     }
 }
 
+/// Current \[eν₀\] of the output and its derivatives with respect to all voltages \[eν₀/kT\].
+type CurrentAndRow = (f64, Vec<f64>);
+
 /// Currents and derivatives by events, as far as they are known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventMeasurement {
     settings: EventSettings,
     /// By voltages, to the bit.
-    known: Arc<Mutex<HashMap<Vec<u64>, (f64, Vec<f64>)>>>,
+    known: Arc<Mutex<HashMap<Vec<u64>, CurrentAndRow>>>,
 }
 
 impl EventMeasurement {
@@ -94,7 +97,7 @@ impl EventMeasurement {
         network: &DopantNetwork,
         output: usize,
         point: &[f64],
-    ) -> Result<(f64, Vec<f64>), DeviceError> {
+    ) -> Result<CurrentAndRow, DeviceError> {
         let key: Vec<u64> = point.iter().map(|v| v.to_bits()).collect();
         if let Some(found) = self.known.lock().expect("no thread panics here").get(&key) {
             return Ok(found.clone());

@@ -343,7 +343,7 @@ mod tests {
         let given = read(r#"{"like": "mcnetwork", "acceptors": 50, "radius_nm": 80}"#).unwrap();
         assert_eq!((given.radius_nm, given.acceptors), (80.0, 50));
         // without a name, a size is a size
-        assert_eq!(read(r#"{"acceptors": 8}"#).unwrap().width_nm, 60.0);
+        assert_eq!(read(r#"{"acceptors": 8}"#).unwrap().domain(), Generate::default().domain());
         for like in Like::ALL {
             let settings = GenerateSettings(Generate { seed: 3, ..Generate::like(like) });
             let text = serde_json::to_string(&settings).unwrap();

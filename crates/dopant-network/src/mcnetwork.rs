@@ -77,7 +77,7 @@ mod tests {
     fn a_file_is_read() {
         let device = DopantNetwork::from_text(FILE).unwrap();
         assert_eq!((device.acceptors.len(), device.donors.len(), device.electrodes.len()), (2, 1, 8));
-        assert_eq!(device.electrodes[2].1, 60.0);
+        assert!((device.electrodes[2].1 - 60.0).abs() < 1e-12);
         let landscape = device.network.landscape(&[0.0; 8]);
         let mut energies = Vec::new();
         landscape.energies_kt(&[1].into_iter().collect(), &mut energies);

@@ -90,7 +90,7 @@ impl Gradient {
             say!("{hops} hops, {wall_time_s:.1} s");
             let largest = |values: &[f64]| values.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
             let reached = errors.as_deref().map_or(0.0, largest) / largest(&gradient);
-            if !(reached <= self.relative_error) {
+            if reached.is_nan() || reached > self.relative_error {
                 eprintln!(
                     "warning: the largest standard error is {reached:.2} of the largest derivative after {hops} hops, {} was asked \
                      for: raise --most-hops",

@@ -42,7 +42,7 @@ pub(crate) struct Device {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Generate(generate::GenerateDevice),
+    Generate(Box<generate::GenerateDevice>),
     Show(show::ShowDevice),
     Currents(currents::Currents),
     Gradient(gradient::Gradient),
