@@ -7,24 +7,15 @@ use crate::{Bench, text};
 /// A small device in the bench's folder.
 fn bench() -> Bench {
     let bench = Bench::new();
-    let made = bench.homodyne(&[
-        "device",
-        "generate",
-        "--acceptors",
-        "6",
-        "--donors",
-        "1",
-        "--shape",
-        "disc",
-        "--radius",
-        "15",
-        "--seed",
-        "3",
-        "--output",
-        "d.json",
-    ]);
-    assert!(made.status.success(), "{}", text(&made.stderr));
+    make_small(&bench, &["--output", "d.json"]);
     bench
+}
+
+/// Makes the file of a small device, with options beside its own.
+fn make_small(bench: &Bench, more: &[&str]) {
+    let own = ["--acceptors", "6", "--donors", "1", "--shape", "disc", "--radius", "15", "--seed", "3"];
+    let made = bench.homodyne(&[&["device", "generate"], &own[..], more].concat());
+    assert!(made.status.success(), "{}", text(&made.stderr));
 }
 
 /// A measurement inside the simulation, without what each test sets.
@@ -144,25 +135,7 @@ fn scenarios_follow_events() {
         assert!((a - b).abs() < 0.05 * largest, "{exact:?} {events:?}");
     }
     // where the rim is insulating, the largest derivative is not the one with respect to the output's own voltage
-    let made = bench.homodyne(&[
-        "device",
-        "generate",
-        "--acceptors",
-        "6",
-        "--donors",
-        "1",
-        "--shape",
-        "disc",
-        "--radius",
-        "15",
-        "--seed",
-        "3",
-        "--rim",
-        "insulating",
-        "--output",
-        "i.json",
-    ]);
-    assert!(made.status.success(), "{}", text(&made.stderr));
+    make_small(&bench, &["--rim", "insulating", "--output", "i.json"]);
     let device = device.replace("d.json", "i.json");
     let error = |method: &str| {
         format!(

@@ -207,6 +207,16 @@ impl NetworkDevice {
         if found == expected { Ok(()) } else { Err(DeviceError::WrongParameters { expected, found }) }
     }
 
+    /// Currents \[eν₀\] at several sets of voltages \[kT\], continued linearly from the operating point, and the derivatives
+    /// \[eν₀ e/kT\].
+    fn continued(&self, points: &[Vec<f64>]) -> Result<(Vec<f64>, Vec<f64>), DeviceError> {
+        let at = self.all_voltages_kt(self.operating_point_volt.iter());
+        let (current, row) = self.events.linear(&self.network, self.output_electrode, &at)?;
+        let change =
+            |point: &Vec<f64>| -> f64 { row.iter().zip(point.iter().zip(&at)).map(|(g, (v, w))| g * (v - w)).sum() };
+        Ok((points.iter().map(|point| current + change(point)).collect(), row))
+    }
+
     /// d·∇I \[eν₀ e/kT\] at both points, on the same states.
     fn slopes_along(&self, points: &[Vec<f64>; 2], direction: &[f64]) -> Result<[f64; 2], NetworkError> {
         let network = &self.network.network;
@@ -306,14 +316,7 @@ impl Device for NetworkDevice {
                 currents
             }
             NetworkMethod::Events => self.events.currents(&self.network, self.output_electrode, &points)?,
-            NetworkMethod::EventsLinear => {
-                let at = self.all_voltages_kt(self.operating_point_volt.iter());
-                let (current, row) = self.events.linear(&self.network, self.output_electrode, &at)?;
-                let of = |point: &Vec<f64>| {
-                    current + row.iter().zip(point.iter().zip(&at)).map(|(g, (v, w))| g * (v - w)).sum::<f64>()
-                };
-                points.iter().map(of).collect()
-            }
+            NetworkMethod::EventsLinear => self.continued(&points)?.0,
         };
         let scale = self.network.conversion.na_per_charge_rate;
         for (place, out) in of_row.into_iter().zip(currents_na.column_mut(0)) {
@@ -344,10 +347,8 @@ impl Device for NetworkDevice {
             }
             NetworkMethod::Events => self.events.linear(&self.network, self.output_electrode, &voltages_kt)?,
             NetworkMethod::EventsLinear => {
-                let at = self.all_voltages_kt(self.operating_point_volt.iter());
-                let (current, row) = self.events.linear(&self.network, self.output_electrode, &at)?;
-                let change: f64 = row.iter().zip(voltages_kt.iter().zip(&at)).map(|(g, (v, w))| g * (v - w)).sum();
-                (current + change, row)
+                let (currents, row) = self.continued(std::slice::from_ref(&voltages_kt))?;
+                (currents[0], row)
             }
         };
         let conversion = &self.network.conversion;

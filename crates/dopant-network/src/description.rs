@@ -81,7 +81,7 @@ pub struct Description {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hop_range_nm: Option<[f64; 2]>,
     /// Energy of a hole on an acceptor far from all else above that in an electrode at 0 V \[eV\].
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub injection_offset_ev: f64,
     /// Outline.
     pub domain: Domain,
@@ -104,10 +104,6 @@ pub struct Description {
     pub donors: Vec<[f64; 3]>,
     /// Electrodes.
     pub electrodes: Vec<Electrode>,
-}
-
-pub(crate) fn is_zero(value: &f64) -> bool {
-    value.abs() <= 0.0
 }
 
 pub(crate) fn is_usual<T: Default + PartialEq>(value: &T) -> bool {

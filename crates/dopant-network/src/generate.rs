@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::description::{
     Conversion, Description, Electrode, FORMAT, RateLawEntry, USUAL_ATTEMPT_FREQUENCY_HZ, USUAL_RELATIVE_PERMITTIVITY,
-    USUAL_TEMPERATURE_KELVIN, default_cells, is_usual, is_zero,
+    USUAL_TEMPERATURE_KELVIN, default_cells, is_usual,
 };
 use crate::error::NetworkError;
 use crate::geometry::{Contact, Domain, Rim};
@@ -105,10 +105,10 @@ pub struct Generate {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hop_range_nm: Option<[f64; 2]>,
     /// Standard deviation of the acceptors' own energies, normally distributed (eV).
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_usual")]
     pub disorder_ev: f64,
     /// Energy of a hole on an acceptor far from all else above that in an electrode at 0 V (eV).
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_usual")]
     pub injection_offset_ev: f64,
     /// Temperature (K).
     pub temperature_kelvin: f64,
@@ -310,7 +310,7 @@ impl Generate {
     }
 
     fn site_energies_ev(&self) -> Result<Vec<f64>, NetworkError> {
-        if is_zero(&self.disorder_ev) {
+        if is_usual(&self.disorder_ev) {
             return Ok(Vec::new());
         }
         let refuse = || {

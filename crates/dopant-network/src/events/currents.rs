@@ -3,6 +3,7 @@
 use rand::SeedableRng;
 use rand_pcg::Pcg64Dxsm;
 
+use super::blocks::{Block, ratios};
 use super::{Direct, HopCounts, Incremental, Recurring};
 use crate::network::Landscape;
 use crate::occupation::Occupation;
@@ -208,7 +209,7 @@ pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOpt
     let mut simulation = equilibrated(landscape, start, options.sampler, equilibration, &mut rng);
 
     let mut total = HopCounts::new(sites);
-    let mut blocks: Vec<(f64, Vec<f64>)> = Vec::new();
+    let mut blocks: Vec<Block> = Vec::new();
     let mut hops = 0;
     // if an error is requested, begin with short blocks and merge them in pairs
     let mut length = match options.relative_error {
@@ -221,7 +222,7 @@ pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOpt
             let mut counts = HopCounts::new(sites);
             simulation.run(landscape, now, &mut rng, &mut counts);
             hops += now;
-            blocks.push((counts.time, charges(landscape, &counts.hops)));
+            blocks.push(Block { weight: counts.time, values: charges(landscape, &counts.hops) });
             total.time += counts.time;
             total.hops.iter_mut().zip(&counts.hops).for_each(|(a, b)| *a += b);
             total.occupied_time.iter_mut().zip(&counts.occupied_time).for_each(|(a, b)| *a += b);
@@ -230,7 +231,7 @@ pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOpt
             _ if hops >= options.hops => true,
             None => true,
             Some(wanted) => {
-                let (currents, errors) = ratios(&blocks, electrodes);
+                let (currents, errors): (Vec<f64>, Vec<f64>) = ratios(&blocks, electrodes).into_iter().unzip();
                 let largest = currents.iter().fold(0.0_f64, |a, c| a.max(c.abs()));
                 errors.iter().all(|e| *e <= wanted * largest)
             }
@@ -241,13 +242,14 @@ pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOpt
         blocks = blocks
             .chunks(2)
             .map(|pair| {
-                let time = pair.iter().map(|b| b.0).sum();
-                (time, (0..electrodes).map(|k| pair.iter().map(|b| b.1[k]).sum()).collect())
+                let weight = pair.iter().map(|b| b.weight).sum();
+                let sum = |k: usize| pair.iter().map(|b| b.values[k]).sum();
+                Block { weight, values: (0..electrodes).map(sum).collect() }
             })
             .collect();
         length *= 2;
     }
-    let (currents, mut standard_errors) = ratios(&blocks, electrodes);
+    let (currents, mut standard_errors): (Vec<f64>, Vec<f64>) = ratios(&blocks, electrodes).into_iter().unzip();
     let counted = |e: usize| (0..n).any(|i| total.hops[i * sites + e] + total.hops[e * sites + i] > 0);
     let none_counted: Vec<bool> = (n..sites).map(|e| !counted(e)).collect();
     for (error, none) in standard_errors.iter_mut().zip(&none_counted) {
@@ -274,17 +276,4 @@ pub fn currents(landscape: &Landscape<'_>, start: Occupation, options: &EventOpt
         sampler: simulation.sampler(),
         last: simulation.state(),
     }
-}
-
-/// Ratios Σ charge / Σ time and their standard errors (Cochran, Sampling Techniques, sec. 6.4).
-fn ratios(blocks: &[(f64, Vec<f64>)], electrodes: usize) -> (Vec<f64>, Vec<f64>) {
-    let time: f64 = blocks.iter().map(|b| b.0).sum();
-    let count = blocks.len() as f64;
-    (0..electrodes)
-        .map(|k| {
-            let current = blocks.iter().map(|b| b.1[k]).sum::<f64>() / time;
-            let squares: f64 = blocks.iter().map(|b| (b.1[k] - current * b.0).powi(2)).sum();
-            (current, (squares * count / (count - 1.0)).sqrt() / time)
-        })
-        .unzip()
 }

@@ -1,5 +1,6 @@
 //! Kinetic Monte Carlo: the network hop by hop, with exact statistics.
 
+mod blocks;
 mod currents;
 mod direct;
 mod driven;

@@ -50,10 +50,6 @@ impl Basis {
         Self { acceptors, electrodes: network.electrodes(), pairs, pair_of }
     }
 
-    pub(super) fn pairs(&self) -> usize {
-        self.pairs.len()
-    }
-
     pub(super) fn functions(&self) -> usize {
         self.acceptors + self.pairs.len()
     }
@@ -300,6 +296,11 @@ pub(super) struct Gains {
 }
 
 impl Correction<'_> {
+    /// Pairs of acceptors in its basis.
+    pub(super) fn pairs(&self) -> usize {
+        self.basis.pairs.len()
+    }
+
     /// What every site is worth in a state.
     pub(super) fn prepare(&self, state: &Occupation, gains: &mut Gains) {
         let (n, electrodes) = (self.basis.acceptors, self.basis.electrodes);

@@ -11,6 +11,7 @@ use rand_pcg::Pcg64Dxsm;
 use rayon::prelude::*;
 
 use super::HopCounts;
+use super::blocks::{Block, ratios};
 use super::currents::{Sampler, equilibrated};
 use super::projection::{Averages, Basis, Correction, Gains};
 use crate::network::{Landscape, NEGLIGIBLE, Network, Survey};
@@ -25,8 +26,6 @@ const STATES_OF_FUNCTION: usize = 40;
 const LEAST_STATES: usize = 4000;
 /// Part of that number that each trajectory visits when currents and derivatives are measured.
 const MEASURED: usize = 6;
-/// Hops per acceptor between two states that are looked at: so many that hops and looking take about the same time.
-const HOPS_OF_ACCEPTOR: usize = 1;
 /// Hops in which the fastest sampler is found.
 const PROBE: u64 = 60_000;
 /// Hops per acceptor until the steady state, from a neighbouring one.
@@ -91,32 +90,6 @@ pub struct EventResponse {
     pub states: u64,
 }
 
-/// Weighted sums of one block.
-#[derive(Clone, Debug)]
-struct Sums {
-    weight: f64,
-    values: Vec<f64>,
-}
-
-impl Sums {
-    fn new(length: usize) -> Self {
-        Self { weight: 0.0, values: vec![0.0; length] }
-    }
-}
-
-/// Ratios Σ value / Σ weight over blocks, and their standard errors (Cochran, Sampling Techniques, sec. 6.4).
-fn ratios(blocks: &[Sums]) -> Vec<(f64, f64)> {
-    let weight: f64 = blocks.iter().map(|b| b.weight).sum();
-    let count = blocks.len() as f64;
-    (0..blocks[0].values.len())
-        .map(|k| {
-            let ratio = blocks.iter().map(|b| b.values[k]).sum::<f64>() / weight;
-            let squares: f64 = blocks.iter().map(|b| (b.values[k] - ratio * b.weight).powi(2)).sum();
-            (ratio, (squares * count / (count - 1.0)).sqrt() / weight)
-        })
-        .collect()
-}
-
 /// A trajectory of which single states are looked at.
 struct Walk<'a> {
     landscape: &'a Landscape<'a>,
@@ -128,8 +101,9 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Mean number of hops between two states that are looked at: so many that hops and looking take about the same time.
     fn stride(&self) -> u64 {
-        (HOPS_OF_ACCEPTOR * self.landscape.network.acceptors()).max(8) as u64
+        self.landscape.network.acceptors().max(8) as u64
     }
 
     /// Calls `visit` with the number of each state, the state, its hops and the time it lasts on average; returns the last state.
@@ -161,10 +135,15 @@ impl Walk<'_> {
 
 /// One search at given voltages.
 struct Search<'a> {
-    network: &'a Network,
     landscape: &'a Landscape<'a>,
     options: ResponseOptions,
     sampler: Sampler,
+}
+
+/// What a search has cost so far.
+struct Effort {
+    hops: u64,
+    states: u64,
 }
 
 /// Finds currents and their derivatives at voltages \[kT\], from a starting state, on all threads of the current pool. The same
@@ -174,22 +153,20 @@ pub fn response(landscape: &Landscape<'_>, start: Occupation, options: &Response
     let n = landscape.network.acceptors();
     let mut rng = Pcg64Dxsm::seed_from_u64(options.seed);
     let simulation = equilibrated(landscape, start, Sampler::Automatic, PROBE, &mut rng);
-    let search = Search { network: landscape.network, landscape, options: *options, sampler: simulation.sampler() };
+    let search = Search { landscape, options: *options, sampler: simulation.sampler() };
     let all_pairs = n * (n - 1) / 2;
-    let (mut hops, mut states, mut round) = (PROBE, 0, 0);
+    let mut effort = Effort { hops: PROBE, states: 0 };
     let mut start = simulation.state();
+    let mut round = 0;
     loop {
         let pairs = ((PAIRS_OF_ACCEPTOR * n) << round).min(all_pairs).min(MOST_PAIRS);
-        let basis = Basis::new(search.network, pairs);
-        let (correction, last) = search.correction(&basis, start, round, &mut hops);
+        let basis = Basis::new(landscape.network, pairs);
+        let (correction, last) = search.correction(&basis, start, round, &mut effort);
         start = last;
         let measured = (states_for(&basis) / MEASURED) << round;
-        let found = search.measure(&correction, start, measured, round, &mut hops);
-        let walks = TRAJECTORIES + if options.derivatives { 2 * search.network.electrodes() } else { 0 };
-        states += (measured * walks) as u64;
-        let result = EventResponse { pairs: basis.pairs(), hops, states, ..found };
-        if result.relative_error <= options.relative_error || hops > options.most_hops / 2 {
-            return result;
+        let found = search.measure(&correction, start, measured, round, &mut effort);
+        if found.relative_error <= options.relative_error || effort.hops > options.most_hops / 2 {
+            return found;
         }
         round += 1;
     }
@@ -200,12 +177,16 @@ fn states_for(basis: &Basis) -> usize {
 }
 
 impl Search<'_> {
+    fn network(&self) -> &Network {
+        self.landscape.network
+    }
+
     fn walk<'l>(&self, landscape: &'l Landscape<'l>, start: Occupation, states: usize, number: u64) -> Walk<'l> {
         let seed = self.options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number);
         Walk {
             landscape,
             start,
-            approach: APPROACH * self.network.acceptors() as u64,
+            approach: APPROACH * self.network().acceptors() as u64,
             sampler: self.sampler,
             states,
             seed,
@@ -218,13 +199,13 @@ impl Search<'_> {
         basis: &'b Basis,
         start: Occupation,
         round: usize,
-        hops: &mut u64,
+        effort: &mut Effort,
     ) -> (Correction<'b>, Occupation) {
         let states = states_for(basis) / TRAJECTORIES;
         let walks: Vec<Walk<'_>> = (0..TRAJECTORIES)
             .map(|t| self.walk(self.landscape, start, states, ((round as u64) << 32) + t as u64))
             .collect();
-        *hops += walks.iter().map(Walk::hops).sum::<u64>();
+        effort.hops += walks.iter().map(Walk::hops).sum::<u64>();
         let found: Vec<(Averages<'b>, Occupation)> = walks
             .par_iter()
             .map(|walk| {
@@ -245,9 +226,9 @@ impl Search<'_> {
         start: Occupation,
         states: usize,
         round: usize,
-        hops: &mut u64,
+        effort: &mut Effort,
     ) -> EventResponse {
-        let electrodes = self.network.electrodes();
+        let electrodes = self.network().electrodes();
         let number = |t: usize| ((round as u64) << 32) + 1000 + t as u64;
         let here: Vec<Walk<'_>> =
             (0..TRAJECTORIES).map(|t| self.walk(self.landscape, start, states, number(t))).collect();
@@ -256,23 +237,19 @@ impl Search<'_> {
             .map(|t| {
                 let mut voltages_kt = self.landscape.voltages_kt().to_vec();
                 voltages_kt[t / 2] += if t % 2 == 0 { -self.options.step_kt } else { self.options.step_kt };
-                self.network.landscape(&voltages_kt)
+                self.network().landscape(&voltages_kt)
             })
             .collect();
         let beside: Vec<Walk<'_>> =
             aside.iter().enumerate().map(|(t, at)| self.walk(at, start, states, number(TRAJECTORIES + t))).collect();
-        *hops += here.iter().chain(&beside).map(Walk::hops).sum::<u64>();
-        let tasks: Vec<(&Walk<'_>, bool)> =
-            here.iter().map(|walk| (walk, true)).chain(beside.iter().map(|walk| (walk, false))).collect();
-        let blocks: Vec<Vec<Sums>> = tasks
-            .par_iter()
-            .map(
-                |(walk, is_here)| if *is_here { self.averages(correction, walk) } else { self.means(correction, walk) },
-            )
-            .collect();
+        let walks: Vec<&Walk<'_>> = here.iter().chain(&beside).collect();
+        effort.hops += walks.iter().map(|walk| walk.hops()).sum::<u64>();
+        effort.states += (states * walks.len()) as u64;
+        let blocks: Vec<Vec<Block>> =
+            walks.par_iter().enumerate().map(|(t, walk)| self.averages(correction, walk, t < TRAJECTORIES)).collect();
         let (central, shifted) = blocks.split_at(TRAJECTORIES);
-        let central = ratios(&central.concat());
-        let shifted: Vec<Vec<(f64, f64)>> = shifted.iter().map(|blocks| ratios(blocks)).collect();
+        let central = ratios(&central.concat(), self.averaged(true));
+        let shifted: Vec<Vec<(f64, f64)>> = shifted.iter().map(|blocks| ratios(blocks, electrodes)).collect();
         let (currents, standard_errors): (Vec<f64>, Vec<f64>) = central[..electrodes].iter().copied().unzip();
         let step = 2.0 * self.options.step_kt;
         let derivative = |k: usize, m: usize| {
@@ -302,28 +279,45 @@ impl Search<'_> {
             gradient_standard_errors: errors,
             remainder,
             relative_error: if relative_error.is_nan() { f64::INFINITY } else { relative_error },
-            pairs: 0,
-            hops: 0,
-            states: 0,
+            pairs: correction.pairs(),
+            hops: effort.hops,
+            states: effort.states,
         }
     }
 
-    /// g of every electrode, then ∂f/∂V + (∂Q/∂V) h, `[k][m]`, over the states of a trajectory at the voltages themselves.
-    fn averages(&self, correction: &Correction<'_>, walk: &Walk<'_>) -> Vec<Sums> {
-        let (network, electrodes, sites) = (self.network, self.network.electrodes(), self.network.sites());
-        let mut blocks = vec![Sums::new(electrodes + electrodes * electrodes); BLOCKS];
-        let (mut gains, mut value) = (Gains::default(), vec![0.0; electrodes]);
+    /// How many averages are taken over a trajectory, at the search's own voltages or at others.
+    fn averaged(&self, is_here: bool) -> usize {
+        let electrodes = self.network().electrodes();
+        if is_here && self.options.derivatives { electrodes + electrodes * electrodes } else { electrodes }
+    }
+
+    /// g of every electrode at the search's own voltages over the states of a trajectory; if that is at these voltages and derivatives
+    /// are asked for, also ∂f/∂V + (∂Q/∂V) h, `[k][m]`.
+    fn averages(&self, correction: &Correction<'_>, walk: &Walk<'_>, is_here: bool) -> Vec<Block> {
+        let (network, electrodes, sites) = (self.network(), self.network().electrodes(), self.network().sites());
+        let averaged = self.averaged(is_here);
+        let mut blocks = vec![Block::new(averaged); BLOCKS];
+        let (mut gains, mut value, mut own) = (Gains::default(), vec![0.0; electrodes], Survey::default());
         let mut by_site = vec![0.0; sites * electrodes];
-        walk.run(|number, state, survey, weight| {
+        walk.run(|number, state, found, weight| {
             let block = &mut blocks[walk.block(number)];
             block.weight += weight;
             correction.prepare(state, &mut gains);
+            let survey = if is_here {
+                found
+            } else {
+                self.landscape.survey(state, NEGLIGIBLE, &mut own);
+                &own
+            };
             by_site.fill(0.0);
             for hop in &survey.hops {
                 let (from, to) = (usize::from(hop.from), usize::from(hop.to));
                 correction.of_hop(&gains, from, to, &mut value);
                 let rate = weight * hop.rate;
                 block.values.iter_mut().zip(&value).for_each(|(sum, v)| *sum += rate * v);
+                if averaged == electrodes {
+                    continue;
+                }
                 let slope = network.law().log_slope(self.landscape.difference_kt(&survey.energies_kt, from, to));
                 if slope.abs() > 0.0 {
                     for (k, v) in value.iter().enumerate() {
@@ -332,31 +326,11 @@ impl Search<'_> {
                     }
                 }
             }
-            for m in 0..electrodes {
+            for (n, derivative) in block.values[electrodes..].iter_mut().enumerate() {
+                let (k, m) = (n / electrodes, n % electrodes);
                 for (site, row) in by_site.chunks_exact(electrodes).enumerate() {
-                    let moved = network.potential(m, site);
-                    for (k, sum) in row.iter().enumerate() {
-                        block.values[electrodes + k * electrodes + m] += moved * sum;
-                    }
+                    *derivative += network.potential(m, site) * row[k];
                 }
-            }
-        });
-        blocks
-    }
-
-    /// g of every electrode at the search's own voltages, over the states of a trajectory at others.
-    fn means(&self, correction: &Correction<'_>, walk: &Walk<'_>) -> Vec<Sums> {
-        let electrodes = self.network.electrodes();
-        let mut blocks = vec![Sums::new(electrodes); BLOCKS];
-        let (mut gains, mut value, mut here) = (Gains::default(), vec![0.0; electrodes], Survey::default());
-        walk.run(|number, state, _, weight| {
-            let block = &mut blocks[walk.block(number)];
-            block.weight += weight;
-            correction.prepare(state, &mut gains);
-            self.landscape.survey(state, NEGLIGIBLE, &mut here);
-            for hop in &here.hops {
-                correction.of_hop(&gains, usize::from(hop.from), usize::from(hop.to), &mut value);
-                block.values.iter_mut().zip(&value).for_each(|(sum, v)| *sum += weight * hop.rate * v);
             }
         });
         blocks

@@ -139,7 +139,7 @@ impl Document {
         let above = axes.iter().filter(|(axis, _)| is_at_or_below(key, axis)).max_by_key(|(axis, _)| axis.len());
         // an axis that adds keys to a table which does not hold them
         let below = axes.iter().find(|(axis, _)| is_at_or_below(axis, key));
-        if let Some((_, origin)) = above.or(below.filter(|_| at(&self.table, key).is_none())) {
+        if let Some((_, origin)) = above.or(below.filter(|_| !holds(&self.table, key))) {
             return *origin;
         }
         if self.overridden.iter().any(|o| is_at_or_below(key, o)) {
@@ -258,8 +258,8 @@ pub(crate) fn is_at_or_below(key: &str, ancestor: &str) -> bool {
     key.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// The value at a dotted path.
-fn at<'t>(table: &'t Table, path: &str) -> Option<&'t Value> {
+/// Whether there is a value at a dotted path.
+fn holds(table: &Table, path: &str) -> bool {
     let mut parts = path.split('.');
     let first = parts.next().and_then(|first| table.get(first));
     parts
@@ -268,6 +268,7 @@ fn at<'t>(table: &'t Table, path: &str) -> Option<&'t Value> {
             other => Some(other.get(part)),
         })
         .flatten()
+        .is_some()
 }
 
 /// Every swept key, zipped ones too.

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use dopant_network::{DopantNetwork, Generate, Like};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
@@ -111,31 +112,36 @@ impl GenerateDevice {
     fn given(&self) -> Map<String, Value> {
         let rate_law = self.reorganization.map(|ev| json!({ "kind": "marcus", "reorganization_ev": ev }));
         [
-            ("like", self.like.as_ref().map(|x| json!(x))),
-            ("shape", self.shape.as_ref().map(|x| json!(x))),
-            ("width_nm", self.width.map(|x| json!(x))),
-            ("height_nm", self.height.map(|x| json!(x))),
-            ("radius_nm", self.radius.map(|x| json!(x))),
-            ("thickness_nm", self.thickness.map(|x| json!(x))),
-            ("acceptors", self.acceptors.map(|x| json!(x))),
-            ("donors", self.donors.map(|x| json!(x))),
-            ("electrodes", self.electrodes.map(|x| json!(x))),
-            ("electrode_width_nm", self.electrode_width.map(|x| json!(x))),
-            ("rim", self.rim.as_ref().map(|x| json!(x))),
-            ("contact", self.contact.as_ref().map(|x| json!(x))),
-            ("least_distance_nm", self.least_distance.map(|x| json!(x))),
-            ("hop_range_nm", self.hop_range.as_ref().map(|x| json!(x))),
-            ("disorder_ev", self.disorder.map(|x| json!(x))),
-            ("injection_offset_ev", self.injection_offset.map(|x| json!(x))),
-            ("temperature_kelvin", self.temperature.map(|x| json!(x))),
-            ("relative_permittivity", self.permittivity.map(|x| json!(x))),
-            ("attempt_frequency_hz", self.attempt_frequency.map(|x| json!(x))),
-            ("localization_radius_nm", self.localization_radius.map(|x| json!(x))),
-            ("rate_law", rate_law),
-            ("seed", self.seed.map(|x| json!(x))),
+            given("like", self.like.as_ref()),
+            given("shape", self.shape.as_ref()),
+            given("width_nm", self.width.as_ref()),
+            given("height_nm", self.height.as_ref()),
+            given("radius_nm", self.radius.as_ref()),
+            given("thickness_nm", self.thickness.as_ref()),
+            given("acceptors", self.acceptors.as_ref()),
+            given("donors", self.donors.as_ref()),
+            given("electrodes", self.electrodes.as_ref()),
+            given("electrode_width_nm", self.electrode_width.as_ref()),
+            given("rim", self.rim.as_ref()),
+            given("contact", self.contact.as_ref()),
+            given("least_distance_nm", self.least_distance.as_ref()),
+            given("hop_range_nm", self.hop_range.as_ref()),
+            given("disorder_ev", self.disorder.as_ref()),
+            given("injection_offset_ev", self.injection_offset.as_ref()),
+            given("temperature_kelvin", self.temperature.as_ref()),
+            given("relative_permittivity", self.permittivity.as_ref()),
+            given("attempt_frequency_hz", self.attempt_frequency.as_ref()),
+            given("localization_radius_nm", self.localization_radius.as_ref()),
+            given("rate_law", rate_law.as_ref()),
+            given("seed", self.seed.as_ref()),
         ]
         .into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .flatten()
         .collect()
     }
+}
+
+/// A setting, if it is given.
+fn given<T: Serialize>(key: &str, value: Option<&T>) -> Option<(String, Value)> {
+    value.map(|value| (key.to_owned(), json!(value)))
 }

@@ -86,11 +86,9 @@ impl Gradient {
             let error = errors.as_ref().map_or(String::new(), |errors| format!("{:.2e}", errors[k]));
             say!("{}", format!("{k:>9} {volt:>14.5} {derivative:>24.8e} {error:>16}").trim_end());
         }
-        if let Some(hops) = found.hops {
+        if let (Some(hops), Some(reached)) = (found.hops, found.relative_error) {
             say!("{hops} hops, {wall_time_s:.1} s");
-            let largest = |values: &[f64]| values.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
-            let reached = errors.as_deref().map_or(0.0, largest) / largest(&gradient);
-            if reached.is_nan() || reached > self.relative_error {
+            if reached > self.relative_error {
                 eprintln!(
                     "warning: the largest standard error is {reached:.2} of the largest derivative after {hops} hops, {} was asked \
                      for: raise --most-hops",
@@ -115,6 +113,7 @@ impl Gradient {
         Ok(Derivatives {
             standard_errors: Some(found.gradient_standard_errors),
             hops: Some(found.hops),
+            relative_error: Some(found.relative_error),
             ..Derivatives::of(found.gradient)
         })
     }
@@ -127,6 +126,8 @@ struct Derivatives {
     standard_errors: Option<Vec<Vec<f64>>>,
     states: Option<u64>,
     hops: Option<u64>,
+    /// As [`response`] states it.
+    relative_error: Option<f64>,
     left_out: Option<f64>,
 }
 
