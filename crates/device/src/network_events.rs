@@ -23,7 +23,7 @@ const MOST_KEPT: usize = 1_000;
 #[serde(deny_unknown_fields, default)]
 pub struct EventSettings {
     /// Standard error to be reached, as a fraction: of currents, of the largest at any electrode; of derivatives, of the largest of the
-    /// output, that with respect to its own voltage included (at a grounded rim often by far the largest).
+    /// output, but for that with respect to its own voltage.
     pub relative_error: f64,
     /// Most hops for each set of voltages; if they do not suffice, the study ends with a message.
     pub most_hops: u64,
@@ -127,6 +127,13 @@ impl EventMeasurement {
         let found = response(&network.network.landscape(point), network.initial, options);
         if found.relative_error <= options.relative_error {
             return Ok(found);
+        }
+        if found.relative_error.is_infinite() {
+            return Err(DeviceError::Evaluation(format!(
+                "after {} hops the network has been trapped among few states for most of the time, so that no error can be stated: raise \
+                 `events.most_hops`, or use `method = \"steady-state\"`",
+                found.hops
+            )));
         }
         Err(DeviceError::Evaluation(format!(
             "after {} hops the standard error is {:.2} of the largest value, {} was asked for: raise `events.most_hops` or \

@@ -138,9 +138,48 @@ fn act<W: Work>(order: &Order, work: &W, action: Action<'_>) -> Result<Done, Swe
     }
 }
 
-/// Declares the kinds of studies: `"name" => Variant(Work, what it makes of a point)`.
+/// The list of kinds of studies, given to the macro `$then`: `"name" => Variant(Work, what it makes of a point)`, and in braces the tables
+/// of a scenario that only this kind has, as in `scenario_tables!` (`language/scenario.rs`).
 macro_rules! study_kinds {
-    ($($(#[$about:meta])* $kind:literal => $variant:ident($work:ident, $point:ident),)+) => {
+    ($then:ident) => {
+        $then! {
+            /// Bias, variance and mean squared error of an estimator, by Monte Carlo and exactly.
+            #[default]
+            "error" => Error(Errors, ErrorPoint) {}
+            /// Output current and gradient of the device along one parameter (an I-V curve).
+            "response" => Response(Response, ResponsePoint) {
+                /// I-V curve.
+                response: crate::response::ResponseSection = section,
+            }
+            /// Spectrum of the noise: Welch estimate of generated records beside the stated density.
+            "spectrum" => Spectrum(NoiseSpectrum, SpectrumPoint) {
+                /// Noise spectrum.
+                spectrum: crate::spectrum::SpectrumSection = section,
+            }
+            /// Output currents for the four combinations of two logic inputs: which Boolean gates occur, how nonlinear they are.
+            "logic" => Logic(Logic, LogicPoint) {
+                /// Logic inputs.
+                logic: crate::logic::LogicSection = section,
+            }
+            /// Training of the device on a task: one run for each repetition.
+            "training" => Training(Training, TrainingPoint) {
+                /// What is to be learned.
+                task: crate::language::kinds::TaskSection = TaskSection::parse,
+                /// How it is learned.
+                training: crate::training::settings::TrainingSection = TrainingSection::parse,
+            }
+        }
+    };
+}
+
+pub(crate) use study_kinds;
+
+/// Declares the kinds of studies.
+macro_rules! declare_kinds {
+    (
+        $($(#[$about:meta])* $kind:literal => $variant:ident($work:ident, $point:ident)
+            { $($(#[$_about:meta])* $_table:ident: $_type:ty = $_read:expr,)* })+
+    ) => {
         /// What is computed at each point of the sweep.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         pub enum StudyKind {
@@ -226,16 +265,4 @@ macro_rules! study_kinds {
     };
 }
 
-study_kinds! {
-    /// Bias, variance and mean squared error of an estimator, by Monte Carlo and exactly.
-    #[default]
-    "error" => Error(Errors, ErrorPoint),
-    /// Output current and gradient of the device along one parameter (an I-V curve).
-    "response" => Response(Response, ResponsePoint),
-    /// Spectrum of the noise: Welch estimate of generated records beside the stated density.
-    "spectrum" => Spectrum(NoiseSpectrum, SpectrumPoint),
-    /// Output currents for the four combinations of two logic inputs: which Boolean gates occur, how nonlinear they are.
-    "logic" => Logic(Logic, LogicPoint),
-    /// Training of the device on a task: one run for each repetition.
-    "training" => Training(Training, TrainingPoint),
-}
+study_kinds!(declare_kinds);

@@ -14,6 +14,12 @@ impl Block {
     pub(super) fn new(length: usize) -> Self {
         Self { weight: 0.0, values: vec![0.0; length] }
     }
+
+    /// Adds a multiple of another block.
+    pub(super) fn add(&mut self, times: f64, other: &Self) {
+        self.weight += times * other.weight;
+        self.values.iter_mut().zip(&other.values).for_each(|(sum, value)| *sum += times * value);
+    }
 }
 
 /// The first `length` ratios Σ value / Σ weight and their standard errors (Cochran, Sampling Techniques, sec. 6.4).

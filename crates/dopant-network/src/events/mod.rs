@@ -10,6 +10,7 @@ mod projection;
 mod recurring;
 mod response;
 mod trajectory;
+mod trap;
 
 pub use currents::{EventCurrents, EventOptions, Sampler, currents};
 pub use direct::Direct;

@@ -107,8 +107,15 @@ impl<'b> Averages<'b> {
         }
     }
 
-    /// Adds a state.
-    pub(super) fn add(&mut self, landscape: &Landscape<'_>, state: &Occupation, survey: &Survey, weight: f64) {
+    /// Adds a state that lasts for `weight`, the sum of independent times with this sum of squares.
+    pub(super) fn add(
+        &mut self,
+        landscape: &Landscape<'_>,
+        state: &Occupation,
+        survey: &Survey,
+        weight: f64,
+        squared_weight: f64,
+    ) {
         self.look_at(state, survey);
         if self.states.is_multiple_of(STATES_PER_LOOK) {
             self.look_at_single_holes(landscape, state, survey, weight);
@@ -116,7 +123,7 @@ impl<'b> Averages<'b> {
         self.states += 1;
         let (functions, electrodes) = (self.basis.functions(), self.basis.electrodes);
         self.weight += weight;
-        self.squared_weight += weight * weight;
+        self.squared_weight += squared_weight;
         for (k, current) in self.current.iter().enumerate() {
             self.currents[k] += weight * current;
             self.squared_currents[k] += weight * current * current;

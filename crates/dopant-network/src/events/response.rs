@@ -4,7 +4,7 @@
 //! g = f + Q h, and its derivative has two parts: ⟨∂f/∂V + (∂Q/∂V) h⟩, an average over visited states, and what the change of the
 //! occupation probabilities makes of g, which would be 0 if h were exact. The second part is measured as a difference between
 //! trajectories at voltages to both sides; since g hardly varies, it costs little, and the sum of both is exact in the limit of
-//! long trajectories, but for the curvature of the second part over the step.
+//! long trajectories, but for the curvature of the second part over the step, of which the stated error holds an estimate.
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Dxsm;
@@ -12,8 +12,9 @@ use rayon::prelude::*;
 
 use super::HopCounts;
 use super::blocks::{Block, ratios};
-use super::currents::{Sampler, equilibrated};
+use super::currents::{Sampler, Simulation, equilibrated};
 use super::projection::{Averages, Basis, Correction, Gains};
+use super::trap::{Passage, Trap, TrapWalk};
 use crate::network::{Landscape, NEGLIGIBLE, Network, Survey};
 use crate::occupation::Occupation;
 
@@ -32,6 +33,10 @@ const PROBE: u64 = 60_000;
 const APPROACH: u64 = 200;
 /// Pairs of acceptors for each acceptor in the first basis; in later ones, twice as many each time.
 const PAIRS_OF_ACCEPTOR: usize = 5;
+/// Least step for the second part of the derivatives \[kT\].
+const LEAST_STEP_KT: f64 = 0.1;
+/// Longest stays in a state or trap that a walk lasts at least.
+const LEAST_STAYS: f64 = 8.0;
 /// Most pairs: the system of equations takes a second then.
 const MOST_PAIRS: usize = 2000;
 
@@ -41,13 +46,14 @@ pub struct ResponseOptions {
     /// Standard error that every derivative, or every current where no derivatives are asked for, is to reach, as a fraction of the
     /// largest.
     pub relative_error: f64,
-    /// The electrode whose current it is; all of them if not given.
+    /// The electrode whose current it is: the output, whose own voltage does not change, so that the derivative with respect to it does
+    /// not count. All of them if not given.
     pub electrode: Option<usize>,
     /// Whether derivatives are found, too: without them, it takes a fifth of the time.
     pub derivatives: bool,
     /// Largest number of hops.
     pub most_hops: u64,
-    /// Step to both sides for the second part of the derivatives \[kT\].
+    /// Largest step to both sides for the second part of the derivatives \[kT\]; smaller ones follow where curvature is the larger error.
     pub step_kt: f64,
     /// Seed.
     pub seed: u64,
@@ -79,8 +85,8 @@ pub struct EventResponse {
     pub gradient_standard_errors: Vec<Vec<f64>>,
     /// That part of the derivatives that the approximate h does not give, `[k][m]`.
     pub remainder: Vec<Vec<f64>>,
-    /// Largest standard error over the largest value, of the derivatives (of the currents, if there are none) of the electrode asked for
-    /// or of all.
+    /// Largest standard error over the largest value, of the derivatives (of the currents, if there are none) of the electrode asked for,
+    /// but for that by its own voltage, or of all.
     pub relative_error: f64,
     /// Pairs of acceptors in the basis.
     pub pairs: usize,
@@ -90,14 +96,37 @@ pub struct EventResponse {
     pub states: u64,
 }
 
+/// What the curvature over a step adds to the error of a remainder that grows by e over kT/e.
+fn curvature_error(remainder: f64, step_kt: f64) -> f64 {
+    remainder.abs() * step_kt * step_kt / 6.0
+}
+
 /// A trajectory of which single states are looked at.
 struct Walk<'a> {
     landscape: &'a Landscape<'a>,
+    /// The trap at the walk's voltages, if there is one.
+    passage: Option<Passage<'a>>,
     start: Occupation,
     approach: u64,
     sampler: Sampler,
     states: usize,
     seed: u64,
+}
+
+/// What is known after a walk but of the states that it looked at.
+struct Walked {
+    last: Occupation,
+    /// Time that passed and the longest step, that of the approach included; with a trap alone.
+    time: f64,
+    longest: f64,
+    /// How often it was looked at on entering the trap by each member, in each block.
+    entries: Vec<Vec<u32>>,
+}
+
+/// How a walk moves on.
+enum Mover<'a> {
+    ByHops(Simulation<'a>, HopCounts),
+    ThroughTrap(Box<TrapWalk<'a>>),
 }
 
 impl Walk<'_> {
@@ -106,30 +135,65 @@ impl Walk<'_> {
         self.landscape.network.acceptors().max(8) as u64
     }
 
-    /// Calls `visit` with the number of each state, the state, its hops and the time it lasts on average; returns the last state.
-    fn run(&self, mut visit: impl FnMut(usize, &Occupation, &Survey, f64)) -> Occupation {
+    /// Calls `visit` with the block of each state outside of the trap, the state, its hops and the time it lasts on average.
+    fn run(&self, mut visit: impl FnMut(usize, &Occupation, &Survey, f64)) -> Walked {
         let mut rng = Pcg64Dxsm::seed_from_u64(self.seed);
         let landscape = self.landscape;
-        let mut simulation = equilibrated(landscape, self.start, self.sampler, self.approach, &mut rng);
-        let mut ignored = HopCounts::new(landscape.network.sites());
+        let (mut time, mut longest) = (0.0, 0.0_f64);
+        let mut mover = match &self.passage {
+            None => {
+                let simulation = equilibrated(landscape, self.start, self.sampler, self.approach, &mut rng);
+                Mover::ByHops(simulation, HopCounts::new(landscape.network.sites()))
+            }
+            Some(passage) => {
+                let mut walk = TrapWalk::new(passage, self.start);
+                for _ in 0..self.approach {
+                    longest = longest.max(walk.time());
+                    walk.step(&mut rng);
+                }
+                Mover::ThroughTrap(Box::new(walk))
+            }
+        };
+        let members = self.passage.as_ref().map_or(0, |passage| passage.trap().members.len());
+        let mut entries = vec![vec![0; members]; BLOCKS];
         let mut survey = Survey::default();
         for number in 0..self.states {
             // a network that goes to and fro between two states would be seen in one of them alone after an even number of hops
             let hops = rng.random_range(1..2 * self.stride());
-            simulation.run(landscape, hops, &mut rng, &mut ignored);
-            let state = simulation.state();
+            let block = number * BLOCKS / self.states;
+            match &mut mover {
+                Mover::ByHops(simulation, ignored) => simulation.run(landscape, hops, &mut rng, ignored),
+                Mover::ThroughTrap(walk) => {
+                    for _ in 0..hops {
+                        let duration = walk.time();
+                        time += duration;
+                        longest = longest.max(duration);
+                        walk.step(&mut rng);
+                    }
+                    if let Some(entry) = walk.entry() {
+                        entries[block][entry as usize] += 1;
+                        continue;
+                    }
+                }
+            }
+            let state = mover.state();
             landscape.survey(&state, NEGLIGIBLE, &mut survey);
-            visit(number, &state, &survey, 1.0 / survey.total_rate);
+            visit(block, &state, &survey, 1.0 / survey.total_rate);
         }
-        simulation.state()
+        Walked { last: mover.state(), time, longest, entries }
     }
 
     fn hops(&self) -> u64 {
         self.approach + self.stride() * self.states as u64
     }
+}
 
-    fn block(&self, number: usize) -> usize {
-        number * BLOCKS / self.states
+impl Mover<'_> {
+    fn state(&self) -> Occupation {
+        match self {
+            Self::ByHops(simulation, _) => simulation.state(),
+            Self::ThroughTrap(walk) => walk.state(),
+        }
     }
 }
 
@@ -138,6 +202,9 @@ struct Search<'a> {
     landscape: &'a Landscape<'a>,
     options: ResponseOptions,
     sampler: Sampler,
+    trap: Trap,
+    /// The longest step of the trajectory that found it \[1/ν₀\].
+    longest: f64,
 }
 
 /// What a search has cost so far.
@@ -153,21 +220,29 @@ pub fn response(landscape: &Landscape<'_>, start: Occupation, options: &Response
     let n = landscape.network.acceptors();
     let mut rng = Pcg64Dxsm::seed_from_u64(options.seed);
     let simulation = equilibrated(landscape, start, Sampler::Automatic, PROBE, &mut rng);
-    let search = Search { landscape, options: *options, sampler: simulation.sampler() };
+    let (sampler, start) = (simulation.sampler(), simulation.state());
+    // states that seldom recur are no trap
+    let (trap, longest) = match sampler {
+        Sampler::Recurring => Trap::found(landscape, start, &mut rng),
+        _ => (Trap::default(), 0.0),
+    };
+    let search = Search { landscape, options: *options, sampler, trap, longest };
+    let mut steps_kt = vec![options.step_kt; landscape.network.electrodes()];
     let all_pairs = n * (n - 1) / 2;
     let mut effort = Effort { hops: PROBE, states: 0 };
-    let mut start = simulation.state();
+    let mut starts = vec![start];
     let mut round = 0;
     loop {
         let pairs = ((PAIRS_OF_ACCEPTOR * n) << round).min(all_pairs).min(MOST_PAIRS);
         let basis = Basis::new(landscape.network, pairs);
-        let (correction, last) = search.correction(&basis, start, round, &mut effort);
-        start = last;
+        let (correction, lasts) = search.correction(&basis, &starts, round, &mut effort);
+        starts = lasts;
         let measured = (states_for(&basis) / MEASURED) << round;
-        let found = search.measure(&correction, start, measured, round, &mut effort);
+        let found = search.measure(&correction, &starts, measured, round, &steps_kt, &mut effort);
         if found.relative_error <= options.relative_error || effort.hops > options.most_hops / 2 {
             return found;
         }
+        steps_kt = search.better_steps(&found, &steps_kt);
         round += 1;
     }
 }
@@ -181,10 +256,22 @@ impl Search<'_> {
         self.landscape.network
     }
 
-    fn walk<'l>(&self, landscape: &'l Landscape<'l>, start: Occupation, states: usize, number: u64) -> Walk<'l> {
+    /// Walk `number` of a round; each starts where another one ended.
+    fn walk<'l>(
+        &'l self,
+        landscape: &'l Landscape<'l>,
+        starts: &[Occupation],
+        states: usize,
+        round: usize,
+        number: usize,
+    ) -> Walk<'l> {
+        let start = starts[number % starts.len()];
+        let number = ((round as u64) << 32) + number as u64;
         let seed = self.options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number);
+        let passage = (!self.trap.members.is_empty()).then(|| Passage::new(landscape, &self.trap));
         Walk {
             landscape,
+            passage,
             start,
             approach: APPROACH * self.network().acceptors() as u64,
             sampler: self.sampler,
@@ -193,70 +280,85 @@ impl Search<'_> {
         }
     }
 
-    /// An approximate h, and the last state of a trajectory.
+    /// An approximate h, and the last states of the trajectories.
     fn correction<'b>(
         &self,
         basis: &'b Basis,
-        start: Occupation,
+        starts: &[Occupation],
         round: usize,
         effort: &mut Effort,
-    ) -> (Correction<'b>, Occupation) {
+    ) -> (Correction<'b>, Vec<Occupation>) {
         let states = states_for(basis) / TRAJECTORIES;
-        let walks: Vec<Walk<'_>> = (0..TRAJECTORIES)
-            .map(|t| self.walk(self.landscape, start, states, ((round as u64) << 32) + t as u64))
-            .collect();
-        effort.hops += walks.iter().map(Walk::hops).sum::<u64>();
-        let found: Vec<(Averages<'b>, Occupation)> = walks
-            .par_iter()
-            .map(|walk| {
+        let found: Vec<(Averages<'b>, Occupation, u64)> = (0..TRAJECTORIES)
+            .into_par_iter()
+            .map(|t| {
+                let walk = self.walk(self.landscape, starts, states, round, t);
                 let mut averages = Averages::new(basis);
-                let last = walk.run(|_, state, survey, weight| averages.add(self.landscape, state, survey, weight));
-                (averages, last)
+                let walked = walk.run(|_, state, survey, time| {
+                    averages.add(self.landscape, state, survey, time, time * time);
+                });
+                if let Some(passage) = &walk.passage {
+                    let mut survey = Survey::default();
+                    let entries = sum_of(&walked.entries);
+                    for (state, (time, squared)) in self.trap.members.iter().zip(passage.times(&entries)) {
+                        if time > 0.0 {
+                            self.landscape.survey(state, NEGLIGIBLE, &mut survey);
+                            averages.add(self.landscape, state, &survey, time, squared);
+                        }
+                    }
+                }
+                (averages, walked.last, walk.hops())
             })
             .collect();
-        let last = found[0].1;
+        effort.hops += found.iter().map(|(_, _, hops)| hops).sum::<u64>();
+        let lasts = found.iter().map(|(_, last, _)| *last).collect();
         let all =
-            found.into_iter().map(|(averages, _)| averages).reduce(|a, b| a.merge(&b)).expect("some trajectories");
-        (all.solve(), last)
+            found.into_iter().map(|(averages, _, _)| averages).reduce(|a, b| a.merge(&b)).expect("some trajectories");
+        (all.solve(), lasts)
     }
 
     fn measure(
         &self,
         correction: &Correction<'_>,
-        start: Occupation,
+        starts: &[Occupation],
         states: usize,
         round: usize,
+        steps_kt: &[f64],
         effort: &mut Effort,
     ) -> EventResponse {
         let electrodes = self.network().electrodes();
-        let number = |t: usize| ((round as u64) << 32) + 1000 + t as u64;
-        let here: Vec<Walk<'_>> =
-            (0..TRAJECTORIES).map(|t| self.walk(self.landscape, start, states, number(t))).collect();
         let shifts = if self.options.derivatives { 2 * electrodes } else { 0 };
         let aside: Vec<Landscape<'_>> = (0..shifts)
             .map(|t| {
                 let mut voltages_kt = self.landscape.voltages_kt().to_vec();
-                voltages_kt[t / 2] += if t % 2 == 0 { -self.options.step_kt } else { self.options.step_kt };
+                voltages_kt[t / 2] += if t % 2 == 0 { -steps_kt[t / 2] } else { steps_kt[t / 2] };
                 self.network().landscape(&voltages_kt)
             })
             .collect();
-        let beside: Vec<Walk<'_>> =
-            aside.iter().enumerate().map(|(t, at)| self.walk(at, start, states, number(TRAJECTORIES + t))).collect();
-        let walks: Vec<&Walk<'_>> = here.iter().chain(&beside).collect();
-        effort.hops += walks.iter().map(|walk| walk.hops()).sum::<u64>();
-        effort.states += (states * walks.len()) as u64;
-        let blocks: Vec<Vec<Block>> =
-            walks.par_iter().enumerate().map(|(t, walk)| self.averages(correction, walk, t < TRAJECTORIES)).collect();
+        let found: Vec<Averaged> = (0..TRAJECTORIES + shifts)
+            .into_par_iter()
+            .map(|t| {
+                let is_here = t < TRAJECTORIES;
+                let landscape = if is_here { self.landscape } else { &aside[t - TRAJECTORIES] };
+                // other random numbers than those that h comes from
+                let walk = self.walk(landscape, starts, states, round, 1000 + t);
+                self.averages(correction, &walk, is_here)
+            })
+            .collect();
+        effort.hops += found.iter().map(|averaged| averaged.hops).sum::<u64>();
+        effort.states += (states * found.len()) as u64;
+        let is_long = found.iter().all(|averaged| averaged.is_long);
+        let blocks: Vec<Vec<Block>> = found.into_iter().map(|averaged| averaged.blocks).collect();
         let (central, shifted) = blocks.split_at(TRAJECTORIES);
         let central = ratios(&central.concat(), self.averaged(true));
         let shifted: Vec<Vec<(f64, f64)>> = shifted.iter().map(|blocks| ratios(blocks, electrodes)).collect();
         let (currents, standard_errors): (Vec<f64>, Vec<f64>) = central[..electrodes].iter().copied().unzip();
-        let step = 2.0 * self.options.step_kt;
         let derivative = |k: usize, m: usize| {
             let (projected, own) = central[electrodes + k * electrodes + m];
             let (low, high) = (shifted[2 * m][k], shifted[2 * m + 1][k]);
+            let step = 2.0 * steps_kt[m];
             let (left, error) = ((high.0 - low.0) / step, high.1.hypot(low.1) / step);
-            (projected + left, own.hypot(error), left)
+            (projected + left, own.hypot(error).hypot(curvature_error(left, steps_kt[m])), left)
         };
         let (mut gradient, mut errors, mut remainder) = (Vec::new(), Vec::new(), Vec::new());
         for k in 0..if self.options.derivatives { electrodes } else { 0 } {
@@ -267,10 +369,17 @@ impl Search<'_> {
         }
         let asked = self.options.electrode.map_or(0..electrodes, |k| k..k + 1);
         let largest = |values: &[f64]| values.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+        // an output stays at its voltage
+        let counted = |rows: &[Vec<f64>]| -> Vec<f64> {
+            let of_row = |(k, row): (usize, &Vec<f64>)| -> Vec<f64> {
+                (0..electrodes).filter(|m| self.options.electrode.is_none() || *m != k).map(|m| row[m]).collect()
+            };
+            asked.clone().zip(&rows[asked.clone()]).flat_map(of_row).collect()
+        };
         let relative_error = if self.options.derivatives {
-            largest(&errors[asked.clone()].concat()) / largest(&gradient[asked].concat())
+            largest(&counted(&errors)) / largest(&counted(&gradient))
         } else {
-            largest(&standard_errors[asked.clone()]) / largest(&currents[asked])
+            largest(&standard_errors[asked.clone()]) / largest(&currents[asked.clone()])
         };
         EventResponse {
             currents,
@@ -278,11 +387,31 @@ impl Search<'_> {
             gradient,
             gradient_standard_errors: errors,
             remainder,
-            relative_error: if relative_error.is_nan() { f64::INFINITY } else { relative_error },
+            // where a single stay outlasts all that follows, nothing is known of what is as likely
+            relative_error: if relative_error.is_nan() || !is_long { f64::INFINITY } else { relative_error },
             pairs: correction.pairs(),
             hops: effort.hops,
             states: effort.states,
         }
+    }
+
+    /// Steps with which the largest error of the derivatives by each voltage will be least.
+    fn better_steps(&self, found: &EventResponse, steps_kt: &[f64]) -> Vec<f64> {
+        let rows = self.options.electrode.map_or(0..found.gradient.len(), |k| k..k + 1);
+        let better = |(m, &step): (usize, &f64)| {
+            let worst = rows
+                .clone()
+                .filter(|_| !found.gradient.is_empty())
+                .max_by(|&a, &b| found.gradient_standard_errors[a][m].total_cmp(&found.gradient_standard_errors[b][m]));
+            let Some(k) = worst else { return step };
+            let (error, left) = (found.gradient_standard_errors[k][m], found.remainder[k][m].abs());
+            // error² = (a/s)² + (b s²)² is least at s⁶ = a²/2b²
+            let curved = curvature_error(left, step);
+            let of_step = (error * error - curved * curved).max(0.0) * step * step;
+            let least = (of_step / (2.0 * (curved / (step * step)).powi(2))).powf(1.0 / 6.0);
+            if least.is_finite() { least.clamp(LEAST_STEP_KT, self.options.step_kt) } else { self.options.step_kt }
+        };
+        steps_kt.iter().enumerate().map(better).collect()
     }
 
     /// How many averages are taken over a trajectory, at the search's own voltages or at others.
@@ -293,46 +422,114 @@ impl Search<'_> {
 
     /// g of every electrode at the search's own voltages over the states of a trajectory; if that is at these voltages and derivatives
     /// are asked for, also ∂f/∂V + (∂Q/∂V) h, `[k][m]`.
-    fn averages(&self, correction: &Correction<'_>, walk: &Walk<'_>, is_here: bool) -> Vec<Block> {
-        let (network, electrodes, sites) = (self.network(), self.network().electrodes(), self.network().sites());
+    fn averages(&self, correction: &Correction<'_>, walk: &Walk<'_>, is_here: bool) -> Averaged {
         let averaged = self.averaged(is_here);
         let mut blocks = vec![Block::new(averaged); BLOCKS];
-        let (mut gains, mut value, mut own) = (Gains::default(), vec![0.0; electrodes], Survey::default());
-        let mut by_site = vec![0.0; sites * electrodes];
-        walk.run(|number, state, found, weight| {
-            let block = &mut blocks[walk.block(number)];
-            block.weight += weight;
-            correction.prepare(state, &mut gains);
-            let survey = if is_here {
-                found
-            } else {
-                self.landscape.survey(state, NEGLIGIBLE, &mut own);
-                &own
-            };
-            by_site.fill(0.0);
-            for hop in &survey.hops {
-                let (from, to) = (usize::from(hop.from), usize::from(hop.to));
-                correction.of_hop(&gains, from, to, &mut value);
-                let rate = weight * hop.rate;
-                block.values.iter_mut().zip(&value).for_each(|(sum, v)| *sum += rate * v);
-                if averaged == electrodes {
-                    continue;
-                }
-                let slope = network.law().log_slope(self.landscape.difference_kt(&survey.energies_kt, from, to));
-                if slope.abs() > 0.0 {
-                    for (k, v) in value.iter().enumerate() {
-                        by_site[to * electrodes + k] += rate * slope * v;
-                        by_site[from * electrodes + k] -= rate * slope * v;
+        let mut look = Look::new(self.landscape, correction, is_here, averaged);
+        let walked = walk.run(|block, state, found, time| look.add(state, found, time, &mut blocks[block]));
+        if let Some(passage) = &walk.passage {
+            // what a unit of time in each member of the trap adds
+            let mut survey = Survey::default();
+            let visited = sum_of(&walked.entries);
+            let members: Vec<Block> = passage
+                .times(&visited)
+                .iter()
+                .zip(&self.trap.members)
+                .map(|((time, _), state)| {
+                    let mut block = Block::new(averaged);
+                    if *time > 0.0 {
+                        walk.landscape.survey(state, NEGLIGIBLE, &mut survey);
+                        look.add(state, &survey, 1.0, &mut block);
                     }
+                    block
+                })
+                .collect();
+            for (block, entries) in blocks.iter_mut().zip(&walked.entries) {
+                for (member, (time, _)) in members.iter().zip(passage.times(entries)) {
+                    block.add(time, member);
                 }
             }
-            for (n, derivative) in block.values[electrodes..].iter_mut().enumerate() {
-                let (k, m) = (n / electrodes, n % electrodes);
-                for (site, row) in by_site.chunks_exact(electrodes).enumerate() {
-                    *derivative += network.potential(m, site) * row[k];
+        }
+        let longest = walked.longest.max(if is_here { self.longest } else { 0.0 });
+        Averaged { blocks, hops: walk.hops(), is_long: walked.time >= LEAST_STAYS * longest }
+    }
+}
+
+/// Averages along a walk.
+struct Averaged {
+    blocks: Vec<Block>,
+    hops: u64,
+    /// Whether it is so long that the longest stay in a state or trap counts little.
+    is_long: bool,
+}
+
+fn sum_of(entries: &[Vec<u32>]) -> Vec<u32> {
+    let length = entries.first().map_or(0, Vec::len);
+    (0..length).map(|member| entries.iter().map(|block| block[member]).sum()).collect()
+}
+
+/// A look at states: what they add to averages.
+struct Look<'a> {
+    landscape: &'a Landscape<'a>,
+    correction: &'a Correction<'a>,
+    is_here: bool,
+    averaged: usize,
+    gains: Gains,
+    value: Vec<f64>,
+    own: Survey,
+    by_site: Vec<f64>,
+}
+
+impl<'a> Look<'a> {
+    fn new(landscape: &'a Landscape<'a>, correction: &'a Correction<'a>, is_here: bool, averaged: usize) -> Self {
+        let (electrodes, sites) = (landscape.network.electrodes(), landscape.network.sites());
+        Self {
+            landscape,
+            correction,
+            is_here,
+            averaged,
+            gains: Gains::default(),
+            value: vec![0.0; electrodes],
+            own: Survey::default(),
+            by_site: vec![0.0; sites * electrodes],
+        }
+    }
+
+    /// Adds a state that lasts for a time; `found` is its survey at the voltages of the trajectory.
+    fn add(&mut self, state: &Occupation, found: &Survey, time: f64, block: &mut Block) {
+        let network = self.landscape.network;
+        let electrodes = network.electrodes();
+        block.weight += time;
+        self.correction.prepare(state, &mut self.gains);
+        let survey = if self.is_here {
+            found
+        } else {
+            self.landscape.survey(state, NEGLIGIBLE, &mut self.own);
+            &self.own
+        };
+        let has_derivatives = self.averaged > electrodes;
+        self.by_site.fill(0.0);
+        for hop in &survey.hops {
+            let (from, to) = (usize::from(hop.from), usize::from(hop.to));
+            self.correction.of_hop(&self.gains, from, to, &mut self.value);
+            let rate = time * hop.rate;
+            block.values.iter_mut().zip(&self.value).for_each(|(sum, v)| *sum += rate * v);
+            if !has_derivatives {
+                continue;
+            }
+            let slope = network.law().log_slope(self.landscape.difference_kt(&survey.energies_kt, from, to));
+            if slope.abs() > 0.0 {
+                for (k, v) in self.value.iter().enumerate() {
+                    self.by_site[to * electrodes + k] += rate * slope * v;
+                    self.by_site[from * electrodes + k] -= rate * slope * v;
                 }
             }
-        });
-        blocks
+        }
+        for (n, derivative) in block.values[electrodes..].iter_mut().enumerate() {
+            let (k, m) = (n / electrodes, n % electrodes);
+            for (site, row) in self.by_site.chunks_exact(electrodes).enumerate() {
+                *derivative += network.potential(m, site) * row[k];
+            }
+        }
     }
 }

@@ -5,14 +5,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::kind::StudyKind;
+use crate::kind::{StudyKind, study_kinds};
 use crate::language::document::KeyError;
 use crate::language::kinds::{DeviceSection, EstimatorSection, NoiseSection, TaskSection};
 use crate::limits::{MOST_BUDGET, MOST_REPETITIONS, within};
-use crate::logic::LogicSection;
 use crate::point::needed;
-use crate::response::ResponseSection;
-use crate::spectrum::SpectrumSection;
 use crate::training::settings::TrainingSection;
 
 /// By which of three equivalent routes trials are computed.
@@ -104,65 +101,80 @@ impl JsonSchema for FigureTable {
     }
 }
 
-/// Declares the tables of a scenario, in the order in which they are written: `table: type = how it is read`.
-macro_rules! scenario_tables {
-    ($($(#[$about:meta])* $table:ident: $type:ty = $read:expr,)+) => {
+/// Declares the tables of a scenario, in the order in which they are written: those that all kinds of studies share,
+/// `table: type = how it is read`, and those of the kinds, which need not be there.
+macro_rules! declare_tables {
+    (
+        [$($(#[$about:meta])* $table:ident: $type:ty = $read:expr,)+]
+        [$($(#[$about_kind:meta])* $table_kind:ident: $type_kind:ty = $read_kind:expr,)+]
+        [$($(#[$about_last:meta])* $table_last:ident: $type_last:ty = $read_last:expr,)+]
+    ) => {
         /// A whole scenario, for the JSON Schema. Any key may also be swept: `[sweep]` maps its dotted path to values.
         #[derive(Clone, Debug, Serialize, JsonSchema)]
         #[schemars(title = "homodyne scenario", deny_unknown_fields)]
         pub struct Scenario {
             $($(#[$about])* pub $table: $type,)+
+            $($(#[$about_kind])* #[serde(skip_serializing_if = "Option::is_none")] pub $table_kind: Option<$type_kind>,)+
+            $($(#[$about_last])* pub $table_last: $type_last,)+
         }
 
-        const TABLES: &[&str] = &[$(stringify!($table)),+];
+        const TABLES: &[&str] =
+            &[$(stringify!($table),)+ $(stringify!($table_kind),)+ $(stringify!($table_last)),+];
 
         impl Scenario {
             fn read(tables: &Table) -> Result<Self, KeyError> {
-                Ok(Self { $($table: $read(tables.get(stringify!($table)).cloned(), stringify!($table))?,)+ })
+                Ok(Self {
+                    $($table: $read(tables.get(stringify!($table)).cloned(), stringify!($table))?,)+
+                    $($table_kind: optional($read_kind)(
+                        tables.get(stringify!($table_kind)).cloned(),
+                        stringify!($table_kind),
+                    )?,)+
+                    $($table_last: $read_last(
+                        tables.get(stringify!($table_last)).cloned(),
+                        stringify!($table_last),
+                    )?,)+
+                })
             }
         }
     };
 }
 
-scenario_tables! {
-    /// The study.
-    study: StudySection = required(section),
-    /// The device.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    device: Option<DeviceSection> = optional(DeviceSection::parse),
-    /// The noise.
-    noise: NoiseSection = or(NoiseSection::None(noise::NoNoise {}), NoiseSection::parse),
-    /// The sampling.
-    sampling: SamplingSection = or(SamplingSection::default(), section),
-    /// The estimator.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    estimator: Option<EstimatorSection> = optional(EstimatorSection::parse),
-    /// The published expressions.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    published: Option<PublishedSection> = optional(section),
-    /// I-V curve.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<ResponseSection> = optional(section),
-    /// Noise spectrum.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    spectrum: Option<SpectrumSection> = optional(section),
-    /// Logic inputs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logic: Option<LogicSection> = optional(section),
-    /// What is to be learned.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task: Option<TaskSection> = optional(TaskSection::parse),
-    /// How it is learned.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    training: Option<TrainingSection> = optional(TrainingSection::parse),
-    /// Figure.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    figure: Option<FigureTable> = optional(section),
-    /// Axes: dotted path to `{ from, to, points, scale }`, a list, `{ values, labels }`, `{ random }`; `zip` holds a
-    /// list of tables of axes that advance together.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sweep: Option<crate::language::axes::SweepSchema> = read_apart,
+/// The tables that all kinds share, around those that the list of kinds gives.
+macro_rules! scenario_tables {
+    ($($(#[$_about:meta])* $_kind:literal => $_variant:ident($_work:ident, $_point:ident) { $($tables:tt)* })+) => {
+        declare_tables! {
+            [
+                /// The study.
+                study: StudySection = required(section),
+                /// The device.
+                #[serde(skip_serializing_if = "Option::is_none")]
+                device: Option<DeviceSection> = optional(DeviceSection::parse),
+                /// The noise.
+                noise: NoiseSection = or(NoiseSection::None(noise::NoNoise {}), NoiseSection::parse),
+                /// The sampling.
+                sampling: SamplingSection = or(SamplingSection::default(), section),
+                /// The estimator.
+                #[serde(skip_serializing_if = "Option::is_none")]
+                estimator: Option<EstimatorSection> = optional(EstimatorSection::parse),
+                /// The published expressions.
+                #[serde(skip_serializing_if = "Option::is_none")]
+                published: Option<PublishedSection> = optional(section),
+            ]
+            [$($($tables)*)+]
+            [
+                /// Figure.
+                #[serde(skip_serializing_if = "Option::is_none")]
+                figure: Option<FigureTable> = optional(section),
+                /// Axes: dotted path to `{ from, to, points, scale }`, a list, `{ values, labels }`, `{ random }`; `zip` holds
+                /// a list of tables of axes that advance together.
+                #[serde(skip_serializing_if = "Option::is_none")]
+                sweep: Option<crate::language::axes::SweepSchema> = read_apart,
+            ]
+        }
+    };
 }
+
+study_kinds!(scenario_tables);
 
 fn required<T>(
     parse: impl FnOnce(Value, &str) -> Result<T, KeyError>,

@@ -88,7 +88,12 @@ impl Gradient {
         }
         if let (Some(hops), Some(reached)) = (found.hops, found.relative_error) {
             say!("{hops} hops, {wall_time_s:.1} s");
-            if reached > self.relative_error {
+            if reached.is_infinite() {
+                eprintln!(
+                    "warning: for most of the time the network was trapped among few states, so the errors above are not to be trusted: \
+                     raise --most-hops, or leave --method events out for the steady state"
+                );
+            } else if reached > self.relative_error {
                 eprintln!(
                     "warning: the largest standard error is {reached:.2} of the largest derivative after {hops} hops, {} was asked \
                      for: raise --most-hops",
