@@ -203,14 +203,14 @@ struct Search<'a> {
     options: ResponseOptions,
     sampler: Sampler,
     trap: Trap,
-    /// The longest step of the trajectory that found it \[1/ν₀\].
-    longest: f64,
 }
 
-/// What a search has cost so far.
+/// What a search has cost and seen so far.
 struct Effort {
     hops: u64,
     states: u64,
+    /// The longest stay in a state or trap that any walk has seen \[1/ν₀\].
+    longest: f64,
 }
 
 /// Finds currents and their derivatives at voltages \[kT\], from a starting state, on all threads of the current pool. The same
@@ -226,10 +226,10 @@ pub fn response(landscape: &Landscape<'_>, start: Occupation, options: &Response
         Sampler::Recurring => Trap::found(landscape, start, &mut rng),
         _ => (Trap::default(), 0.0),
     };
-    let search = Search { landscape, options: *options, sampler, trap, longest };
+    let search = Search { landscape, options: *options, sampler, trap };
     let mut steps_kt = vec![options.step_kt; landscape.network.electrodes()];
     let all_pairs = n * (n - 1) / 2;
-    let mut effort = Effort { hops: PROBE, states: 0 };
+    let mut effort = Effort { hops: PROBE, states: 0, longest };
     let mut starts = vec![start];
     let mut round = 0;
     loop {
@@ -289,7 +289,7 @@ impl Search<'_> {
         effort: &mut Effort,
     ) -> (Correction<'b>, Vec<Occupation>) {
         let states = states_for(basis) / TRAJECTORIES;
-        let found: Vec<(Averages<'b>, Occupation, u64)> = (0..TRAJECTORIES)
+        let found: Vec<(Averages<'b>, Walked, u64)> = (0..TRAJECTORIES)
             .into_par_iter()
             .map(|t| {
                 let walk = self.walk(self.landscape, starts, states, round, t);
@@ -307,11 +307,12 @@ impl Search<'_> {
                         }
                     }
                 }
-                (averages, walked.last, walk.hops())
+                (averages, walked, walk.hops())
             })
             .collect();
         effort.hops += found.iter().map(|(_, _, hops)| hops).sum::<u64>();
-        let lasts = found.iter().map(|(_, last, _)| *last).collect();
+        let lasts = found.iter().map(|(_, walked, _)| walked.last).collect();
+        effort.longest = found.iter().fold(effort.longest, |most, (_, walked, _)| most.max(walked.longest));
         let all =
             found.into_iter().map(|(averages, _, _)| averages).reduce(|a, b| a.merge(&b)).expect("some trajectories");
         (all.solve(), lasts)
@@ -347,7 +348,8 @@ impl Search<'_> {
             .collect();
         effort.hops += found.iter().map(|averaged| averaged.hops).sum::<u64>();
         effort.states += (states * found.len()) as u64;
-        let is_long = found.iter().all(|averaged| averaged.is_long);
+        effort.longest = found.iter().fold(effort.longest, |most, averaged| most.max(averaged.longest));
+        let is_long = found.iter().all(|averaged| averaged.time >= LEAST_STAYS * effort.longest);
         let blocks: Vec<Vec<Block>> = found.into_iter().map(|averaged| averaged.blocks).collect();
         let (central, shifted) = blocks.split_at(TRAJECTORIES);
         let central = ratios(&central.concat(), self.averaged(true));
@@ -450,8 +452,7 @@ impl Search<'_> {
                 }
             }
         }
-        let longest = walked.longest.max(if is_here { self.longest } else { 0.0 });
-        Averaged { blocks, hops: walk.hops(), is_long: walked.time >= LEAST_STAYS * longest }
+        Averaged { blocks, hops: walk.hops(), time: walked.time, longest: walked.longest }
     }
 }
 
@@ -459,8 +460,9 @@ impl Search<'_> {
 struct Averaged {
     blocks: Vec<Block>,
     hops: u64,
-    /// Whether it is so long that the longest stay in a state or trap counts little.
-    is_long: bool,
+    /// As in [`Walked`].
+    time: f64,
+    longest: f64,
 }
 
 fn sum_of(entries: &[Vec<u32>]) -> Vec<u32> {

@@ -61,6 +61,8 @@ impl Trap {
             }
             trap = often.into_iter().fold(trap, |trap, (_, member)| trap.with(member));
         }
+        // without a trap, walks do not count time
+        let longest = if trap.members.is_empty() { 0.0 } else { longest };
         (trap, longest)
     }
 
