@@ -38,6 +38,15 @@ pub(crate) fn look(landscape: &Landscape<'_>, state: &Occupation, span: f64, sur
     (survey.total_rate + survey.left_out_rate, survey.left_out_rate)
 }
 
+/// Draws one of the hops in proportion to their rates, or none with what is left of a total rate \[ν₀\].
+pub(crate) fn draw(hops: &[Hop], total_rate: f64, rng: &mut impl Rng) -> Option<usize> {
+    let mut rest = rng.random::<f64>() * total_rate;
+    hops.iter().position(|hop| {
+        rest -= hop.rate;
+        rest < 0.0
+    })
+}
+
 impl StateSet {
     pub(crate) fn add(&mut self, landscape: &Landscape<'_>, state: Occupation, span: f64) -> u32 {
         if let Some(&known) = self.index.get(&state) {
@@ -55,12 +64,7 @@ impl StateSet {
     /// Draws one of a member's hops in proportion to their rates.
     pub(crate) fn draw(&self, number: u32, rng: &mut impl Rng) -> usize {
         let member = &self.members[number as usize];
-        let mut rest = rng.random::<f64>() * member.exit_rate;
-        let chosen = member.hops.iter().position(|hop| {
-            rest -= hop.rate;
-            rest < 0.0
-        });
-        chosen.unwrap_or(0)
+        draw(&member.hops, member.exit_rate, rng).unwrap_or(0)
     }
 
     /// The member that a hop leads to, added if it is new.

@@ -105,7 +105,7 @@ fn curvature_error(remainder: f64, step_kt: f64) -> f64 {
 struct Walk<'a> {
     landscape: &'a Landscape<'a>,
     /// The trap at the walk's voltages, if there is one.
-    passage: Option<Passage<'a>>,
+    passage: Option<&'a Passage<'a>>,
     start: Occupation,
     approach: u64,
     sampler: Sampler,
@@ -140,7 +140,7 @@ impl Walk<'_> {
         let mut rng = Pcg64Dxsm::seed_from_u64(self.seed);
         let landscape = self.landscape;
         let (mut time, mut longest) = (0.0, 0.0_f64);
-        let mut mover = match &self.passage {
+        let mut mover = match self.passage {
             None => {
                 let simulation = equilibrated(landscape, self.start, self.sampler, self.approach, &mut rng);
                 Mover::ByHops(simulation, HopCounts::new(landscape.network.sites()))
@@ -154,7 +154,7 @@ impl Walk<'_> {
                 Mover::ThroughTrap(Box::new(walk))
             }
         };
-        let members = self.passage.as_ref().map_or(0, |passage| passage.trap().members.len());
+        let members = self.passage.map_or(0, |passage| passage.trap().members.len());
         let mut entries = vec![vec![0; members]; BLOCKS];
         let mut survey = Survey::default();
         for number in 0..self.states {
@@ -202,7 +202,9 @@ struct Search<'a> {
     landscape: &'a Landscape<'a>,
     options: ResponseOptions,
     sampler: Sampler,
-    trap: Trap,
+    trap: &'a Trap,
+    /// The trap at the search's own voltages, if there is one.
+    passage: Option<&'a Passage<'a>>,
 }
 
 /// What a search has cost and seen so far.
@@ -226,7 +228,8 @@ pub fn response(landscape: &Landscape<'_>, start: Occupation, options: &Response
         Sampler::Recurring => Trap::found(landscape, start, &mut rng),
         _ => (Trap::default(), 0.0),
     };
-    let search = Search { landscape, options: *options, sampler, trap };
+    let passage = passage_of(landscape, &trap);
+    let search = Search { landscape, options: *options, sampler, trap: &trap, passage: passage.as_ref() };
     let mut steps_kt = vec![options.step_kt; landscape.network.electrodes()];
     let all_pairs = n * (n - 1) / 2;
     let mut effort = Effort { hops: PROBE, states: 0, longest };
@@ -247,6 +250,10 @@ pub fn response(landscape: &Landscape<'_>, start: Occupation, options: &Response
     }
 }
 
+fn passage_of<'a>(landscape: &'a Landscape<'a>, trap: &'a Trap) -> Option<Passage<'a>> {
+    (!trap.members.is_empty()).then(|| Passage::new(landscape, trap))
+}
+
 fn states_for(basis: &Basis) -> usize {
     (STATES_OF_FUNCTION * basis.functions()).max(LEAST_STATES)
 }
@@ -258,8 +265,9 @@ impl Search<'_> {
 
     /// Walk `number` of a round; each starts where another one ended.
     fn walk<'l>(
-        &'l self,
+        &self,
         landscape: &'l Landscape<'l>,
+        passage: Option<&'l Passage<'l>>,
         starts: &[Occupation],
         states: usize,
         round: usize,
@@ -268,7 +276,6 @@ impl Search<'_> {
         let start = starts[number % starts.len()];
         let number = ((round as u64) << 32) + number as u64;
         let seed = self.options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number);
-        let passage = (!self.trap.members.is_empty()).then(|| Passage::new(landscape, &self.trap));
         Walk {
             landscape,
             passage,
@@ -292,12 +299,12 @@ impl Search<'_> {
         let found: Vec<(Averages<'b>, Walked, u64)> = (0..TRAJECTORIES)
             .into_par_iter()
             .map(|t| {
-                let walk = self.walk(self.landscape, starts, states, round, t);
+                let walk = self.walk(self.landscape, self.passage, starts, states, round, t);
                 let mut averages = Averages::new(basis);
                 let walked = walk.run(|_, state, survey, time| {
                     averages.add(self.landscape, state, survey, time, time * time);
                 });
-                if let Some(passage) = &walk.passage {
+                if let Some(passage) = walk.passage {
                     let mut survey = Survey::default();
                     let entries = sum_of(&walked.entries);
                     for (state, (time, squared)) in self.trap.members.iter().zip(passage.times(&entries)) {
@@ -341,8 +348,10 @@ impl Search<'_> {
             .map(|t| {
                 let is_here = t < TRAJECTORIES;
                 let landscape = if is_here { self.landscape } else { &aside[t - TRAJECTORIES] };
+                let shifted = if is_here { None } else { passage_of(landscape, self.trap) };
+                let passage = if is_here { self.passage } else { shifted.as_ref() };
                 // other random numbers than those that h comes from
-                let walk = self.walk(landscape, starts, states, round, 1000 + t);
+                let walk = self.walk(landscape, passage, starts, states, round, 1000 + t);
                 self.averages(correction, &walk, is_here)
             })
             .collect();
@@ -429,7 +438,7 @@ impl Search<'_> {
         let mut blocks = vec![Block::new(averaged); BLOCKS];
         let mut look = Look::new(self.landscape, correction, is_here, averaged);
         let walked = walk.run(|block, state, found, time| look.add(state, found, time, &mut blocks[block]));
-        if let Some(passage) = &walk.passage {
+        if let Some(passage) = walk.passage {
             // what a unit of time in each member of the trap adds
             let mut survey = Survey::default();
             let visited = sum_of(&walked.entries);

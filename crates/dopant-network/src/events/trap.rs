@@ -10,9 +10,9 @@ use hashbrown::HashMap;
 use rand::{Rng, RngExt};
 use rand_pcg::Pcg64Dxsm;
 
-use crate::network::{Hop, Landscape, NEGLIGIBLE};
+use crate::network::{Hop, Landscape, NEGLIGIBLE, Survey};
 use crate::occupation::Occupation;
-use crate::states::StateSet;
+use crate::states::{StateSet, draw};
 
 /// Most states of a trap: solving the equations takes milliseconds then.
 const MOST_MEMBERS: usize = 192;
@@ -95,7 +95,7 @@ impl<'a> Passage<'a> {
     pub(super) fn new(landscape: &'a Landscape<'a>, trap: &'a Trap) -> Self {
         let m = trap.members.len();
         let (mut inside, mut leaving, mut exits) = (vec![0.0; m * m], vec![0.0; m], vec![Vec::new(); m]);
-        let mut survey = crate::network::Survey::default();
+        let mut survey = Survey::default();
         for (y, state) in trap.members.iter().enumerate() {
             landscape.survey(state, NEGLIGIBLE, &mut survey);
             for hop in &survey.hops {
@@ -147,17 +147,15 @@ impl<'a> Passage<'a> {
     fn leave(&self, entered: u32, rng: &mut impl Rng) -> Occupation {
         let m = self.trap.members.len();
         let row = &self.lasts[entered as usize * m..(entered as usize + 1) * m];
-        let draw = rng.random::<f64>() * row[m - 1];
-        let last = row.partition_point(|&sum| sum <= draw).min(m - 1);
+        let part = rng.random::<f64>() * row[m - 1];
+        let last = row.partition_point(|&sum| sum <= part).min(m - 1);
         let hops = &self.exits[last];
         let out: f64 = hops.iter().map(|hop| hop.rate).sum();
-        let mut rest = rng.random::<f64>() * (out + self.interrupted[last]);
-        let chosen = hops.iter().find(|hop| {
-            rest -= hop.rate;
-            rest < 0.0
-        });
         let member = &self.trap.members[last];
-        chosen.map_or(*member, |hop| self.landscape.after(member, hop.from, hop.to))
+        match draw(hops, out + self.interrupted[last], rng) {
+            Some(chosen) => self.landscape.after(member, hops[chosen].from, hops[chosen].to),
+            None => *member,
+        }
     }
 }
 
