@@ -130,8 +130,8 @@ impl EventMeasurement {
         }
         if found.relative_error.is_infinite() {
             return Err(DeviceError::Evaluation(format!(
-                "after {} hops the network has been trapped among few states for most of the time, so that no error can be stated: raise \
-                 `events.most_hops`, or use `method = \"steady-state\"`",
+                "after {} hops no error can be stated: the network was trapped among few states for most of the time, or nothing has flowed; \
+                 raise `events.most_hops`, or use `method = \"steady-state\"`",
                 found.hops
             )));
         }

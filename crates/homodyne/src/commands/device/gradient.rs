@@ -90,8 +90,8 @@ impl Gradient {
             say!("{hops} hops, {wall_time_s:.1} s");
             if reached.is_infinite() {
                 eprintln!(
-                    "warning: for most of the time the network was trapped among few states, so the errors above are not to be trusted: \
-                     raise --most-hops, or leave --method events out for the steady state"
+                    "warning: the errors above are not to be trusted: the network was trapped among few states for most of the time, or \
+                     nothing has flowed; raise --most-hops, or leave --method events out for the steady state"
                 );
             } else if reached > self.relative_error {
                 eprintln!(
