@@ -58,6 +58,18 @@ pub enum NetworkError {
         /// Lower bound of the number of states, if the flow falls with their square.
         needed: f64,
     },
+    /// Two sets of states of which none was found to lead to the other.
+    #[error(
+        "two sets of states hold the network ({} and {} states so far), and no way between them was found within {limit} states: raise the \
+         limit, or use the method `events` or `mean-field`",
+        states[0], states[1]
+    )]
+    Separate {
+        /// Largest number of states allowed.
+        limit: usize,
+        /// States of both.
+        states: [usize; 2],
+    },
     /// The search took longer than allowed.
     #[error(
         "the steady state was not found in {limit_s} s ({states} states so far, a probability flow of {left_out:.3e} e·ν₀ \

@@ -13,6 +13,9 @@ use super::{ACCEPTED, EXACT, INCOMPLETE, MOST_RESTARTS, SteadySolver, krylov};
 use crate::error::NetworkError;
 use crate::states::OUTSIDE;
 
+/// Fractional parts of its multiples, which weigh the electrodes, never repeat.
+const GOLDEN: f64 = 0.618_033_988_749_894_8;
+
 /// Definition of the current of an electrode; both have the same mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TerminalCurrent {
@@ -137,6 +140,38 @@ impl SteadySolver<'_> {
         Ok(by_pair.iter().map(|sums| (0..network.electrodes()).map(|m| derivative(sums, m)).collect()).collect())
     }
 
+    /// Largest difference of the charge \[e\] that the electrodes will have received, each counted with its own weight between −1 and 1,
+    /// when the network starts in one state rather than another. It is a few charges where the states exchange probability fast, and the
+    /// more the slower the exchange between sets of states with different currents. `None` if it could not be found.
+    pub(super) fn largest_later_charge(&self) -> Option<f64> {
+        let mut source = vec![0.0; self.set.members.len()];
+        let weights: Vec<f64> =
+            (1..=self.network.electrodes()).map(|k| 2.0 * (k as f64 * GOLDEN).fract() - 1.0).collect();
+        for (weight, electrode) in weights.into_iter().zip(self.all_electrodes()) {
+            let of_electrode = self.current_by_state(TerminalCurrent::Particle, electrode);
+            source.iter_mut().zip(of_electrode).for_each(|(sum, c)| *sum += weight * c);
+        }
+        let rates = self.set.rates();
+        let by_known_factors = self.factors.as_ref().and_then(|f| self.solve_adjoint(&rates, f, 0.0, &source));
+        let later = by_known_factors.or_else(|| Some(self.solutions(&rates, 0.0, &[source]).ok()?.swap_remove(0)))?;
+        let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
+        for (&h, _) in later.iter().zip(&self.probability).filter(|(_, p)| **p > 0.0) {
+            (lowest, highest) = (h.min(lowest), h.max(highest));
+        }
+        Some(highest - lowest)
+    }
+
+    /// Current into an electrode while in each state \[eν₀\], less its mean.
+    fn current_by_state(&self, current: TerminalCurrent, electrode: usize) -> Vec<f64> {
+        let mut source = vec![0.0; self.set.members.len()];
+        self.for_each_hop(|state, _, from, to, rate| {
+            source[state] += rate * self.charge(electrode, current, from, to);
+        });
+        let mean: f64 = source.iter().zip(&self.probability).map(|(c, p)| c * p).sum();
+        source.iter_mut().for_each(|c| *c -= mean);
+        source
+    }
+
     /// Solutions h_k of (shift − G) h_k = c_k − I_k for `electrodes`.
     fn adjoints<T: Scalar>(
         &self,
@@ -144,32 +179,26 @@ impl SteadySolver<'_> {
         current: TerminalCurrent,
         electrodes: &[usize],
     ) -> Result<Vec<Vec<T>>, NetworkError> {
-        let rates = self.set.rates();
-        let sources: Vec<Vec<T>> = electrodes
-            .iter()
-            .map(|&electrode| {
-                let mut source = vec![0.0; rates.states()];
-                self.for_each_hop(|state, _, from, to, rate| {
-                    source[state] += rate * self.charge(electrode, current, from, to);
-                });
-                let mean: f64 = source.iter().zip(&self.probability).map(|(c, p)| c * p).sum();
-                source.into_iter().map(|c| T::from(c - mean)).collect()
-            })
-            .collect();
+        let of_electrode =
+            |&k: &usize| -> Vec<T> { self.current_by_state(current, k).into_iter().map(T::from).collect() };
+        self.solutions(&self.set.rates(), shift, &electrodes.iter().map(of_electrode).collect::<Vec<_>>())
+    }
+
+    /// Solutions h of (shift − G) h = source for each of `sources`.
+    fn solutions<T: Scalar>(&self, rates: &Rates, shift: T, sources: &[Vec<T>]) -> Result<Vec<Vec<T>>, NetworkError> {
         let throughput: Vec<f64> =
             self.set.members.iter().zip(&self.probability).map(|(m, p)| m.exit_rate * p).collect();
         let n = rates.states();
         for (core, fraction) in INCOMPLETE.into_iter().filter(|&(core, _)| n > EXACT && core < n) {
             let drop = Drop { throughput: &throughput, probability: &self.probability, fraction };
-            let factors = Factors::new(&rates, Order::by_weight(&throughput, core), shift, Some(drop));
-            let found: Option<Vec<_>> =
-                sources.iter().map(|s| self.solve_adjoint(&rates, &factors, shift, s)).collect();
+            let factors = Factors::new(rates, Order::by_weight(&throughput, core), shift, Some(drop));
+            let found: Option<Vec<_>> = sources.iter().map(|s| self.solve_adjoint(rates, &factors, shift, s)).collect();
             if let Some(found) = found {
                 return Ok(found);
             }
         }
         let busiest = (0..n).max_by(|&a, &b| throughput[a].total_cmp(&throughput[b])).unwrap_or(0);
-        let factors = Factors::new(&rates, Order::minimum_degree(&rates).ending_in(busiest), shift, None);
+        let factors = Factors::new(rates, Order::minimum_degree(rates).ending_in(busiest), shift, None);
         let found: Vec<Vec<T>> = sources.iter().map(|s| factors.solve_right(s)).collect();
         let finite = found.iter().flatten().all(|h| h.size().is_finite());
         finite.then_some(found).ok_or(NetworkError::NotSettled { what: "the adjoint solution" })

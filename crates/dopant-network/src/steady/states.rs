@@ -34,6 +34,56 @@ impl Ord for Pending {
     }
 }
 
+/// A random walk that remembers its states.
+#[derive(Clone)]
+pub(super) struct RandomWalk {
+    set: StateSet,
+    visits: Vec<u32>,
+    at: u32,
+}
+
+impl RandomWalk {
+    pub(super) fn from(landscape: &Landscape<'_>, state: Occupation, span: f64) -> Self {
+        let mut set = StateSet::default();
+        let at = set.add(landscape, state, span);
+        Self { set, visits: Vec::new(), at }
+    }
+
+    /// The state that it is in.
+    pub(super) fn state(&self) -> &Occupation {
+        &self.set.members[self.at as usize].state
+    }
+
+    /// Hops on; the state that it leaves is kept if `kept`.
+    pub(super) fn hop(&mut self, landscape: &Landscape<'_>, span: f64, kept: bool, rng: &mut Pcg64Dxsm) {
+        self.visits.resize(self.set.members.len(), 0);
+        if kept {
+            self.visits[self.at as usize] += 1;
+        }
+        let chosen = self.set.draw(self.at, rng);
+        self.at = self.set.follow(landscape, self.at, chosen, span);
+    }
+
+    /// Goes on from another state.
+    pub(super) fn go_to(&mut self, landscape: &Landscape<'_>, state: Occupation, span: f64) {
+        self.at = self.set.add(landscape, state, span);
+    }
+
+    /// Moves the kept states into an empty set; returns estimates of their probabilities, not normalized.
+    pub(super) fn kept(mut self, into: &mut StateSet) -> Vec<f64> {
+        self.visits.resize(self.set.members.len(), 0);
+        let mut probability = Vec::new();
+        for (member, count) in self.set.members.into_iter().zip(self.visits) {
+            if count > 0 {
+                probability.push(f64::from(count) / member.exit_rate);
+                into.index.insert(member.state, into.members.len() as u32);
+                into.members.push(Member { targets: vec![OUTSIDE; member.hops.len()], ..member });
+            }
+        }
+        probability
+    }
+}
+
 impl StateSet {
     /// Random walk from the empty network that keeps the states of its second half; returns estimates of their
     /// probabilities. If its beginning finds so many new states that there will be far too many, it ends there and
@@ -47,36 +97,20 @@ impl StateSet {
         let hops = options.exploration_hops;
         let mut rng = Pcg64Dxsm::seed_from_u64(options.exploration_seed);
         let mut met_at_half = 0;
-        let mut walk = Self::default();
-        let mut current = walk.add(landscape, Occupation::default(), span);
-        let mut visits = Vec::new();
+        let mut walk = RandomWalk::from(landscape, Occupation::default(), span);
         for step in 0..hops {
             if step == FORETOLD / 2 {
-                met_at_half = walk.members.len();
+                met_at_half = walk.set.members.len();
             }
             if step == FORETOLD && 2.0_f64.powi(landscape.network.acceptors() as i32) > options.state_limit() as f64 {
-                let unmet = (walk.members.len() - met_at_half) as f64 / (FORETOLD / 2) as f64;
+                let unmet = (walk.set.members.len() - met_at_half) as f64 / (FORETOLD / 2) as f64;
                 if unmet > HOPELESS {
                     return Err(unmet);
                 }
             }
-            visits.resize(walk.members.len(), 0_u32);
-            if 2 * step >= hops {
-                visits[current as usize] += 1;
-            }
-            let chosen = walk.draw(current, &mut rng);
-            current = walk.follow(landscape, current, chosen, span);
+            walk.hop(landscape, span, 2 * step >= hops, &mut rng);
         }
-        visits.resize(walk.members.len(), 0);
-        let mut probability = Vec::new();
-        for (member, count) in walk.members.into_iter().zip(visits) {
-            if count > 0 {
-                probability.push(f64::from(count) / member.exit_rate);
-                self.index.insert(member.state, self.members.len() as u32);
-                self.members.push(Member { targets: vec![OUTSIDE; member.hops.len()], ..member });
-            }
-        }
-        Ok(probability)
+        Ok(walk.kept(self))
     }
 
     /// The same states at other voltages. With an infinite `span`, all their hops are already known.
@@ -144,9 +178,8 @@ impl StateSet {
         }
     }
 
-    /// Isolates every state that cannot be reached from `root` or cannot reach it: a chain with several closed classes
-    /// has no unique stationary distribution.
-    pub(crate) fn isolate_unconnected(&mut self, root: usize) {
+    /// Which states can be reached from `root` and can reach it.
+    pub(super) fn connected_with(&self, root: usize) -> Vec<bool> {
         let n = self.members.len();
         let mut backward: Vec<Vec<u32>> = vec![Vec::new(); n];
         for (from, member) in self.members.iter().enumerate() {
@@ -172,13 +205,19 @@ impl StateSet {
         };
         let ahead = reached(&|s, out| out.extend(self.members[s].targets.iter().filter(|t| **t != OUTSIDE)));
         let behind = reached(&|s, out| out.extend(&backward[s]));
-        let connected = |s: usize| ahead[s] && behind[s];
-        if (0..n).all(connected) {
+        ahead.into_iter().zip(behind).map(|(ahead, behind)| ahead && behind).collect()
+    }
+
+    /// Isolates every state that cannot be reached from `root` or cannot reach it: a chain with several closed classes
+    /// has no unique stationary distribution.
+    pub(crate) fn isolate_unconnected(&mut self, root: usize) {
+        let connected = self.connected_with(root);
+        if connected.iter().all(|c| *c) {
             return;
         }
         for (state, member) in self.members.iter_mut().enumerate() {
             for target in member.targets.iter_mut().filter(|t| **t != OUTSIDE) {
-                if !connected(state) || !connected(*target as usize) {
+                if !connected[state] || !connected[*target as usize] {
                     *target = OUTSIDE;
                 }
             }
