@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use settings::{InputFile, SettingError};
 
 use crate::kind::{DeviceKind, Surroundings};
-use crate::network_events::{EventMeasurement, EventSettings};
-use crate::{Device, DeviceError};
+use crate::network_events::{EventMeasurement, EventSettings, Linear};
+use crate::{Device, DeviceError, Sampled};
 
 /// Passes over a batch until no point needs a state that the points before it did without.
 const MOST_PASSES: usize = 4;
@@ -202,19 +202,59 @@ impl NetworkDevice {
         self.network.voltages_kt(&voltages)
     }
 
+    /// Currents and derivatives with their errors, by `events` where the method is that.
+    fn with_errors(
+        &self,
+        parameters_volt: &[f64],
+        events: impl Fn(&[f64]) -> Result<Linear, DeviceError>,
+    ) -> Result<Sampled, DeviceError> {
+        self.check(parameters_volt.len())?;
+        let voltages_kt = self.all_voltages_kt(parameters_volt.iter());
+        let network = &self.network.network;
+        let found = match self.method {
+            NetworkMethod::SteadyState => {
+                let mut solver = SteadySolver::new(network, self.options);
+                let found = solver.solve(&voltages_kt)?;
+                Linear::exact(found.currents[self.output_electrode], solver.gradient_of(self.output_electrode)?)
+            }
+            NetworkMethod::MeanField => {
+                let found = mean_field(network, &voltages_kt, None)?;
+                let mut gradient = mean_field_gradient(network, &voltages_kt)?;
+                Linear::exact(found.currents[self.output_electrode], gradient.swap_remove(self.output_electrode))
+            }
+            NetworkMethod::Events => events(&voltages_kt)?,
+            NetworkMethod::EventsLinear => {
+                let (currents, known) = self.continued(std::slice::from_ref(&voltages_kt))?;
+                Linear { current: currents[0], ..known }
+            }
+        };
+        let conversion = &self.network.conversion;
+        let to_na = conversion.na_per_charge_rate;
+        let derivatives = |mut row: Vec<f64>| {
+            row.remove(self.output_electrode);
+            Array2::from_shape_fn((1, row.len()), |(_, m)| row[m] * to_na * conversion.kt_per_volt)
+        };
+        Ok(Sampled {
+            currents_na: vec![found.current * to_na],
+            current_errors_na: vec![found.current_error * to_na],
+            gradient: Some(derivatives(found.row)),
+            gradient_errors: Some(derivatives(found.row_errors)),
+        })
+    }
+
     fn check(&self, found: usize) -> Result<(), DeviceError> {
         let expected = self.parameters();
         if found == expected { Ok(()) } else { Err(DeviceError::WrongParameters { expected, found }) }
     }
 
-    /// Currents \[eν₀\] at several sets of voltages \[kT\], continued linearly from the operating point, and the derivatives
-    /// \[eν₀ e/kT\].
-    fn continued(&self, points: &[Vec<f64>]) -> Result<(Vec<f64>, Vec<f64>), DeviceError> {
+    /// Currents \[eν₀\] at several sets of voltages \[kT\], continued linearly from the operating point, and what is known there.
+    fn continued(&self, points: &[Vec<f64>]) -> Result<(Vec<f64>, Linear), DeviceError> {
         let at = self.all_voltages_kt(self.operating_point_volt.iter());
-        let (current, row) = self.events.linear(&self.network, self.output_electrode, &at)?;
-        let change =
-            |point: &Vec<f64>| -> f64 { row.iter().zip(point.iter().zip(&at)).map(|(g, (v, w))| g * (v - w)).sum() };
-        Ok((points.iter().map(|point| current + change(point)).collect(), row))
+        let known = self.events.linear(&self.network, self.output_electrode, &at)?;
+        let change = |point: &Vec<f64>| -> f64 {
+            known.row.iter().zip(point.iter().zip(&at)).map(|(g, (v, w))| g * (v - w)).sum()
+        };
+        Ok((points.iter().map(|point| known.current + change(point)).collect(), known))
     }
 
     /// d·∇I \[eν₀ e/kT\] at both points, on the same states.
@@ -331,32 +371,17 @@ impl Device for NetworkDevice {
 
     /// Both from one solution.
     fn linearised(&self, parameters_volt: &[f64]) -> Result<(Vec<f64>, Option<Array2<f64>>), DeviceError> {
-        self.check(parameters_volt.len())?;
-        let voltages_kt = self.all_voltages_kt(parameters_volt.iter());
-        let network = &self.network.network;
-        let (current, mut row) = match self.method {
-            NetworkMethod::SteadyState => {
-                let mut solver = SteadySolver::new(network, self.options);
-                let found = solver.solve(&voltages_kt)?;
-                (found.currents[self.output_electrode], solver.gradient_of(self.output_electrode)?)
-            }
-            NetworkMethod::MeanField => {
-                let found = mean_field(network, &voltages_kt, None)?;
-                let mut gradient = mean_field_gradient(network, &voltages_kt)?;
-                (found.currents[self.output_electrode], gradient.swap_remove(self.output_electrode))
-            }
-            NetworkMethod::Events => self.events.linear(&self.network, self.output_electrode, &voltages_kt)?,
-            NetworkMethod::EventsLinear => {
-                let (currents, row) = self.continued(std::slice::from_ref(&voltages_kt))?;
-                (currents[0], row)
-            }
-        };
-        let conversion = &self.network.conversion;
-        row.remove(self.output_electrode);
-        let gradient = Array2::from_shape_fn((1, row.len()), |(_, m)| {
-            row[m] * conversion.na_per_charge_rate * conversion.kt_per_volt
-        });
-        Ok((vec![current * conversion.na_per_charge_rate], Some(gradient)))
+        let Sampled { currents_na, gradient, .. } =
+            self.with_errors(parameters_volt, |point| self.events.linear(&self.network, self.output_electrode, point))?;
+        Ok((currents_na, gradient))
+    }
+
+    /// Standard errors are those that events have reached, whether these were asked for or not, and infinite where none can be stated; of
+    /// `events-linear`, those at the operating point.
+    fn sampled(&self, parameters_volt: &[f64]) -> Result<Sampled, DeviceError> {
+        self.with_errors(parameters_volt, |point| {
+            Ok(self.events.linear_as_known(&self.network, self.output_electrode, point))
+        })
     }
 
     /// A central difference of the derivatives over 0.02 kT/e to both sides, all on the same states: an approximation, off by about

@@ -35,6 +35,19 @@ pub use linear::{Linear, LinearSettings, RandomGradient};
 pub use polynomial::{Polynomial, PolynomialSettings, RandomPolynomial};
 pub use surrogate::{Activation, NeuralSurrogate, SurrogateSettings};
 
+/// What a device is at one parameter vector, with standard errors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sampled {
+    /// Currents \[nA\], one for each output.
+    pub currents_na: Vec<f64>,
+    /// Their standard errors.
+    pub current_errors_na: Vec<f64>,
+    /// ∂I_k/∂w_m \[nA/V\], shape (K, M); `None` if the device does not know it.
+    pub gradient: Option<Array2<f64>>,
+    /// Their standard errors.
+    pub gradient_errors: Option<Array2<f64>>,
+}
+
 /// A physical system: M parameters \[V\] determine K output currents \[nA\].
 pub trait Device: Send + Sync + std::fmt::Debug {
     /// Number of parameters M.
@@ -92,6 +105,20 @@ pub trait Device: Send + Sync + std::fmt::Debug {
         let mut currents_na = Array2::zeros((1, self.outputs()));
         self.evaluate(ndarray::aview1(parameters_volt).insert_axis(ndarray::Axis(0)), currents_na.view_mut())?;
         Ok((currents_na.into_raw_vec_and_offset().0, self.gradient(parameters_volt)?))
+    }
+
+    /// Currents and the gradient at one parameter vector, with their standard errors: zero where there is no statistics in them, as here.
+    ///
+    /// # Errors
+    /// As [`Device::linearised`].
+    fn sampled(&self, parameters_volt: &[f64]) -> Result<Sampled, DeviceError> {
+        let (currents_na, gradient) = self.linearised(parameters_volt)?;
+        Ok(Sampled {
+            current_errors_na: vec![0.0; currents_na.len()],
+            gradient_errors: gradient.as_ref().map(|g| Array2::zeros(g.raw_dim())),
+            currents_na,
+            gradient,
+        })
     }
 
     /// Whether the output is an affine function of the parameters, so that its gradient is the same everywhere.

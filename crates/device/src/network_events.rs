@@ -37,15 +37,37 @@ impl Default for EventSettings {
     }
 }
 
-/// Current \[eν₀\] of the output and its derivatives with respect to all voltages \[eν₀/kT\].
-type CurrentAndRow = (f64, Vec<f64>);
+/// Current \[eν₀\] of the output and its derivatives with respect to all voltages \[eν₀/kT\], with standard errors.
+#[derive(Clone, Debug)]
+pub(crate) struct Linear {
+    pub(crate) current: f64,
+    pub(crate) current_error: f64,
+    pub(crate) row: Vec<f64>,
+    pub(crate) row_errors: Vec<f64>,
+}
+
+impl Linear {
+    fn of(mut found: EventResponse, output: usize) -> Self {
+        Self {
+            current: found.currents[output],
+            current_error: found.standard_errors[output],
+            row: found.gradient.swap_remove(output),
+            row_errors: found.gradient_standard_errors.swap_remove(output),
+        }
+    }
+
+    /// Without statistical errors.
+    pub(crate) fn exact(current: f64, row: Vec<f64>) -> Self {
+        Self { current, current_error: 0.0, row_errors: vec![0.0; row.len()], row }
+    }
+}
 
 /// Currents and derivatives by events, as far as they are known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventMeasurement {
     settings: EventSettings,
     /// By voltages, to the bit.
-    known: Arc<Mutex<HashMap<Vec<u64>, CurrentAndRow>>>,
+    known: Arc<Mutex<HashMap<Vec<u64>, Linear>>>,
 }
 
 impl EventMeasurement {
@@ -92,25 +114,32 @@ impl EventMeasurement {
     }
 
     /// Current \[eν₀\] and its derivatives with respect to all voltages \[eν₀/kT\] at voltages \[kT\].
-    pub(crate) fn linear(
-        &self,
-        network: &DopantNetwork,
-        output: usize,
-        point: &[f64],
-    ) -> Result<CurrentAndRow, DeviceError> {
+    pub(crate) fn linear(&self, network: &DopantNetwork, output: usize, point: &[f64]) -> Result<Linear, DeviceError> {
         let key: Vec<u64> = point.iter().map(|v| v.to_bits()).collect();
         if let Some(found) = self.known.lock().expect("no thread panics here").get(&key) {
             return Ok(found.clone());
         }
         let options = ResponseOptions { electrode: Some(output), ..self.options() };
-        let mut found = self.response(network, point, &options)?;
-        let made = (found.currents[output], found.gradient.swap_remove(output));
+        let made = Linear::of(self.response(network, point, &options)?, output);
         let mut known = self.known.lock().expect("no thread panics here");
         if known.len() >= MOST_KEPT {
             known.clear();
         }
         known.insert(key, made.clone());
         Ok(made)
+    }
+
+    /// The same with the errors that were reached, whether these were asked for or not: infinite where none can be stated.
+    pub(crate) fn linear_as_known(&self, network: &DopantNetwork, output: usize, point: &[f64]) -> Linear {
+        let options = ResponseOptions { electrode: Some(output), ..self.options() };
+        let found = response(&network.network.landscape(point), network.initial, &options);
+        let is_known = found.relative_error.is_finite();
+        let mut known = Linear::of(found, output);
+        if !is_known {
+            known.current_error = f64::INFINITY;
+            known.row_errors.fill(f64::INFINITY);
+        }
+        known
     }
 
     fn options(&self) -> ResponseOptions {

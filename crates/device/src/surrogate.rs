@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Ix1, Ix2};
+use ndarray::{Array1, Array2, ArrayD, ArrayView2, ArrayViewMut2, Axis, Ix1, Ix2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use settings::{InputFile, SettingError};
@@ -154,6 +154,33 @@ impl NeuralSurrogate {
         let inputs = first.weight.ncols();
         let range_volt = (vec![DEFAULT_RANGE_VOLT.0; inputs], vec![DEFAULT_RANGE_VOLT.1; inputs]);
         Ok(Self { layers, activation, output_scale_na, range_volt })
+    }
+
+    /// The same network with other ranges of its parameters \[V\].
+    ///
+    /// # Errors
+    /// If there is not one range for each input, the lower end first.
+    pub fn within(self, low_volt: Vec<f64>, high_volt: Vec<f64>) -> Result<Self, DeviceError> {
+        let inputs = self.layers.first().map_or(0, |layer| layer.weight.ncols());
+        let is_range = low_volt.len() == inputs && high_volt.len() == inputs;
+        if !is_range || low_volt.iter().zip(&high_volt).any(|(low, high)| low >= high) {
+            let what = format!("found {low_volt:?} to {high_volt:?}: needs {inputs} ranges, the lower end first");
+            return Err(DeviceError::Description { name: "range_volt", what });
+        }
+        Ok(Self { range_volt: (low_volt, high_volt), ..self })
+    }
+
+    /// The arrays of the `.npz` that [`NeuralSurrogate::from_npz`] reads, with their names.
+    #[must_use]
+    pub fn arrays(&self) -> Vec<(String, ArrayD<f64>)> {
+        let layers = self.layers.iter().enumerate().flat_map(|(k, layer)| {
+            let (weight, bias) = (layer.weight.clone().into_dyn(), layer.bias.clone().into_dyn());
+            [(format!("layer{k}_weight"), weight), (format!("layer{k}_bias"), bias)]
+        });
+        let ends = |name: &str, volts: &[f64]| (name.to_owned(), Array1::from(volts.to_vec()).into_dyn());
+        let scale = ("output_scale_na".to_owned(), ndarray::arr1(&[self.output_scale_na]).into_dyn());
+        let rest = [scale, ends("input_min_volt", &self.range_volt.0), ends("input_max_volt", &self.range_volt.1)];
+        layers.chain(rest).collect()
     }
 
     /// Reads an `.npz` with `layer0_weight` (out × in), `layer0_bias` (out), `layer1_…`, and optionally

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::FigureError;
 use crate::plot::Plot;
 use crate::settings::FigureSection;
-use crate::{advantage, derivative, effort, error_figure, gates, ratios, response, scatter, spectrum, training};
+use crate::{
+    advantage, derivative, effort, error_figure, gates, ratios, response, samples, scatter, spectrum, training,
+};
 
 /// A kind of figure.
 pub(crate) struct Kind {
@@ -60,6 +62,8 @@ figure_kinds! {
     "ratios" => Ratios(ratios::panels), needs "response_ratio" by "study.kind = \"error\"", uses ["x_label"];
     /// Current and gradient along one parameter.
     "response" => Response(response::panels), needs "gradient" by "study.kind = \"response\"", uses ["x_label"];
+    /// Distribution of the currents, and size of each derivative.
+    "samples" => Samples(samples::panels), needs "sampled_current" by "study.kind = \"samples\"", uses [];
     /// Noise spectrum.
     "spectrum" => Spectrum(spectrum::panels), needs "psd_welch" by "study.kind = \"spectrum\"", uses [];
     /// Abundance of Boolean gates against the minimum fitness.

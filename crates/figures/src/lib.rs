@@ -17,6 +17,7 @@ pub mod plot;
 mod ratios;
 mod render;
 mod response;
+pub mod samples;
 mod scatter;
 mod settings;
 mod spectrum;

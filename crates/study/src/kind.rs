@@ -14,6 +14,7 @@ use crate::language::document::KeyError;
 use crate::logic::{Logic, LogicPoint};
 use crate::point::{Extent, Given, Point, StudyPoint};
 use crate::response::{Response, ResponsePoint};
+use crate::samples::{Samples, SamplesPoint};
 use crate::spectrum::{NoiseSpectrum, SpectrumPoint};
 use crate::training::Training;
 use crate::training::point::TrainingPoint;
@@ -160,6 +161,11 @@ macro_rules! study_kinds {
             "logic" => Logic(Logic, LogicPoint) {
                 /// Logic inputs.
                 logic: crate::logic::LogicSection = section,
+            }
+            /// Currents and derivatives of the device at voltages that fill their ranges evenly: what a model of it is fitted to.
+            "samples" => Samples(Samples, SamplesPoint) {
+                /// Ranges of the voltages.
+                samples: crate::samples::SamplesSection = section,
             }
             /// Training of the device on a task: one run for each repetition.
             "training" => Training(Training, TrainingPoint) {

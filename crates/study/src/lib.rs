@@ -46,6 +46,7 @@ pub mod needs;
 pub mod point;
 pub mod response;
 pub mod run;
+pub mod samples;
 pub mod spectrum;
 mod study;
 pub mod training;

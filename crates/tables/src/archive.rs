@@ -1,10 +1,11 @@
 //! NumPy's `.npz`: a zip archive of `.npy` files, stored or deflated.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 use ndarray::ArrayD;
+use ndarray_npy::{NpzWriter, WriteNpzError};
 use zip::ZipArchive;
 
 use crate::{TableError, npy};
@@ -48,6 +49,22 @@ impl Archive {
             None => Ok(array),
         }
     }
+}
+
+/// Bytes of an archive of named arrays; the same for the same arrays.
+///
+/// # Errors
+/// If an array cannot be written, which none of finite size is known to do.
+pub fn archive_of(arrays: &[(String, ArrayD<f64>)]) -> Result<Vec<u8>, TableError> {
+    let mut bytes = Cursor::new(Vec::new());
+    let mut writer = NpzWriter::new(&mut bytes);
+    for (name, array) in arrays {
+        let fail =
+            |e: WriteNpzError| TableError::Array { name: name.clone(), what: format!("cannot be written ({e})") };
+        writer.add_array(name.as_str(), array).map_err(fail)?;
+    }
+    writer.finish().map_err(|e| TableError::File(format!("cannot be written ({e})")))?;
+    Ok(bytes.into_inner())
 }
 
 #[cfg(test)]

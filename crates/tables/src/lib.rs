@@ -10,7 +10,7 @@ mod npy;
 mod plain;
 mod text;
 
-pub use archive::Archive;
+pub use archive::{Archive, archive_of};
 pub use columns::{Columns, read_columns};
 pub use npy::{MOST_NUMBERS, read_npy};
 pub use plain::{plain, plain_toml};

@@ -15,6 +15,8 @@
 #[cfg(feature = "cma-es")]
 pub mod cma_es;
 pub mod descent;
+#[cfg(feature = "fitted-network")]
+pub mod device_fit;
 mod error;
 mod finite;
 pub mod gains;

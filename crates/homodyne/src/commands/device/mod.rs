@@ -1,6 +1,8 @@
 //! `homodyne device`: simulated dopant networks.
 
 mod currents;
+#[cfg(feature = "fitted-network")]
+mod fit;
 mod foretold;
 mod generate;
 mod gradient;
@@ -34,7 +36,8 @@ Examples:
   homodyne device gradient device.json --electrode 7
   homodyne device iv device.json --vary 0 --from -1 --to 1 --electrode 7 --output results/iv
   homodyne device noise device.json --electrode 7 --output results/noise
-  homodyne device map device.json --output results/map")]
+  homodyne device map device.json --output results/map
+  homodyne device fit results/network-samples.h5 --output results/network-model.npz")]
 pub(crate) struct Device {
     #[command(subcommand)]
     command: Command,
@@ -51,6 +54,8 @@ enum Command {
     Map(map::Map),
     LockIn(lock_in::LockIn),
     Trajectory(trajectory::Record),
+    #[cfg(feature = "fitted-network")]
+    Fit(fit::Fit),
 }
 
 impl Device {
@@ -65,6 +70,8 @@ impl Device {
             Command::Map(c) => c.execute(),
             Command::LockIn(c) => c.execute(),
             Command::Trajectory(c) => c.execute(),
+            #[cfg(feature = "fitted-network")]
+            Command::Fit(c) => c.execute(),
         }
     }
 }

@@ -1,0 +1,153 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use figures::samples::parity;
+use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::Array2;
+use results::{Results, Variable, store};
+use training::device_fit::{DeviceFit, FitSamples, FitTest};
+
+use super::draw;
+use crate::failure::Failure;
+use crate::reading;
+
+/// Fit a network of tangents to the samples of a device, for scenarios with the device "neural-surrogate".
+///
+/// The samples are the results of a study of kind "samples": currents and derivatives, which are fitted at once, each number with the
+/// weight that its standard error leaves it. The last tenth of the samples is not shown to the fit; what the model is off there is printed
+/// and drawn.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  homodyne run scenarios/network_samples.toml
+  homodyne device fit results/network-samples.h5 --output results/network-model.npz
+
+then, in a scenario:
+  [device]
+  kind = \"neural-surrogate\"
+  file = \"../results/network-model.npz\"
+  activation = \"tanh\"")]
+pub(super) struct Fit {
+    /// Results of a study of kind "samples".
+    results: PathBuf,
+    /// The model (.npz); its figure gets the same name.
+    #[arg(long, short)]
+    output: PathBuf,
+    /// Units in each hidden layer.
+    #[arg(long, value_delimiter = ',', default_values_t = DeviceFit::default().hidden)]
+    hidden: Vec<usize>,
+    /// Passes over the samples.
+    #[arg(long, default_value_t = DeviceFit::default().epochs)]
+    epochs: usize,
+    /// Learning rate.
+    #[arg(long, default_value_t = DeviceFit::default().learning_rate)]
+    learning_rate: f64,
+    /// Weight of all derivatives relative to the currents; 0 fits currents alone.
+    #[arg(long, default_value_t = DeviceFit::default().gradient_weight)]
+    gradient_weight: f64,
+    /// Seed of the fit.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Replace an existing model.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+impl Fit {
+    pub(super) fn execute(self) -> Result<(), Failure> {
+        let settings = DeviceFit {
+            hidden: self.hidden.clone(),
+            epochs: self.epochs,
+            learning_rate: self.learning_rate,
+            gradient_weight: self.gradient_weight,
+            seed: self.seed,
+        };
+        settings.check().map_err(|e| Failure::BadInput(format!("--{}", e.to_string().replace('_', "-"))))?;
+        if self.output.extension().is_none_or(|e| e != "npz") {
+            return Err(Failure::BadInput(format!("--output {}: must end in .npz", self.output.display())));
+        }
+        store::check_writable(&self.output, self.overwrite)?;
+        let results = reading::read_small(&self.results)?;
+        let unfit = |what: String| Failure::BadInput(format!("`{}`: {what}", self.results.display()));
+        let samples = samples_of(&results).map_err(unfit)?;
+        let range_volt = ranges(&samples.voltages_volt);
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} passes, {eta} left").expect("a sound template");
+        let bar = ProgressBar::new(self.epochs as u64).with_style(style);
+        let fitted = settings.fit(&samples, range_volt, |epoch| bar.set_position(epoch as u64));
+        bar.finish_and_clear();
+        let (model, test) = fitted.map_err(|e| unfit(e.to_string()))?;
+        let bytes = tables::archive_of(&model.arrays()).map_err(|e| unfit(e.to_string()))?;
+        if let Some(folder) = self.output.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        store::write_whole(&self.output, &bytes)?;
+        say!("{}", self.output.display());
+        report(&test);
+        let stem = self.output.with_extension("");
+        draw(&panels(&results, &test)?, &stem)
+    }
+}
+
+fn report(test: &FitTest) {
+    say!("at {} samples that the fit has not seen:", test.samples);
+    say!(
+        "  current    {:.4e} nA r.m.s. off ({:.2} % of the spread, {:.3e} nA); standard error of the samples {:.3e} nA",
+        test.current_rmse_na,
+        100.0 * test.current_rmse_na / test.current_spread_na,
+        test.current_spread_na,
+        test.current_noise_na
+    );
+    say!(
+        "  derivative {:.4e} nA/V r.m.s. off ({:.2} % of the size, {:.3e} nA/V); standard error of the samples {:.3e} nA/V",
+        test.gradient_rmse,
+        100.0 * test.gradient_rmse / test.gradient_size,
+        test.gradient_size,
+        test.gradient_noise
+    );
+}
+
+fn panels(results: &Results, test: &FitTest) -> Result<Vec<figures::Plot>, Failure> {
+    let title = results.attribute("study").unwrap_or_default();
+    let note = |off: f64, of: f64| vec![format!("{:.2} % r.m.s. off", 100.0 * off / of)];
+    let currents =
+        parity(title, "output current [nA]", &test.currents, note(test.current_rmse_na, test.current_spread_na))?;
+    let derivatives =
+        parity(title, "derivative [nA/V]", &test.derivatives, note(test.gradient_rmse, test.gradient_size))?;
+    Ok(vec![currents, derivatives])
+}
+
+/// The samples of a study without a sweep.
+fn samples_of(results: &Results) -> Result<FitSamples, String> {
+    let variable = |name: &str| -> Result<&Variable, String> {
+        results.variable(name).ok_or_else(|| {
+            let kind = results.attribute("kind").unwrap_or("unknown");
+            format!("holds a study of kind \"{kind}\": a fit needs one of kind \"samples\"")
+        })
+    };
+    let currents = variable("sampled_current")?;
+    let &[samples] = &currents.dimensions[..] else {
+        let swept = &results.dimensions[currents.dimensions[0]].name;
+        return Err(format!("holds samples of several devices, along `{swept}`: a fit needs a study without a sweep"));
+    };
+    let count = results.dimensions[samples].coordinate.len();
+    let table = |name: &str| -> Result<Array2<f64>, String> {
+        let values = &variable(name)?.values;
+        let width = values.len() / count.max(1);
+        Array2::from_shape_vec((count, width), values.clone()).map_err(|e| format!("variable `{name}`: {e}"))
+    };
+    Ok(FitSamples {
+        voltages_volt: table("sampled_volt")?,
+        currents_na: currents.values.clone(),
+        current_errors_na: variable("sampled_current_error")?.values.clone(),
+        gradients: table("sampled_gradient")?,
+        gradient_errors: table("sampled_gradient_error")?,
+    })
+}
+
+/// Lowest and highest voltage of each parameter.
+fn ranges(voltages_volt: &Array2<f64>) -> (Vec<f64>, Vec<f64>) {
+    let end = |of: fn(f64, f64) -> f64, from: f64| -> Vec<f64> {
+        voltages_volt.columns().into_iter().map(|column| column.iter().copied().fold(from, of)).collect()
+    };
+    (end(f64::min, f64::INFINITY), end(f64::max, f64::NEG_INFINITY))
+}
