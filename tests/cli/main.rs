@@ -14,6 +14,8 @@ mod limits;
 mod memory;
 mod python;
 mod results_files;
+#[cfg(feature = "fitted-network")]
+mod samples;
 mod slurm;
 mod submission;
 

@@ -20,6 +20,7 @@ mod network;
 mod network_limits;
 mod network_response;
 mod routes;
+mod samples;
 mod surrogate;
 mod tables;
 mod training;

@@ -13,7 +13,7 @@
 //! | [`training`] | tasks, losses, optimisers, and the account of measurement time |
 //! | [`results`] | dimensions, variables, HDF5, selection by names |
 //! | [`sweep`] | work on all cores or in shards, resumable after any interruption |
-//! | [`study`] | scenario files and the five kinds of studies |
+//! | [`study`] | scenario files and the six kinds of studies |
 //! | [`figures`] | results to SVG and PNG |
 //!
 //! # A tour

@@ -1,7 +1,7 @@
 //! Studies: a scenario file becomes a grid of points, each point blocks of repetitions, and those one results file.
 //!
 //! Data goes one way: [`language`] (TOML with its lines; tables, axes) → [`Study`] (checked, defaults filled in) → [`point`] (one
-//! experiment, ready to repeat) → one of five kinds of work ([`StudyKind`]) → the [`sweep`] engine (all cores or many shards,
+//! experiment, ready to repeat) → one of six kinds of work ([`StudyKind`]) → the [`sweep`] engine (all cores or many shards,
 //! resumed after any interruption, bit-identical all the same) → [`results`]. It only carries `[figure]` along.
 //!
 //! ```

@@ -126,7 +126,7 @@ impl DeviceFit {
         range_volt: (Vec<f64>, Vec<f64>),
         mut progress: impl FnMut(usize),
     ) -> Result<(NeuralSurrogate, FitTest), TrainingError> {
-        self.check().map_err(|e| TrainingError::setting("fit", e, ""))?;
+        self.check().map_err(TrainingError::FitSetting)?;
         let count = samples.currents_na.len();
         if count < FEWEST {
             return Err(TrainingError::setting("samples", count, format!("at least {FEWEST} are needed")));
@@ -214,10 +214,22 @@ fn forward(layers: &[(Var, Var)], x: &Tensor) -> Result<(Tensor, Tensor), candle
     Ok((value, slopes))
 }
 
+/// A number, or NaN where it is not known.
+fn known(number: f64, error: f64) -> f64 {
+    if error.is_finite() { number } else { f64::NAN }
+}
+
+/// What has no weight must be a number all the same.
+fn or_zero(number: f64) -> f32 {
+    if number.is_finite() { number as f32 } else { 0.0 }
+}
+
 /// Weights 1/(1 + (error/floor)²), divided by their mean; zero where the number is not known.
-fn weights(errors: impl Iterator<Item = f64>, floor: f64) -> Vec<f32> {
-    let weight = |error: f64| if error.is_finite() { 1.0 / (1.0 + (error / floor).powi(2)) } else { 0.0 };
-    let all: Vec<f64> = errors.map(weight).collect();
+fn weights(numbers: &[f64], errors: &[f64], floor: f64) -> Vec<f32> {
+    let weight = |(number, error): (&f64, &f64)| {
+        if number.is_finite() { 1.0 / (1.0 + (error / floor).powi(2)) } else { 0.0 }
+    };
+    let all: Vec<f64> = numbers.iter().zip(errors).map(weight).collect();
     let mean = (all.iter().sum::<f64>() / all.len() as f64).max(f64::MIN_POSITIVE);
     all.into_iter().map(|w| (w / mean) as f32).collect()
 }
@@ -231,8 +243,9 @@ fn size(values: impl Iterator<Item = f64>) -> f64 {
 impl Scales {
     fn of(samples: &FitSamples, seen: usize, range_volt: &(Vec<f64>, Vec<f64>)) -> Self {
         let ends = || range_volt.0.iter().zip(&range_volt.1);
-        let currents = &samples.currents_na[..seen];
-        let mean_na = currents.iter().sum::<f64>() / seen as f64;
+        let all = samples.currents_na[..seen].iter().zip(&samples.current_errors_na);
+        let currents: Vec<f64> = all.map(|(i, e)| known(*i, *e)).filter(|i| i.is_finite()).collect();
+        let mean_na = currents.iter().sum::<f64>() / currents.len().max(1) as f64;
         Self {
             middle_volt: ends().map(|(low, high)| 0.5 * (low + high)).collect(),
             half_volt: ends().map(|(low, high)| 0.5 * (high - low)).collect(),
@@ -247,25 +260,23 @@ impl Scales {
             rows.flat_map(|row| row.iter().enumerate().map(|(m, x)| scale(m, *x)).collect::<Vec<_>>()).collect()
         };
         let slope = |m: usize, g: f64| g * self.half_volt[m] / self.spread_na;
-        let slopes = per_parameter(&samples.gradients, &slope);
-        let of_slopes = size(slopes.iter().copied());
         let slope_errors = per_parameter(&samples.gradient_errors, &slope);
-        // what is not known has no weight, and must be a number all the same
-        let known = |x: f64| if x.is_finite() { x as f32 } else { 0.0 };
-        let wide = weights(
-            slope_errors.iter().zip(&slopes).map(|(e, g)| if g.is_finite() { *e } else { f64::INFINITY }),
-            HALF_WEIGHT * of_slopes,
-        );
+        let with_errors = per_parameter(&samples.gradients, &slope).into_iter().zip(&slope_errors);
+        let slopes: Vec<f64> = with_errors.map(|(g, e)| known(g, *e)).collect();
+        let of_slopes = size(slopes.iter().copied());
+        let slope_weights = weights(&slopes, &slope_errors, HALF_WEIGHT * of_slopes);
+        let currents = samples.currents_na[..seen].iter().zip(&samples.current_errors_na);
+        let currents: Vec<f64> = currents.map(|(i, e)| known(*i, *e)).collect();
         Scaled {
             x: per_parameter(&samples.voltages_volt, &|m, v| (v - self.middle_volt[m]) / self.half_volt[m])
                 .into_iter()
                 .map(|x| x as f32)
                 .collect(),
-            y: samples.currents_na[..seen].iter().map(|i| known((i - self.mean_na) / self.spread_na)).collect(),
-            y_weight: weights(samples.current_errors_na[..seen].iter().copied(), HALF_WEIGHT * self.spread_na),
-            slopes: slopes.into_iter().map(known).collect(),
+            y_weight: weights(&currents, &samples.current_errors_na, HALF_WEIGHT * self.spread_na),
+            y: currents.into_iter().map(|i| or_zero((i - self.mean_na) / self.spread_na)).collect(),
+            slopes: slopes.into_iter().map(or_zero).collect(),
             // relative to the size of derivatives, as currents are to their spread
-            slope_weights: wide.into_iter().map(|w| w / (of_slopes * of_slopes) as f32).collect(),
+            slope_weights: slope_weights.into_iter().map(|w| w / (of_slopes * of_slopes) as f32).collect(),
         }
     }
 
@@ -303,8 +314,9 @@ impl FitTest {
         let (mut currents, mut derivatives) = (Vec::new(), Vec::new());
         let (mut current_errors, mut derivative_errors) = (Vec::new(), Vec::new());
         for (n, found) in at.clone().zip(found) {
-            let (current, error) = (samples.currents_na[n], samples.current_errors_na[n]);
-            if error.is_finite() && current.is_finite() {
+            let error = samples.current_errors_na[n];
+            let current = known(samples.currents_na[n], error);
+            if current.is_finite() {
                 currents.push((current, found));
                 current_errors.push(error);
             }
@@ -384,7 +396,7 @@ mod tests {
     /// With few samples, derivatives make the model better: that is what they are sampled for.
     #[test]
     fn derivatives_help() {
-        let settings = DeviceFit { hidden: vec![32, 32], epochs: 300, ..DeviceFit::default() };
+        let settings = DeviceFit { hidden: vec![32, 32], epochs: 2000, ..DeviceFit::default() };
         let few = samples(100, 0.0);
         let with = fit(&settings, &few).1.current_rmse_na;
         let without = fit(&DeviceFit { gradient_weight: 0.0, ..settings }, &few).1.current_rmse_na;
@@ -399,6 +411,7 @@ mod tests {
         spoilt.current_errors_na[3] = f64::INFINITY;
         spoilt.gradient_errors.row_mut(3).fill(f64::INFINITY);
         let before = fit(&settings, &spoilt);
+        spoilt.currents_na[3] = 1e9;
         spoilt.gradients.row_mut(3).fill(f64::NAN);
         assert_eq!(fit(&settings, &spoilt).0.arrays(), before.0.arrays());
         let few = samples(19, 0.0);

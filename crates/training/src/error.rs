@@ -35,8 +35,11 @@ pub enum TrainingError {
     #[cfg(feature = "fitted-network")]
     #[error("the fit failed: {0}")]
     Fit(#[from] candle_core::Error),
+    /// A setting of the fit of a model to samples of the device.
+    #[error(transparent)]
+    FitSetting(settings::SettingError),
     /// A fit that ended with weights that are not finite.
-    #[error("the fit did not converge: its weights are not finite; lower `learning_rate` of the optimiser")]
+    #[error("the fit did not converge: its weights are not finite; lower its learning rate")]
     Diverged,
     /// A number that is not finite.
     #[error("{what} is {found} at the voltages {volt:?}: training needs finite numbers")]

@@ -62,7 +62,7 @@ impl Fit {
             gradient_weight: self.gradient_weight,
             seed: self.seed,
         };
-        settings.check().map_err(|e| Failure::BadInput(format!("--{}", e.to_string().replace('_', "-"))))?;
+        settings.check().map_err(|e| Failure::BadInput(format!("--{}: {}", e.field.replace('_', "-"), e.message)))?;
         if self.output.extension().is_none_or(|e| e != "npz") {
             return Err(Failure::BadInput(format!("--output {}: must end in .npz", self.output.display())));
         }
