@@ -67,6 +67,8 @@ points = 9
     let again = bench.homodyne(&[&fit[..3], &["--output", "out/again.npz"], &fit[5..]].concat());
     assert!(again.status.success(), "{}", text(&again.stderr));
     assert!(fs::read(bench.path("out/model.npz")).unwrap() == fs::read(bench.path("out/again.npz")).unwrap());
+    let drawn = bench.homodyne(&["plot", "out/samples.h5", "--kind", "samples"]);
+    assert!(drawn.status.success(), "{}", text(&drawn.stderr));
     let refused = bench.homodyne(&fit);
     assert!(text(&refused.stderr).contains("exists"), "{}", text(&refused.stderr));
 }
@@ -101,7 +103,9 @@ fn what_cannot_be_fitted_is_named() {
     let few = bench.homodyne(&["run", "samples.toml", "--output", "few", "--set", "study.repetitions=4"]);
     assert!(few.status.success(), "{}", text(&few.stderr));
     refused(&["few/samples.h5", "--output", "model.npz"], &["found 4", "at least 20"]);
-    for change in ["samples.low_volt=[1,2,3]", "samples.high_volt=-1", "study.repetitions=100000"] {
+    for change in
+        ["samples.low_volt=[1,2,3]", "samples.high_volt=-1", "samples.high_volt=1e308", "study.repetitions=100000"]
+    {
         let out = bench.homodyne(&["run", "samples.toml", "--output", "bad", "--set", change]);
         let key = change.split('=').next().unwrap();
         assert!(!out.status.success() && text(&out.stderr).contains(key), "{change}: {}", text(&out.stderr));

@@ -60,8 +60,8 @@ pub enum NetworkError {
     },
     /// Two sets of states of which none was found to lead to the other.
     #[error(
-        "two sets of states hold the network ({} and {} states so far), and no way between them was found within {limit} states: raise the \
-         limit, or use the method `events` or `mean-field`",
+        "two sets of states hold the network ({} and {} states so far), and how it changes between them was not found with the {limit} \
+         states that are allowed: raise the limit, or use the method `events` or `mean-field`",
         states[0], states[1]
     )]
     Separate {

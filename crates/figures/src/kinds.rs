@@ -34,6 +34,11 @@ macro_rules! figure_kinds {
             $($(#[$about])* #[serde(rename = $name)] $variant,)+
         }
 
+        impl FigureKind {
+            /// All kinds, with their names in a scenario.
+            pub const NAMED: &'static [(&'static str, Self)] = &[$(($name, Self::$variant)),+];
+        }
+
         /// All kinds; the first one that suits a study is its default.
         pub(crate) static KINDS: &[Kind] = &[
             $(Kind {

@@ -18,8 +18,9 @@ use crate::error::TrainingError;
 const BATCH: usize = 64;
 /// Part of the samples, the last ones, that the fit does not see.
 const TEST_PART: f64 = 0.1;
-/// Fewest samples.
+/// Fewest samples whose current is known, and fewest of these among the last ones.
 const FEWEST: usize = 20;
+const FEWEST_TESTED: usize = 2;
 /// Standard error, as a fraction of the spread of a quantity, that halves the weight of a number in the fit: about what the model
 /// itself is off.
 const HALF_WEIGHT: f64 = 0.02;
@@ -79,7 +80,7 @@ pub struct FitTest {
     pub gradient_noise: f64,
     /// Currents of the samples and of the model \[nA\].
     pub currents: Vec<(f64, f64)>,
-    /// Derivatives of the samples and of the model \[nA/V\].
+    /// Derivatives of the samples and of the model \[nA/V\]; none if none is known, and what is said of them is NaN then.
     pub derivatives: Vec<(f64, f64)>,
 }
 
@@ -128,10 +129,17 @@ impl DeviceFit {
     ) -> Result<(NeuralSurrogate, FitTest), TrainingError> {
         self.check().map_err(TrainingError::FitSetting)?;
         let count = samples.currents_na.len();
-        if count < FEWEST {
-            return Err(TrainingError::setting("samples", count, format!("at least {FEWEST} are needed")));
-        }
         let seen = count - (TEST_PART * count as f64).ceil() as usize;
+        let is_known = |n: &usize| known(samples.currents_na[*n], samples.current_errors_na[*n]).is_finite();
+        let tested = (seen..count).filter(is_known).count();
+        let all = (0..seen).filter(is_known).count() + tested;
+        if all < FEWEST || tested < FEWEST_TESTED {
+            let allowed = format!(
+                "at least {FEWEST} are needed, and {FEWEST_TESTED} among the last {} (found {tested})",
+                count - seen
+            );
+            return Err(TrainingError::setting("samples whose current is known", all, allowed));
+        }
         let scales = Scales::of(samples, seen, &range_volt);
         let scaled = scales.scaled(samples, seen);
         let mut rng = Pcg64::seed_from_u64(self.seed);
@@ -416,5 +424,7 @@ mod tests {
         assert_eq!(fit(&settings, &spoilt).0.arrays(), before.0.arrays());
         let few = samples(19, 0.0);
         assert!(settings.fit(&few, ranges(), |_| {}).unwrap_err().to_string().contains("at least 20"));
+        spoilt.current_errors_na[90..99].fill(f64::INFINITY);
+        assert!(settings.fit(&spoilt, ranges(), |_| {}).unwrap_err().to_string().contains("(found 1)"));
     }
 }

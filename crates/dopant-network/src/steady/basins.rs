@@ -59,7 +59,10 @@ impl SteadySolver<'_> {
                 if left_out * stay > self.options.tolerance || passage == MOST_PASSAGES {
                     return Some(held);
                 }
-                let exit = held.exit(landscape, &mut rng).filter(|_| stay < 1.0 / SLOWEST)?;
+                if stay >= 1.0 / SLOWEST {
+                    return None;
+                }
+                let Some(exit) = held.exit(landscape, &mut rng) else { return Some(held) };
                 walk.go_to(landscape, exit, SPAN);
             }
             None
@@ -129,8 +132,8 @@ impl SteadySolver<'_> {
 
     /// Takes in the states of another set if hops among them lead there and back within a measurement.
     fn takes_in(&mut self, landscape: &Landscape<'_>, other: &Self) -> bool {
+        self.factors = None;
         let mut both = self.clone();
-        both.factors = None;
         both.probability.iter_mut().for_each(|p| *p *= 0.5);
         for (member, p) in other.set.members.iter().zip(&other.probability) {
             if let Some(&known) = both.set.index.get(&member.state) {
@@ -150,11 +153,12 @@ impl SteadySolver<'_> {
         both.set.isolate_unconnected(here);
         both.stationary();
         let scale = both.scale(&both.summary());
-        if both.largest_later_charge().is_none_or(|charge| charge * SLOWEST > scale) {
-            return false;
+        let is_measurable = both.largest_later_charge().is_some_and(|charge| charge * SLOWEST <= scale);
+        if is_measurable && both.probability.iter().all(|p| p.is_finite()) {
+            *self = both;
+            return true;
         }
-        *self = both;
-        true
+        false
     }
 
     fn likeliest(&self) -> Option<Occupation> {

@@ -222,9 +222,10 @@ impl<'a> SteadySolver<'a> {
             });
             if found.left_out <= allowed && moved <= 10.0 * allowed && self.largest_later_charge().is_some_and(is_small)
             {
-                let Some(stray) = (joined < basins::WALKS).then(|| self.stray_set(&landscape)).flatten() else {
-                    return Ok(found);
-                };
+                let Some(stray) = self.stray_set(&landscape) else { return Ok(found) };
+                if joined == basins::WALKS {
+                    return Err(NetworkError::NotSettled { what: "the search for sets of states" });
+                }
                 self.join(&landscape, stray, started)?;
                 joined += 1;
                 (least_flow, before, states) = (f64::INFINITY, None, 0);

@@ -34,6 +34,9 @@ impl Ord for Pending {
     }
 }
 
+/// Lower limit of the rate by which the time in a state is estimated \[ν₀\].
+const LEAST_RATE: f64 = 1e-280;
+
 /// A random walk that remembers its states.
 #[derive(Clone)]
 pub(super) struct RandomWalk {
@@ -60,12 +63,16 @@ impl RandomWalk {
         if kept {
             self.visits[self.at as usize] += 1;
         }
-        let chosen = self.set.draw(self.at, rng);
-        self.at = self.set.follow(landscape, self.at, chosen, span);
+        // a state that no hop leaves, or none whose rate is a number above zero, holds the walk
+        if self.set.members[self.at as usize].exit_rate > 0.0 {
+            let chosen = self.set.draw(self.at, rng);
+            self.at = self.set.follow(landscape, self.at, chosen, span);
+        }
     }
 
-    /// Goes on from another state.
+    /// Goes on from another state, and forgets which states were kept.
     pub(super) fn go_to(&mut self, landscape: &Landscape<'_>, state: Occupation, span: f64) {
+        self.visits.fill(0);
         self.at = self.set.add(landscape, state, span);
     }
 
@@ -75,7 +82,7 @@ impl RandomWalk {
         let mut probability = Vec::new();
         for (member, count) in self.set.members.into_iter().zip(self.visits) {
             if count > 0 {
-                probability.push(f64::from(count) / member.exit_rate);
+                probability.push(f64::from(count) / member.exit_rate.max(LEAST_RATE));
                 into.index.insert(member.state, into.members.len() as u32);
                 into.members.push(Member { targets: vec![OUTSIDE; member.hops.len()], ..member });
             }

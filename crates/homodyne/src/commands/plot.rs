@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use figures::FigureError;
 use figures::{ErrorVariable, FigureKind};
@@ -17,45 +18,9 @@ enum Quantity {
     CurvatureBias,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Kind {
-    Error,
-    Scatter,
-    Derivative,
-    Curvature,
-    Ratios,
-    Response,
-    Spectrum,
-    Gates,
-    Traces,
-    Classification,
-    Learning,
-    Comparison,
-    Success,
-    Effort,
-    Advantage,
-}
-
-impl From<Kind> for FigureKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Error => Self::Error,
-            Kind::Scatter => Self::Scatter,
-            Kind::Derivative => Self::Derivative,
-            Kind::Curvature => Self::Curvature,
-            Kind::Ratios => Self::Ratios,
-            Kind::Response => Self::Response,
-            Kind::Spectrum => Self::Spectrum,
-            Kind::Gates => Self::Gates,
-            Kind::Traces => Self::Traces,
-            Kind::Classification => Self::Classification,
-            Kind::Learning => Self::Learning,
-            Kind::Comparison => Self::Comparison,
-            Kind::Success => Self::Success,
-            Kind::Effort => Self::Effort,
-            Kind::Advantage => Self::Advantage,
-        }
-    }
+/// The kinds of figures by name.
+fn kinds() -> PossibleValuesParser {
+    FigureKind::NAMED.iter().map(|(name, _)| *name).collect::<Vec<_>>().into()
 }
 
 /// Redraw the figure of a results file, as in its scenario or with other settings.
@@ -74,8 +39,8 @@ pub(crate) struct PlotArguments {
     #[arg(long)]
     output: Option<PathBuf>,
     /// Kind of figure.
-    #[arg(long)]
-    kind: Option<Kind>,
+    #[arg(long, value_parser = kinds())]
+    kind: Option<String>,
     /// Sweep axis to draw along x (dotted path).
     #[arg(long)]
     x: Option<String>,
@@ -104,7 +69,8 @@ impl PlotArguments {
         .into_iter()
         .filter_map(|(key, given)| given.then_some(key))
         .collect();
-        figure.kind = self.kind.map(FigureKind::from).or(figure.kind);
+        let asked = FigureKind::NAMED.iter().find(|(name, _)| self.kind.as_deref() == Some(*name));
+        figure.kind = asked.map(|(_, kind)| *kind).or(figure.kind);
         figure.x = self.x.or(figure.x);
         figure.variable = match self.variable {
             None => figure.variable,

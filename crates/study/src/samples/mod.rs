@@ -1,11 +1,13 @@
 //! Currents and derivatives of the device at voltages that fill their ranges evenly: what a model of it is fitted to.
 //!
 //! `study.repetitions` points of a Sobol sequence with Owen's scrambling (Burley, J. Comput. Graph. Tech. 9(4), 1 (2020), by the crate
-//! `sobol_burley`), so that any first part of them fills the ranges too, and more repetitions add to those that are there.
+//! `sobol_burley`), of which any first part fills the ranges too.
+
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use settings::{PerParameter, SettingError};
+use settings::{PerParameter, SettingError, number_within};
 
 use crate::PointError;
 use crate::Study;
@@ -14,17 +16,21 @@ use crate::columns::{Column, KindColumns, Outline};
 use crate::kind::StudyWork;
 use crate::language::document::KeyError;
 use crate::limits::within;
+use crate::needs;
 use crate::point::{Extent, Given, OperatedDevice, StudyPoint, from_device};
 use results::Sink;
 use sweep::Finished;
 use sweep::SweepError;
 use sweep::schedule::Schedule;
 use sweep::work::{Saved, Step, Work};
+use training::tasks::MOST_VOLT;
 
 /// Most points: the length of the sequence.
 const MOST_SAMPLES: u64 = 1 << 16;
 /// Most parameters: half of the dimensions that the sequence has.
 const MOST_PARAMETERS: usize = 128;
+/// Least width of a range \[V\].
+const LEAST_WIDTH_VOLT: f64 = 1e-9;
 
 const COLUMNS: &[Column] = &[
     Column::new("sampled_volt", &["sample", "parameter"], "V", "voltages of the sample"),
@@ -42,7 +48,11 @@ const COLUMNS: &[Column] = &[
         "nA/V",
         "standard error of the derivative; 0 where it is exact",
     ),
+    Column::new("range_low_volt", &["parameter"], "V", "lowest voltage of the samples"),
+    Column::new("range_high_volt", &["parameter"], "V", "highest voltage of the samples"),
 ];
+/// Those of a sample, which come first.
+const COLUMNS_OF_SAMPLE: usize = 5;
 
 /// `[samples]`: the ranges of the voltages of a samples study.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -72,9 +82,13 @@ impl SamplesSection {
         };
         let low = ends("low_volt", &self.low_volt, own.as_ref().map(|o| &o.0))?;
         let high = ends("high_volt", &self.high_volt, own.as_ref().map(|o| &o.1))?;
-        match low.iter().zip(&high).find(|(low, high)| low >= high) {
+        low.iter().try_for_each(|volt| number_within("low_volt", *volt, -MOST_VOLT..=MOST_VOLT).map(|_| ()))?;
+        high.iter().try_for_each(|volt| number_within("high_volt", *volt, -MOST_VOLT..=MOST_VOLT).map(|_| ()))?;
+        match low.iter().zip(&high).find(|(low, high)| **high - **low < LEAST_WIDTH_VOLT) {
             Some((low, high)) => {
-                Err(SettingError::new("high_volt", format!("found {high}: must lie above low_volt ({low})")))
+                let message =
+                    format!("found {high}: must lie above low_volt ({low}), by {LEAST_WIDTH_VOLT:e} V or more");
+                Err(SettingError::new("high_volt", message))
             }
             None => Ok(low.into_iter().zip(high).collect()),
         }
@@ -145,6 +159,10 @@ impl<'s> StudyWork<'s> for Samples<'s> {
             _ => self.0.extent().parameters,
         }
     }
+
+    fn estimated_cpu_s(&self, patience: Duration) -> Result<f64, SweepError> {
+        needs::probed_cpu_s(self.0, self, patience, |work, ready, point| needs::timed_s(work, ready, point, 1))
+    }
 }
 
 impl Work for Samples<'_> {
@@ -200,18 +218,24 @@ impl Work for Samples<'_> {
 
     fn collect(&self, finished: &Finished, schedule: &Schedule, sink: &mut dyn Sink) -> Result<(), SweepError> {
         let columns = self.foreseen().begin(sink)?;
-        let width: usize = COLUMNS.iter().map(|column| self.width(column)).sum();
+        let (of_sample, of_point) = COLUMNS.split_at(COLUMNS_OF_SAMPLE);
+        let width: usize = of_sample.iter().map(|column| self.width(column)).sum();
         for point in 0..schedule.points() {
             for unit in schedule.units_at(point) {
                 let saved = finished.unit(unit)?;
                 for sample in saved.numbers.chunks_exact(width) {
                     let mut rest = sample;
-                    for column in COLUMNS {
+                    for column in of_sample {
                         let (values, after) = rest.split_at(self.width(column));
                         columns.append(sink, column.name, values)?;
                         rest = after;
                     }
                 }
+            }
+            let SamplesPoint { ranges_volt, .. } = self.0.point_of(point).map_err(SweepError::work)?;
+            let (low, high): (Vec<f64>, Vec<f64>) = ranges_volt.into_iter().unzip();
+            for (column, values) in of_point.iter().zip([low, high]) {
+                columns.append_padded(sink, column.name, &values, self.width(column))?;
             }
         }
         Ok(())
@@ -219,8 +243,8 @@ impl Work for Samples<'_> {
 }
 
 impl Samples<'_> {
-    /// Numbers of a column at a sample.
+    /// Numbers of a column at a sample, or of one that has none at the point.
     fn width(&self, column: &Column) -> usize {
-        column.over[1..].iter().map(|name| self.length(name)).product()
+        column.over.iter().filter(|name| **name != "sample").map(|name| self.length(name)).product()
     }
 }

@@ -33,8 +33,8 @@ pub(super) struct Fit {
     /// The model (.npz); its figure gets the same name.
     #[arg(long, short)]
     output: PathBuf,
-    /// Units in each hidden layer.
-    #[arg(long, value_delimiter = ',', default_values_t = DeviceFit::default().hidden)]
+    /// Units in each hidden layer, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "64,64")]
     hidden: Vec<usize>,
     /// Passes over the samples.
     #[arg(long, default_value_t = DeviceFit::default().epochs)]
@@ -43,12 +43,12 @@ pub(super) struct Fit {
     #[arg(long, default_value_t = DeviceFit::default().learning_rate)]
     learning_rate: f64,
     /// Weight of all derivatives relative to the currents; 0 fits currents alone.
-    #[arg(long, default_value_t = DeviceFit::default().gradient_weight)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = DeviceFit::default().gradient_weight)]
     gradient_weight: f64,
     /// Seed of the fit.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Replace an existing model.
+    /// Replace an existing model and its figure.
     #[arg(long)]
     overwrite: bool,
 }
@@ -66,11 +66,12 @@ impl Fit {
         if self.output.extension().is_none_or(|e| e != "npz") {
             return Err(Failure::BadInput(format!("--output {}: must end in .npz", self.output.display())));
         }
+        let stem = self.output.with_extension("");
         store::check_writable(&self.output, self.overwrite)?;
+        figures::files(&stem).iter().try_for_each(|file| store::check_writable(file, self.overwrite))?;
         let results = reading::read_small(&self.results)?;
         let unfit = |what: String| Failure::BadInput(format!("`{}`: {what}", self.results.display()));
-        let samples = samples_of(&results).map_err(unfit)?;
-        let range_volt = ranges(&samples.voltages_volt);
+        let (samples, range_volt) = samples_of(&results).map_err(unfit)?;
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} passes, {eta} left").expect("a sound template");
         let bar = ProgressBar::new(self.epochs as u64).with_style(style);
         let fitted = settings.fit(&samples, range_volt, |epoch| bar.set_position(epoch as u64));
@@ -83,7 +84,6 @@ impl Fit {
         store::write_whole(&self.output, &bytes)?;
         say!("{}", self.output.display());
         report(&test);
-        let stem = self.output.with_extension("");
         draw(&panels(&results, &test)?, &stem)
     }
 }
@@ -97,6 +97,10 @@ fn report(test: &FitTest) {
         test.current_spread_na,
         test.current_noise_na
     );
+    if test.derivatives.is_empty() {
+        say!("  derivative: none is known");
+        return;
+    }
     say!(
         "  derivative {:.4e} nA/V r.m.s. off ({:.2} % of the size, {:.3e} nA/V); standard error of the samples {:.3e} nA/V",
         test.gradient_rmse,
@@ -111,13 +115,19 @@ fn panels(results: &Results, test: &FitTest) -> Result<Vec<figures::Plot>, Failu
     let note = |off: f64, of: f64| vec![format!("{:.2} % r.m.s. off", 100.0 * off / of)];
     let currents =
         parity(title, "output current [nA]", &test.currents, note(test.current_rmse_na, test.current_spread_na))?;
+    if test.derivatives.is_empty() {
+        return Ok(vec![currents]);
+    }
     let derivatives =
         parity(title, "derivative [nA/V]", &test.derivatives, note(test.gradient_rmse, test.gradient_size))?;
     Ok(vec![currents, derivatives])
 }
 
-/// The samples of a study without a sweep.
-fn samples_of(results: &Results) -> Result<FitSamples, String> {
+/// Lowest and highest voltage of each parameter.
+type Ranges = (Vec<f64>, Vec<f64>);
+
+/// The samples of a study without a sweep, and the ranges that they fill.
+fn samples_of(results: &Results) -> Result<(FitSamples, Ranges), String> {
     let variable = |name: &str| -> Result<&Variable, String> {
         results.variable(name).ok_or_else(|| {
             let kind = results.attribute("kind").unwrap_or("unknown");
@@ -135,19 +145,14 @@ fn samples_of(results: &Results) -> Result<FitSamples, String> {
         let width = values.len() / count.max(1);
         Array2::from_shape_vec((count, width), values.clone()).map_err(|e| format!("variable `{name}`: {e}"))
     };
-    Ok(FitSamples {
+    let end = |name: &str| variable(name).map(|v| v.values.clone());
+    let range_volt = (end("range_low_volt")?, end("range_high_volt")?);
+    let samples = FitSamples {
         voltages_volt: table("sampled_volt")?,
         currents_na: currents.values.clone(),
         current_errors_na: variable("sampled_current_error")?.values.clone(),
         gradients: table("sampled_gradient")?,
         gradient_errors: table("sampled_gradient_error")?,
-    })
-}
-
-/// Lowest and highest voltage of each parameter.
-fn ranges(voltages_volt: &Array2<f64>) -> (Vec<f64>, Vec<f64>) {
-    let end = |of: fn(f64, f64) -> f64, from: f64| -> Vec<f64> {
-        voltages_volt.columns().into_iter().map(|column| column.iter().copied().fold(from, of)).collect()
     };
-    (end(f64::min, f64::INFINITY), end(f64::max, f64::NEG_INFINITY))
+    Ok((samples, range_volt))
 }
