@@ -39,7 +39,7 @@ pub enum TrainingError {
     #[error(transparent)]
     FitSetting(settings::SettingError),
     /// A fit that ended with weights that are not finite.
-    #[error("the fit did not converge: its weights are not finite; lower its learning rate")]
+    #[error("the fit did not converge: its weights are not finite; lower its `learning_rate`")]
     Diverged,
     /// A number that is not finite.
     #[error("{what} is {found} at the voltages {volt:?}: training needs finite numbers")]

@@ -70,9 +70,8 @@ impl RandomWalk {
         }
     }
 
-    /// Goes on from another state, and forgets which states were kept.
+    /// Goes on from another state.
     pub(super) fn go_to(&mut self, landscape: &Landscape<'_>, state: Occupation, span: f64) {
-        self.visits.fill(0);
         self.at = self.set.add(landscape, state, span);
     }
 
