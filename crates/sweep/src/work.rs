@@ -81,11 +81,13 @@ pub trait Work: Sync {
     /// If it cannot be computed.
     fn prepare(&self, point: usize) -> Result<Self::Point, Self::Error>;
 
-    /// Data of a point that need no step.
+    /// Data of a point that need no step; none, if it is not said otherwise.
     ///
     /// # Errors
     /// If it cannot be computed.
-    fn head(&self, point: &Self::Point) -> Result<Saved, Self::Error>;
+    fn head(&self, _point: &Self::Point) -> Result<Saved, Self::Error> {
+        Ok(Saved::default())
+    }
 
     /// The state at the start of a unit, or as it was saved.
     fn begin(&self, point: &Self::Point, saved: Option<&[f64]>) -> Self::State;

@@ -145,7 +145,9 @@ impl DeviceFit {
         let mut rng = Pcg64::seed_from_u64(self.seed);
         let layers = self.first_weights(range_volt.0.len(), &mut rng)?;
         self.descend(&layers, &scaled, range_volt.0.len(), &mut rng, &mut progress)?;
-        let model = scales.model(&layers)?.within(range_volt.0, range_volt.1)?;
+        let of_voltages = scales.middle_volt.iter().copied().zip(scales.half_volt.iter().copied());
+        let of_current = (scales.mean_na, scales.spread_na);
+        let model = in_volts(&layers, of_voltages, of_current, Activation::Tanh)?.within(range_volt.0, range_volt.1)?;
         let test = FitTest::at(&model, samples, seen..count)?;
         Ok((model, test))
     }
@@ -287,32 +289,40 @@ impl Scales {
             slope_weights: slope_weights.into_iter().map(|w| w / (of_slopes * of_slopes) as f32).collect(),
         }
     }
+}
 
-    /// The network from volts to nanoamperes: the scales are taken into the first and the last layer.
-    fn model(&self, layers: &[(Var, Var)]) -> Result<NeuralSurrogate, TrainingError> {
-        let mut plain: Vec<(Array2<f64>, Array1<f64>)> = Vec::with_capacity(layers.len());
-        for (weight, bias) in layers {
-            let shape = weight.dims2()?;
-            let numbers = |t: &Tensor| -> Result<Vec<f64>, candle_core::Error> {
-                t.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()
-            };
-            let weight = Array2::from_shape_vec(shape, numbers(weight)?).expect("rows of the layer");
-            plain.push((weight, Array1::from(numbers(bias)?)));
-        }
-        if plain.iter().any(|(weight, bias)| weight.iter().chain(bias).any(|x| !x.is_finite())) {
-            return Err(TrainingError::Diverged);
-        }
-        let (weight, bias) = &mut plain[0];
-        for ((mut column, middle), half) in weight.columns_mut().into_iter().zip(&self.middle_volt).zip(&self.half_volt)
-        {
-            column /= *half;
-            bias.scaled_add(-middle, &column);
-        }
-        if let Some((_, bias)) = plain.last_mut() {
-            *bias += self.mean_na / self.spread_na;
-        }
-        Ok(NeuralSurrogate::new(plain, Activation::Tanh, self.spread_na)?)
+/// A fitted network of scaled voltages and currents as one from volts to nanoamperes: the scales, a mean and a size of each voltage and of
+/// the current, are taken into the first and the last layer.
+///
+/// # Errors
+/// If a weight is not finite.
+pub(crate) fn in_volts(
+    layers: &[(Var, Var)],
+    of_voltages: impl Iterator<Item = (f64, f64)>,
+    (mean_na, size_na): (f64, f64),
+    activation: Activation,
+) -> Result<NeuralSurrogate, TrainingError> {
+    let numbers = |t: &Tensor| -> Result<Vec<f64>, candle_core::Error> {
+        t.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()
+    };
+    let mut plain: Vec<(Array2<f64>, Array1<f64>)> = Vec::with_capacity(layers.len());
+    for (weight, bias) in layers {
+        let shape = weight.dims2()?;
+        let weight = Array2::from_shape_vec(shape, numbers(weight)?).expect("rows of the layer");
+        plain.push((weight, Array1::from(numbers(bias)?)));
     }
+    if plain.iter().any(|(weight, bias)| weight.iter().chain(bias).any(|x| !x.is_finite())) {
+        return Err(TrainingError::Diverged);
+    }
+    let (weight, bias) = &mut plain[0];
+    for (mut column, (mean_volt, size_volt)) in weight.columns_mut().into_iter().zip(of_voltages) {
+        column /= size_volt;
+        bias.scaled_add(-mean_volt, &column);
+    }
+    if let Some((_, bias)) = plain.last_mut() {
+        *bias += mean_na / size_na;
+    }
+    Ok(NeuralSurrogate::new(plain, activation, size_na)?)
 }
 
 impl FitTest {
@@ -329,11 +339,12 @@ impl FitTest {
                 current_errors.push(error);
             }
             let slopes = model.gradient(&samples.voltages_volt.row(n).to_vec())?.ok_or(TrainingError::NoGradient)?;
-            for ((known, error), found) in
+            for ((slope, error), found) in
                 samples.gradients.row(n).iter().zip(samples.gradient_errors.row(n)).zip(&slopes)
             {
-                if error.is_finite() && known.is_finite() {
-                    derivatives.push((*known, *found));
+                let slope = known(*slope, *error);
+                if slope.is_finite() {
+                    derivatives.push((slope, *found));
                     derivative_errors.push(*error);
                 }
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device as Processor, Tensor, Var};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use device::{Activation, Device, NeuralSurrogate};
-use ndarray::{Array1, Array2};
+use ndarray::Array2;
 use noise::NoiseModel;
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use settings::{SettingError, positive, within};
 
 use crate::descent::{Descent, GradientFrom};
+use crate::device_fit::in_volts;
 use crate::error::TrainingError;
 use crate::meter::{Answer, Meter, Timing};
 use crate::optimiser::{Optimiser, OptimiserKind, Surroundings, check_held};
@@ -191,26 +192,7 @@ impl Surrogate {
                 optimiser.backward_step(&(value - wanted)?.sqr()?.mean_all()?)?;
             }
         }
-        // the standardisation is included in the first and the last layer
-        let mut plain = Vec::with_capacity(layers.len());
-        for (weight, bias) in &layers {
-            let (rows, columns) = weight.dims2()?;
-            let weight: Vec<f64> = weight.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f64::from).collect();
-            let bias: Vec<f64> = bias.to_vec1::<f32>()?.into_iter().map(f64::from).collect();
-            let weight = Array2::from_shape_vec((rows, columns), weight).expect("rows of the layer");
-            plain.push((weight, Array1::from(bias)));
-        }
-        if plain.iter().any(|(weight, bias)| weight.iter().chain(bias).any(|x| !x.is_finite())) {
-            return Err(TrainingError::Diverged);
-        }
-        let (weight, bias) = &mut plain[0];
-        for (mut column, (mean, spread)) in weight.columns_mut().into_iter().zip(&columns) {
-            column /= *spread;
-            bias.scaled_add(-mean, &column);
-        }
-        let (_, bias) = plain.last_mut().expect("three layers");
-        *bias += mean_na / spread_na;
-        Ok(NeuralSurrogate::new(plain, Activation::Relu, spread_na)?)
+        in_volts(&layers, columns.into_iter(), (mean_na, spread_na), Activation::Relu)
     }
 }
 

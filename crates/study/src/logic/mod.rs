@@ -22,7 +22,7 @@ use results::{Coordinate, Dimension, Sink};
 use sweep::Finished;
 use sweep::SweepError;
 use sweep::schedule::{Schedule, Stage, Unit};
-use sweep::work::{Saved, Step, Work};
+use sweep::work::{Step, Work};
 
 /// Inputs (left, right) in the order of the vectors.
 const CASES: [(&str, [bool; 2]); 4] =
@@ -200,10 +200,6 @@ impl Work for Logic<'_> {
 
     fn prepare(&self, point: usize) -> Result<LogicPoint, PointError> {
         Ok(self.0.point_of(point)?)
-    }
-
-    fn head(&self, _point: &LogicPoint) -> Result<Saved, PointError> {
-        Ok(Saved::default())
     }
 
     fn begin(&self, _point: &LogicPoint, saved: Option<&[f64]>) -> Vec<f64> {

@@ -16,7 +16,7 @@ use results::{Coordinate, Dimension, Sink};
 use sweep::Finished;
 use sweep::SweepError;
 use sweep::schedule::{Schedule, Stage, Unit};
-use sweep::work::{Saved, Step, Work};
+use sweep::work::{Step, Work};
 
 /// Voltages of a step: a dopant network solves them on common states, so that the curve is smooth between them.
 const VOLTAGES_OF_STEP: usize = 64;
@@ -118,10 +118,6 @@ impl Work for Response<'_> {
 
     fn prepare(&self, point: usize) -> Result<ResponsePoint, PointError> {
         Ok(self.study.point_of(point)?)
-    }
-
-    fn head(&self, _point: &ResponsePoint) -> Result<Saved, PointError> {
-        Ok(Saved::default())
     }
 
     fn begin(&self, _point: &ResponsePoint, saved: Option<&[f64]>) -> Vec<f64> {

@@ -22,7 +22,7 @@ use results::Sink;
 use sweep::Finished;
 use sweep::SweepError;
 use sweep::schedule::Schedule;
-use sweep::work::{Saved, Step, Work};
+use sweep::work::{Step, Work};
 use training::tasks::MOST_VOLT;
 
 /// Most points: the length of the sequence.
@@ -178,10 +178,6 @@ impl Work for Samples<'_> {
 
     fn prepare(&self, point: usize) -> Result<SamplesPoint, PointError> {
         Ok(self.0.point_of(point)?)
-    }
-
-    fn head(&self, _point: &SamplesPoint) -> Result<Saved, PointError> {
-        Ok(Saved::default())
     }
 
     fn begin(&self, _point: &SamplesPoint, saved: Option<&[f64]>) -> Vec<f64> {

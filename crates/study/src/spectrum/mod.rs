@@ -20,7 +20,7 @@ use settings::seed::{self, Purpose};
 use sweep::Finished;
 use sweep::SweepError;
 use sweep::schedule::Schedule;
-use sweep::work::{Saved, Step, Work};
+use sweep::work::{Step, Work};
 
 const OVER: &[&str] = &["frequency_hz"];
 
@@ -148,10 +148,6 @@ impl Work for NoiseSpectrum<'_> {
         let library = self.study.library();
         let generator = library.generator(&point.noise, point.rate_hz, point.samples).map_err(EstimatorError::from)?;
         Ok(Recorder { generator, point })
-    }
-
-    fn head(&self, _point: &Recorder) -> Result<Saved, PointError> {
-        Ok(Saved::default())
     }
 
     fn begin(&self, Recorder { point, .. }: &Recorder, saved: Option<&[f64]>) -> Periodograms {

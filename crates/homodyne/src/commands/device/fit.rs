@@ -78,9 +78,6 @@ impl Fit {
         bar.finish_and_clear();
         let (model, test) = fitted.map_err(|e| unfit(e.to_string()))?;
         let bytes = tables::archive_of(&model.arrays()).map_err(|e| unfit(e.to_string()))?;
-        if let Some(folder) = self.output.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
         store::write_whole(&self.output, &bytes)?;
         say!("{}", self.output.display());
         report(&test);
@@ -131,7 +128,7 @@ fn samples_of(results: &Results) -> Result<(FitSamples, Ranges), String> {
     let variable = |name: &str| -> Result<&Variable, String> {
         results.variable(name).ok_or_else(|| {
             let kind = results.attribute("kind").unwrap_or("unknown");
-            format!("holds a study of kind \"{kind}\": a fit needs one of kind \"samples\"")
+            format!("has no variable `{name}` (a study of kind \"{kind}\"): a fit needs results of a study of kind \"samples\"")
         })
     };
     let currents = variable("sampled_current")?;
