@@ -1,7 +1,6 @@
 //! Computes the unfinished units of a stage on all threads of the pool.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,12 +31,24 @@ pub(crate) struct Engine<'a, W> {
     pub(crate) progress: &'a dyn Progress,
 }
 
-/// Counts for the status file.
-#[derive(Default)]
+/// Counts for the status file: of units whose result is in the checkpoint, so that a kill loses none that it states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
-    pub(crate) total: AtomicUsize,
-    pub(crate) done: AtomicUsize,
-    pub(crate) failed: AtomicUsize,
+    pub(crate) total: usize,
+    pub(crate) done: usize,
+    pub(crate) failed: usize,
+}
+
+impl Counts {
+    fn add(&mut self, saved: &[Save]) {
+        for item in saved {
+            match item {
+                Save::Done(..) => self.done += 1,
+                Save::Failed(..) => self.failed += 1,
+                Save::Head(..) | Save::Begun(..) => {}
+            }
+        }
+    }
 }
 
 /// Failures of a stage.
@@ -68,15 +79,15 @@ impl<W: Work> Engine<'_, W> {
         self.deal.shard_of(self.schedule, unit) == self.shard.index()
     }
 
-    /// Computes the unfinished units. `committed` receives the counts after every commit.
+    /// Computes the unfinished units. `committed` receives the counts of what is saved, at first and after every commit.
     pub(crate) fn run(&self, mut committed: impl FnMut(&Counts) + Send) -> Result<(), SweepError> {
         let mut is_done = vec![false; self.schedule.units()];
-        let counts = Counts::default();
+        let mut counts = Counts { total: self.total().0, done: 0, failed: 0 };
         let mut steps_before = 0;
         self.checkpoint.done(|unit| {
             if self.schedule.contains(unit) {
                 is_done[self.schedule.number(unit)] = true;
-                counts.done.fetch_add(1, Ordering::Relaxed);
+                counts.done += 1;
                 let span = self.schedule.span(unit);
                 steps_before += span.end - span.start;
             }
@@ -89,9 +100,7 @@ impl<W: Work> Engine<'_, W> {
         })?;
         let begun = self.checkpoint.begun()?;
         steps_before += begun.values().map(|r| r.steps).sum::<u64>();
-        let (units, steps) = self.total();
-        self.progress.begin(self.schedule.stage(), steps_before, steps);
-        counts.total.store(units, Ordering::Relaxed);
+        self.progress.begin(self.schedule.stage(), steps_before, self.total().1);
         let open = |unit: Unit| !is_done[self.schedule.number(unit)] && self.is_own(unit);
         let points: Vec<usize> = (0..self.schedule.points()).filter(|&p| self.schedule.units_at(p).any(open)).collect();
         committed(&counts);
@@ -101,7 +110,12 @@ impl<W: Work> Engine<'_, W> {
         let saver = Saver::new(self.checkpoint);
         let failures = Mutex::new(Failures::default());
         std::thread::scope(|scope| {
-            let writer = scope.spawn(|| saver.run(self.stop, || committed(&counts)));
+            let writer = scope.spawn(|| {
+                saver.run(self.stop, |batch| {
+                    counts.add(batch);
+                    committed(&counts);
+                });
+            });
             points.into_par_iter().with_max_len(1).for_each(|point| {
                 if self.stop.is_requested() {
                     return;
@@ -110,7 +124,6 @@ impl<W: Work> Engine<'_, W> {
                 let failed = |unit: Unit, error: W::Error| {
                     let message = self.work.failure(point, &error);
                     saver.take(Save::Failed(unit, message.clone()));
-                    counts.failed.fetch_add(1, Ordering::Relaxed);
                     let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
                     failures.count += 1;
                     failures.first.push((point, message));
@@ -128,18 +141,15 @@ impl<W: Work> Engine<'_, W> {
                         Err(e) => return failed(units[0], e),
                     }
                 }
-                units.into_par_iter().with_max_len(1).for_each(|unit| match self.unit(&ready, unit, &begun, &saver) {
-                    Ok(true) => {
-                        counts.done.fetch_add(1, Ordering::Relaxed);
+                units.into_par_iter().with_max_len(1).for_each(|unit| {
+                    if let Err(e) = self.unit(&ready, unit, &begun, &saver) {
+                        failed(unit, e);
                     }
-                    Ok(false) => {}
-                    Err(e) => failed(unit, e),
                 });
             });
             saver.end();
             writer.join().expect("the saving thread does not panic");
         });
-        committed(&counts);
         match saver.into_failure() {
             Some(e) => Err(e.into()),
             None if self.stop.is_requested() => Err(SweepError::Stopped),
@@ -151,16 +161,16 @@ impl<W: Work> Engine<'_, W> {
         }
     }
 
-    /// Computes a unit from its saved state; false if it was interrupted again.
+    /// Computes a unit from its saved state, as far as it gets before the study is asked to stop.
     fn unit(
         &self,
         ready: &W::Point,
         unit: Unit,
         begun: &HashMap<Unit, Saved>,
         saver: &Saver,
-    ) -> Result<bool, W::Error> {
+    ) -> Result<(), W::Error> {
         if self.stop.is_requested() {
-            return Ok(false);
+            return Ok(());
         }
         let span = self.schedule.span(unit);
         let length = span.end - span.start;
@@ -180,7 +190,7 @@ impl<W: Work> Engine<'_, W> {
                 self.progress.advance(steps - first - told);
                 told = steps - first;
                 if stopping {
-                    return Ok(false);
+                    return Ok(());
                 }
                 last_saved = Instant::now();
             }
@@ -188,6 +198,67 @@ impl<W: Work> Engine<'_, W> {
         let numbers = self.work.numbers(&state);
         saver.take(Save::Done(unit, Saved { steps: length, numbers, text: String::new() }));
         self.progress.advance(length - first - told);
-        Ok(true)
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finished::Finished;
+    use crate::run::Silent;
+    use crate::schedule::Stage;
+    use results::Sink;
+
+    struct Nothing;
+
+    impl Work for Nothing {
+        type Point = ();
+        type State = ();
+        type Error = std::convert::Infallible;
+        const STEPS_OF_UNIT: u64 = 1;
+        fn steps(&self) -> u64 {
+            1
+        }
+        fn prepare(&self, _: usize) -> Result<(), Self::Error> {
+            Ok(())
+        }
+        fn begin(&self, (): &(), _: Option<&[f64]>) {}
+        fn step(&self, (): &(), (): &mut (), _: Step) -> Result<(), Self::Error> {
+            Ok(())
+        }
+        fn numbers(&self, (): &()) -> Vec<f64> {
+            vec![0.0; 1000]
+        }
+        fn collect(&self, _: &Finished, _: &Schedule, _: &mut dyn Sink) -> Result<(), SweepError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn counts_are_of_what_a_kill_would_leave() {
+        let checkpoint = Checkpoint::in_memory().expect("a store");
+        let schedule = Schedule::same(Stage::Main, 1, 20_000, 1);
+        let deal = Deal::new(&schedule, 1, 1, false);
+        let stop = Stop::default();
+        let engine = Engine {
+            work: &Nothing,
+            schedule: &schedule,
+            deal: &deal,
+            shard: Shard::WHOLE,
+            checkpoint: &checkpoint,
+            stop: &stop,
+            progress: &Silent,
+        };
+        let mut calls = 0;
+        let outcome = engine.run(|counts| {
+            let mut saved = 0;
+            checkpoint.done(|_| saved += 1).expect("a store");
+            assert_eq!(*counts, Counts { total: 20_000, done: saved, failed: 0 });
+            calls += 1;
+        });
+        outcome.expect("nothing fails");
+        assert!(calls > 2, "{calls} commits");
+        assert_eq!(engine.missing().expect("a store"), 0);
     }
 }

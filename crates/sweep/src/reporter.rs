@@ -1,7 +1,6 @@
 //! Updates the status file while a study runs.
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::Counts;
@@ -42,9 +41,9 @@ impl Reporter {
 
     pub(crate) fn update(&mut self, counts: &Counts) {
         let Some((status, path)) = &mut self.status else { return };
-        status.done = self.done_in_stages + counts.done.load(Ordering::Relaxed);
-        status.total = self.total_in_stages + counts.total.load(Ordering::Relaxed);
-        status.failed = counts.failed.load(Ordering::Relaxed);
+        status.done = self.done_in_stages + counts.done;
+        status.total = self.total_in_stages + counts.total;
+        status.failed = counts.failed;
         let before = *self.done_before.get_or_insert(status.done);
         let seconds = self.started.elapsed().as_secs_f64();
         status.units_per_s = status.done.saturating_sub(before) as f64 / seconds.max(1e-3);

@@ -66,8 +66,8 @@ impl<'c> Saver<'c> {
     }
 
     /// Runs the saving thread until [`end`](Self::end) or a failure, in which case the study is asked to stop.
-    /// `committed` is called after every commit.
-    pub(crate) fn run(&self, stop: &Stop, mut committed: impl FnMut()) {
+    /// `committed` receives what every commit has saved.
+    pub(crate) fn run(&self, stop: &Stop, mut committed: impl FnMut(&[Save])) {
         let started = Instant::now();
         let mut last = started;
         loop {
@@ -93,7 +93,7 @@ impl<'c> Saver<'c> {
                 return;
             }
             drop(queue);
-            committed();
+            committed(&batch);
             if at_once {
                 stop.saved();
             }
