@@ -162,13 +162,7 @@ impl<W: Work> Engine<'_, W> {
     }
 
     /// Computes a unit from its saved state, as far as it gets before the study is asked to stop.
-    fn unit(
-        &self,
-        ready: &W::Point,
-        unit: Unit,
-        begun: &HashMap<Unit, Saved>,
-        saver: &Saver,
-    ) -> Result<(), W::Error> {
+    fn unit(&self, ready: &W::Point, unit: Unit, begun: &HashMap<Unit, Saved>, saver: &Saver) -> Result<(), W::Error> {
         if self.stop.is_requested() {
             return Ok(());
         }

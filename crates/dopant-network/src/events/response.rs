@@ -5,6 +5,10 @@
 //! occupation probabilities makes of g, which would be 0 if h were exact. The second part is measured as a difference between
 //! trajectories at voltages to both sides; since g hardly varies, it costs little, and the sum of both is exact in the limit of
 //! long trajectories, but for the curvature of the second part over the step, of which the stated error holds an estimate.
+//!
+//! All voltages change at once, by the same step up or down, in the patterns of a Hadamard matrix: of eight electrodes, every one of
+//! sixteen trajectories then tells of every derivative, and variances are an eighth of those with one voltage after another
+//! (Hotelling, Ann. Math. Stat. 15, 297 (1944)).
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Dxsm;
@@ -25,14 +29,16 @@ const BLOCKS: usize = 16;
 /// States for each basis function from which h is found, and their least number.
 const STATES_OF_FUNCTION: usize = 40;
 const LEAST_STATES: usize = 4000;
-/// Part of that number that each trajectory visits when currents and derivatives are measured.
-const MEASURED: usize = 6;
+/// States that each trajectory visits in the first round when currents and derivatives are measured.
+const FIRST_MEASURED: usize = 400;
 /// Hops in which the fastest sampler is found.
 const PROBE: u64 = 60_000;
 /// Hops per acceptor until the steady state, from a neighbouring one.
 const APPROACH: u64 = 200;
-/// Pairs of acceptors for each acceptor in the first basis; in later ones, twice as many each time.
-const PAIRS_OF_ACCEPTOR: usize = 5;
+/// Pairs of acceptors for each acceptor in the first basis; later ones grow as the number of states does.
+const PAIRS_OF_ACCEPTOR: f64 = 1.0;
+/// How many more times states a round visits than the last one: as many as the error asked for needs, within these bounds.
+const GROWTH: std::ops::RangeInclusive<f64> = 2.0..=4.0;
 /// Least step for the second part of the derivatives \[kT\].
 const LEAST_STEP_KT: f64 = 0.1;
 /// Longest stays in a state or trap that a walk lasts at least.
@@ -53,7 +59,8 @@ pub struct ResponseOptions {
     pub derivatives: bool,
     /// Largest number of hops.
     pub most_hops: u64,
-    /// Largest step to both sides for the second part of the derivatives \[kT\]; smaller ones follow where curvature is the larger error.
+    /// Largest step of all voltages to both sides for the second part of the derivatives \[kT\]; smaller ones follow where curvature is
+    /// the larger error.
     pub step_kt: f64,
     /// Seed.
     pub seed: u64,
@@ -96,9 +103,21 @@ pub struct EventResponse {
     pub states: u64,
 }
 
-/// What the curvature over a step adds to the error of a remainder that grows by e over kT/e.
-fn curvature_error(remainder: f64, step_kt: f64) -> f64 {
-    remainder.abs() * step_kt * step_kt / 6.0
+/// What the curvature over a step adds to the errors of remainders that grow by e over kT/e, one by each voltage: the voltages
+/// change together, so that the curvature along one of them adds to the others.
+fn curvature_errors(remainders: &[f64], step_kt: f64) -> Vec<f64> {
+    let typical = (remainders.iter().map(|r| r * r).sum::<f64>() / remainders.len() as f64).sqrt();
+    remainders.iter().map(|r| r.abs().max(typical) * step_kt * step_kt / 6.0).collect()
+}
+
+/// Whether voltage `m` goes up (1) or down (−1) in a pattern: an entry of Sylvester's Hadamard matrix.
+fn sign(pattern: usize, m: usize) -> f64 {
+    if (pattern & m).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
+}
+
+/// Size of a Hadamard matrix with a row for every voltage.
+fn patterns(electrodes: usize) -> usize {
+    electrodes.next_power_of_two()
 }
 
 /// A trajectory of which single states are looked at.
@@ -207,11 +226,22 @@ struct Search<'a> {
     passage: Option<&'a Passage<'a>>,
 }
 
+/// What a round of a search does.
+struct Round {
+    number: usize,
+    /// Pairs of acceptors in the basis, at most.
+    pairs: f64,
+    /// States that each trajectory visits when currents and derivatives are measured.
+    measured: f64,
+    /// Step of all voltages \[kT\].
+    step_kt: f64,
+}
+
 /// What a search has cost and seen so far.
 struct Effort {
     hops: u64,
     states: u64,
-    /// The longest stay in a state or trap that any walk has seen \[1/ν₀\].
+    /// The longest stay in a state or trap that any walk at the search's own voltages has seen \[1/ν₀\].
     longest: f64,
 }
 
@@ -230,23 +260,33 @@ pub fn response(landscape: &Landscape<'_>, start: Occupation, options: &Response
     };
     let passage = passage_of(landscape, &trap);
     let search = Search { landscape, options: *options, sampler, trap: &trap, passage: passage.as_ref() };
-    let mut steps_kt = vec![options.step_kt; landscape.network.electrodes()];
-    let all_pairs = n * (n - 1) / 2;
     let mut effort = Effort { hops: PROBE, states: 0, longest };
     let mut starts = vec![start];
-    let mut round = 0;
+    let mut next = Round {
+        number: 0,
+        pairs: PAIRS_OF_ACCEPTOR * n as f64,
+        measured: FIRST_MEASURED as f64,
+        step_kt: options.step_kt,
+    };
     loop {
-        let pairs = ((PAIRS_OF_ACCEPTOR * n) << round).min(all_pairs).min(MOST_PAIRS);
-        let basis = Basis::new(landscape.network, pairs);
-        let (correction, lasts) = search.correction(&basis, &starts, round, &mut effort);
+        let before = effort.hops;
+        let basis = Basis::new(landscape.network, (next.pairs as usize).min(MOST_PAIRS));
+        let (correction, lasts) = search.correction(&basis, &starts, &next, &mut effort);
         starts = lasts;
-        let measured = (states_for(&basis) / MEASURED) << round;
-        let found = search.measure(&correction, &starts, measured, round, &steps_kt, &mut effort);
-        if found.relative_error <= options.relative_error || effort.hops > options.most_hops / 2 {
+        let found = search.measure(&correction, &starts, &next, &mut effort);
+        let left = options.most_hops.saturating_sub(effort.hops) as f64 / (effort.hops - before) as f64;
+        if found.relative_error <= options.relative_error || left < *GROWTH.start() {
             return found;
         }
-        steps_kt = search.better_steps(&found, &steps_kt);
-        round += 1;
+        // a larger basis helps, too
+        let needed = (found.relative_error / options.relative_error).powi(2);
+        let growth = needed.clamp(*GROWTH.start(), GROWTH.end().min(left));
+        next = Round {
+            number: next.number + 1,
+            pairs: next.pairs * growth,
+            measured: next.measured * growth,
+            step_kt: search.better_step(&found, next.step_kt),
+        };
     }
 }
 
@@ -292,14 +332,14 @@ impl Search<'_> {
         &self,
         basis: &'b Basis,
         starts: &[Occupation],
-        round: usize,
+        round: &Round,
         effort: &mut Effort,
     ) -> (Correction<'b>, Vec<Occupation>) {
         let states = states_for(basis) / TRAJECTORIES;
         let found: Vec<(Averages<'b>, Walked, u64)> = (0..TRAJECTORIES)
             .into_par_iter()
             .map(|t| {
-                let walk = self.walk(self.landscape, self.passage, starts, states, round, t);
+                let walk = self.walk(self.landscape, self.passage, starts, states, round.number, t);
                 let mut averages = Averages::new(basis);
                 let walked = walk.run(|_, state, survey, time| {
                     averages.add(self.landscape, state, survey, time, time * time);
@@ -329,18 +369,17 @@ impl Search<'_> {
         &self,
         correction: &Correction<'_>,
         starts: &[Occupation],
-        states: usize,
-        round: usize,
-        steps_kt: &[f64],
+        round: &Round,
         effort: &mut Effort,
     ) -> EventResponse {
+        let (states, step_kt) = (round.measured as usize, round.step_kt);
         let electrodes = self.network().electrodes();
-        let shifts = if self.options.derivatives { 2 * electrodes } else { 0 };
+        let shifts = if self.options.derivatives { 2 * patterns(electrodes) } else { 0 };
         let aside: Vec<Landscape<'_>> = (0..shifts)
             .map(|t| {
-                let mut voltages_kt = self.landscape.voltages_kt().to_vec();
-                voltages_kt[t / 2] += if t % 2 == 0 { -steps_kt[t / 2] } else { steps_kt[t / 2] };
-                self.network().landscape(&voltages_kt)
+                let step = if t % 2 == 0 { -step_kt } else { step_kt };
+                let voltages_kt = self.landscape.voltages_kt().iter().enumerate();
+                self.network().landscape(&voltages_kt.map(|(m, v)| v + step * sign(t / 2, m)).collect::<Vec<f64>>())
             })
             .collect();
         let found: Vec<Averaged> = (0..TRAJECTORIES + shifts)
@@ -351,32 +390,34 @@ impl Search<'_> {
                 let shifted = if is_here { None } else { passage_of(landscape, self.trap) };
                 let passage = if is_here { self.passage } else { shifted.as_ref() };
                 // other random numbers than those that h comes from
-                let walk = self.walk(landscape, passage, starts, states, round, 1000 + t);
+                let walk = self.walk(landscape, passage, starts, states, round.number, 1000 + t);
                 self.averages(correction, &walk, is_here)
             })
             .collect();
         effort.hops += found.iter().map(|averaged| averaged.hops).sum::<u64>();
         effort.states += (states * found.len()) as u64;
-        effort.longest = found.iter().fold(effort.longest, |most, averaged| most.max(averaged.longest));
-        let is_long = found.iter().all(|averaged| averaged.time >= LEAST_STAYS * effort.longest);
+        let (here, others) = found.split_at(TRAJECTORIES);
+        let longest_of = |walks: &[Averaged], most: f64| walks.iter().fold(most, |most, walk| most.max(walk.longest));
+        effort.longest = longest_of(here, effort.longest);
+        // a stay lasts so much shorter at least at voltages that differ by a step
+        let elsewhere = longest_of(others, effort.longest) * (-step_kt).exp();
+        let lasts = |walk: &Averaged, longest: f64| walk.time >= LEAST_STAYS * longest.max(elsewhere);
+        let is_long =
+            here.iter().all(|walk| lasts(walk, effort.longest)) && others.iter().all(|walk| lasts(walk, walk.longest));
         let blocks: Vec<Vec<Block>> = found.into_iter().map(|averaged| averaged.blocks).collect();
         let (central, shifted) = blocks.split_at(TRAJECTORIES);
         let central = ratios(&central.concat(), self.averaged(true));
         let shifted: Vec<Vec<(f64, f64)>> = shifted.iter().map(|blocks| ratios(blocks, electrodes)).collect();
         let (currents, standard_errors): (Vec<f64>, Vec<f64>) = central[..electrodes].iter().copied().unzip();
-        let derivative = |k: usize, m: usize| {
-            let (projected, own) = central[electrodes + k * electrodes + m];
-            let (low, high) = (shifted[2 * m][k], shifted[2 * m + 1][k]);
-            let step = 2.0 * steps_kt[m];
-            let (left, error) = ((high.0 - low.0) / step, high.1.hypot(low.1) / step);
-            (projected + left, own.hypot(error).hypot(curvature_error(left, steps_kt[m])), left)
-        };
         let (mut gradient, mut errors, mut remainder) = (Vec::new(), Vec::new(), Vec::new());
         for k in 0..if self.options.derivatives { electrodes } else { 0 } {
-            let row: Vec<(f64, f64, f64)> = (0..electrodes).map(|m| derivative(k, m)).collect();
-            gradient.push(row.iter().map(|r| r.0).collect::<Vec<f64>>());
-            errors.push(row.iter().map(|r| r.1).collect::<Vec<f64>>());
-            remainder.push(row.iter().map(|r| r.2).collect::<Vec<f64>>());
+            let (left, noise) = remainders_of(k, &shifted, electrodes, step_kt);
+            let projected = &central[electrodes + k * electrodes..][..electrodes];
+            gradient.push(projected.iter().zip(&left).map(|((value, _), left)| value + left).collect::<Vec<f64>>());
+            let curved = curvature_errors(&left, step_kt);
+            let error = projected.iter().zip(&curved).map(|((_, own), curved)| own.hypot(noise).hypot(*curved));
+            errors.push(error.collect::<Vec<f64>>());
+            remainder.push(left);
         }
         let asked = self.options.electrode.map_or(0..electrodes, |k| k..k + 1);
         let largest = |values: &[f64]| values.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
@@ -406,23 +447,18 @@ impl Search<'_> {
         }
     }
 
-    /// Steps with which the largest error of the derivatives by each voltage will be least.
-    fn better_steps(&self, found: &EventResponse, steps_kt: &[f64]) -> Vec<f64> {
+    /// Step with which the largest error of the derivatives will be least.
+    fn better_step(&self, found: &EventResponse, step_kt: f64) -> f64 {
         let rows = self.options.electrode.map_or(0..found.gradient.len(), |k| k..k + 1);
-        let better = |(m, &step): (usize, &f64)| {
-            let worst = rows
-                .clone()
-                .filter(|_| !found.gradient.is_empty())
-                .max_by(|&a, &b| found.gradient_standard_errors[a][m].total_cmp(&found.gradient_standard_errors[b][m]));
-            let Some(k) = worst else { return step };
-            let (error, left) = (found.gradient_standard_errors[k][m], found.remainder[k][m].abs());
-            // error² = (a/s)² + (b s²)² is least at s⁶ = a²/2b²
-            let curved = curvature_error(left, step);
-            let of_step = (error * error - curved * curved).max(0.0) * step * step;
-            let least = (of_step / (2.0 * (curved / (step * step)).powi(2))).powf(1.0 / 6.0);
-            if least.is_finite() { least.clamp(LEAST_STEP_KT, self.options.step_kt) } else { self.options.step_kt }
-        };
-        steps_kt.iter().enumerate().map(better).collect()
+        let errors = rows.filter(|&k| k < found.gradient.len()).flat_map(|k| {
+            let curved = curvature_errors(&found.remainder[k], step_kt);
+            found.gradient_standard_errors[k].iter().copied().zip(curved)
+        });
+        let Some((error, curved)) = errors.max_by(|a, b| a.0.total_cmp(&b.0)) else { return step_kt };
+        // error² = (a/s)² + (b s²)² is least at s⁶ = a²/2b²
+        let of_step = (error * error - curved * curved).max(0.0) * step_kt * step_kt;
+        let least = (of_step / (2.0 * (curved / (step_kt * step_kt)).powi(2))).powf(1.0 / 6.0);
+        if least.is_finite() { least.clamp(LEAST_STEP_KT, self.options.step_kt) } else { self.options.step_kt }
     }
 
     /// How many averages are taken over a trajectory, at the search's own voltages or at others.
@@ -463,6 +499,18 @@ impl Search<'_> {
         }
         Averaged { blocks, hops: walk.hops(), time: walked.time, longest: walked.longest }
     }
+}
+
+/// The remainders of the current into electrode `k`, one by each voltage, and the standard error that they have in common, from the
+/// means and errors at the voltages of every pattern, first down, then up.
+fn remainders_of(k: usize, shifted: &[Vec<(f64, f64)>], electrodes: usize, step_kt: f64) -> (Vec<f64>, f64) {
+    let scale = step_kt * shifted.len() as f64;
+    let remainder = |m: usize| {
+        let differences = shifted.chunks_exact(2).enumerate();
+        differences.map(|(t, pair)| sign(t, m) * (pair[1][k].0 - pair[0][k].0)).sum::<f64>() / scale
+    };
+    let noise = shifted.iter().map(|means| means[k].1.powi(2)).sum::<f64>().sqrt() / scale;
+    ((0..electrodes).map(remainder).collect(), noise)
 }
 
 /// Averages along a walk.
