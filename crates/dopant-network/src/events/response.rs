@@ -30,13 +30,11 @@ const BLOCKS: usize = 16;
 const STATES_OF_FUNCTION: usize = 40;
 const LEAST_STATES: usize = 4000;
 /// States that each trajectory visits in the first round when currents and derivatives are measured.
-const FIRST_MEASURED: usize = 400;
+const FIRST_MEASURED: f64 = 200.0;
 /// Hops in which the fastest sampler is found.
 const PROBE: u64 = 60_000;
 /// Hops per acceptor until the steady state, from a neighbouring one.
-const APPROACH: u64 = 200;
-/// Pairs of acceptors for each acceptor in the first basis; later ones grow as the number of states does.
-const PAIRS_OF_ACCEPTOR: f64 = 1.0;
+const APPROACH: u64 = 100;
 /// How many more times states a round visits than the last one: as many as the error asked for needs, within these bounds.
 const GROWTH: std::ops::RangeInclusive<f64> = 2.0..=4.0;
 /// Least step for the second part of the derivatives \[kT\].
@@ -229,12 +227,22 @@ struct Search<'a> {
 /// What a round of a search does.
 struct Round {
     number: usize,
-    /// Pairs of acceptors in the basis, at most.
-    pairs: f64,
-    /// States that each trajectory visits when currents and derivatives are measured.
-    measured: f64,
+    /// How many times larger than the first one it is.
+    size: f64,
     /// Step of all voltages \[kT\].
     step_kt: f64,
+}
+
+impl Round {
+    /// Pairs of acceptors in the basis, at most: none in the first round.
+    fn pairs(&self, acceptors: usize) -> usize {
+        ((self.size - 1.0) * acceptors as f64).min(MOST_PAIRS as f64) as usize
+    }
+
+    /// States that each trajectory visits when currents and derivatives are measured.
+    fn measured(&self) -> usize {
+        (self.size * FIRST_MEASURED) as usize
+    }
 }
 
 /// What a search has cost and seen so far.
@@ -262,15 +270,10 @@ pub fn response(landscape: &Landscape<'_>, start: Occupation, options: &Response
     let search = Search { landscape, options: *options, sampler, trap: &trap, passage: passage.as_ref() };
     let mut effort = Effort { hops: PROBE, states: 0, longest };
     let mut starts = vec![start];
-    let mut next = Round {
-        number: 0,
-        pairs: PAIRS_OF_ACCEPTOR * n as f64,
-        measured: FIRST_MEASURED as f64,
-        step_kt: options.step_kt,
-    };
+    let mut next = Round { number: 0, size: 1.0, step_kt: options.step_kt };
     loop {
         let before = effort.hops;
-        let basis = Basis::new(landscape.network, (next.pairs as usize).min(MOST_PAIRS));
+        let basis = Basis::new(landscape.network, next.pairs(n));
         let (correction, lasts) = search.correction(&basis, &starts, &next, &mut effort);
         starts = lasts;
         let found = search.measure(&correction, &starts, &next, &mut effort);
@@ -283,8 +286,7 @@ pub fn response(landscape: &Landscape<'_>, start: Occupation, options: &Response
         let growth = needed.clamp(*GROWTH.start(), GROWTH.end().min(left));
         next = Round {
             number: next.number + 1,
-            pairs: next.pairs * growth,
-            measured: next.measured * growth,
+            size: next.size * growth,
             step_kt: search.better_step(&found, next.step_kt),
         };
     }
@@ -372,7 +374,7 @@ impl Search<'_> {
         round: &Round,
         effort: &mut Effort,
     ) -> EventResponse {
-        let (states, step_kt) = (round.measured as usize, round.step_kt);
+        let (states, step_kt) = (round.measured(), round.step_kt);
         let electrodes = self.network().electrodes();
         let shifts = if self.options.derivatives { 2 * patterns(electrodes) } else { 0 };
         let aside: Vec<Landscape<'_>> = (0..shifts)
