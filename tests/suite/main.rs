@@ -10,6 +10,7 @@ mod determinism;
 mod effort;
 mod figures_shipped;
 mod generators;
+mod gillespie;
 mod golden;
 mod identity;
 mod kmc_dn;
