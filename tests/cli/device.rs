@@ -228,12 +228,50 @@ fn pictures_tables_and_trajectories_are_written() {
         "device", "iv", "d.json", "--vary", "0", "--from", "-0.1", "--to", "0.1", "--points", "5", "--output", "out/iv",
     ]);
     run(&["device", "noise", "d.json", "--points", "4", "--output", "out/noise"]);
+    run(&["device", "density-of-states", "d.json", "--states", "2000", "--output", "out/density"]);
     run(&["device", "trajectory", "d.json", "--events", "500", "--output", "out/events.h5"]);
     run(&[&LOCK_IN[..], &["--amplitude", "0.005", "--frequencies", "1e7", "--time", "1e-5", "--json"]].concat());
     let files = bench.files("out");
     for file in ["map.png", "map.svg", "stability.png", "iv.csv", "iv.png", "noise.csv", "noise.png", "events.h5"] {
         assert!(files.contains(&file.to_owned()), "{file} is missing in {files:?}");
     }
+    for file in ["density.csv", "density.png"] {
+        assert!(files.contains(&file.to_owned()), "{file} is missing in {files:?}");
+    }
+}
+
+/// Conductances at the device's own temperature are those of `gradient`, and the law is fitted to all.
+#[test]
+fn conductance_against_temperature_is_fitted() {
+    let bench = bench();
+    let out = bench.homodyne(&[
+        "device",
+        "conductance",
+        "d.json",
+        "--electrode",
+        "1",
+        "--temperatures",
+        "20,30,45,77",
+        "--relative-error",
+        "0.02",
+        "--output",
+        "out/g",
+    ]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    assert!(text(&out.stdout).contains("ln G = ln G₀ − (T₀/T)^p: p = "), "{}", text(&out.stdout));
+    assert_eq!(bench.files("out"), ["g.csv", "g.png", "g.svg"]);
+    let table = std::fs::read_to_string(bench.path("out/g.csv")).expect("a table");
+    let rows: Vec<Vec<f64>> =
+        table.lines().skip(1).map(|row| row.split(',').map(|x| x.parse().expect("a number")).collect()).collect();
+    let exact =
+        json(&bench, &["device", "gradient", "d.json", "--electrode", "1", "--voltages", "0,0,0,0,0,0,0,0", "--json"]);
+    let exact = -exact["gradient"][1].as_f64().expect("a number");
+    assert!((rows[3][1] - exact).abs() < 4.5 * rows[3][2] && rows[3][2] < 0.1 * exact, "{rows:?}, exactly {exact}");
+
+    bench.write("kmc.json", KMC_DN);
+    let out = bench.homodyne(&["device", "conductance", "kmc.json", "--electrode", "0"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(text(&out.stderr).contains("not of kmc_dn"), "{}", text(&out.stderr));
 }
 
 /// A file of kmc_dn: one acceptor between two electrodes.
@@ -342,6 +380,8 @@ fn numbers_of_device_commands_have_maxima() {
         (&["map"], "--hops", "must be 64 to 10000000000000"),
         (&["map", "--over", "0,1"], "--points", "must be 2 to 2000"),
         (&["noise"], "--points", "must be 2 to 100000"),
+        (&["density-of-states"], "--points", "must be 2 to 2000"),
+        (&["density-of-states"], "--states", "must be 1000 to 100000000"),
         (&["currents"], "--hops", "must be 64 to 10000000000000"),
         (&["trajectory"], "--events", "must be 1 to 200000000"),
         (&["trajectory"], "--equilibration", "must be 0 to 10000000000000"),
@@ -359,6 +399,7 @@ fn numbers_of_device_commands_have_maxima() {
     refused(&["currents"], "--voltages", "1000000000000,0,0,0,0,0,0,0", "from -1000000 to 1000000");
     refused(&["currents"], "--voltages", "NaN,0,0,0,0,0,0,0", "from -1000000 to 1000000");
     refused(&["currents"], "--most-states", "0", "must be at least 2");
+    refused(&["conductance", "--electrode", "0"], "--temperatures", "0", "must be 0.001 to 10000");
     refused(&["iv", "--vary", "0", "--from", "-1"], "--to", "1000000000000", "from -1000000 to 1000000");
     refused(&[&lock_in[..], &["--time", "1e-8"]].concat(), "--amplitude", "1000000000000", "from -1000000 to 1000000");
     assert_eq!(bench.files("results"), Vec::<String>::new());

@@ -151,6 +151,25 @@ pub(crate) fn volt_of_kt(temperature_kelvin: f64) -> f64 {
     BOLTZMANN_VOLT_PER_KELVIN * temperature_kelvin
 }
 
+impl Description {
+    /// Reads a device file in SI units, or of MCNetwork.
+    ///
+    /// # Errors
+    /// If the file cannot be read, an entry is missing or unknown, or it is one of kmc_dn, whose numbers are in kT and belong to no
+    /// temperature.
+    pub fn from_file(path: &Path) -> Result<Self, NetworkError> {
+        let fail = |what: String| NetworkError::File { path: path.to_owned(), what };
+        let text = tables::read_text(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
+        let read = if mcnetwork::begins(&text) { mcnetwork::describe(&text) } else { parse(&text) };
+        read.map_err(|e| match e {
+            NetworkError::Entry { .. } => fail(format!(
+                "{e}; must be a device in SI units (`\"format\": \"{FORMAT}\"`) or of MCNetwork, not of kmc_dn"
+            )),
+            other => other,
+        })
+    }
+}
+
 /// A device that can be simulated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DopantNetwork {

@@ -18,6 +18,7 @@
 //! # Ok::<(), dopant_network::NetworkError>(())
 //! ```
 
+pub mod conductance;
 mod description;
 mod error;
 pub mod events;

@@ -5,12 +5,14 @@
 
 mod advantage;
 pub mod axis;
+pub mod conductance;
 mod derivative;
 mod effort;
 mod error;
 mod error_figure;
 mod gates;
 mod kinds;
+pub mod levels;
 pub mod network;
 mod outlines;
 pub mod plot;

@@ -19,6 +19,8 @@ pub(super) const EVENTS: RangeInclusive<u64> = 1..=10_000_000_000_000;
 pub(super) const RECORDED: RangeInclusive<usize> = 1..=200_000_000;
 /// Relative standard errors.
 pub(super) const RELATIVE_ERROR: RangeInclusive<f64> = 1e-4..=1.0;
+/// Temperatures \[K\].
+pub(super) const KELVIN: RangeInclusive<f64> = 1e-3..=1e4;
 /// Sizes of voltages \[V\].
 pub(super) const LARGEST_VOLT: f64 = 1e6;
 

@@ -1,6 +1,8 @@
 //! `homodyne device`: simulated dopant networks.
 
+mod conductance;
 mod currents;
+mod density_of_states;
 #[cfg(feature = "fitted-network")]
 mod fit;
 mod foretold;
@@ -36,6 +38,8 @@ Examples:
   homodyne device gradient device.json --electrode 7
   homodyne device iv device.json --vary 0 --from -1 --to 1 --electrode 7 --output results/iv
   homodyne device noise device.json --electrode 7 --output results/noise
+  homodyne device density-of-states large.json
+  homodyne device conductance large.json --electrode 0
   homodyne device map device.json --output results/map
   homodyne device fit results/network-samples.h5 --output results/network-model.npz")]
 pub(crate) struct Device {
@@ -51,6 +55,8 @@ enum Command {
     Gradient(gradient::Gradient),
     Iv(iv::Iv),
     Noise(noise::Noise),
+    DensityOfStates(density_of_states::DensityOfStates),
+    Conductance(conductance::Conductance),
     Map(map::Map),
     LockIn(lock_in::LockIn),
     Trajectory(trajectory::Record),
@@ -67,6 +73,8 @@ impl Device {
             Command::Gradient(c) => c.execute(),
             Command::Iv(c) => c.execute(),
             Command::Noise(c) => c.execute(),
+            Command::DensityOfStates(c) => c.execute(),
+            Command::Conductance(c) => c.execute(),
             Command::Map(c) => c.execute(),
             Command::LockIn(c) => c.execute(),
             Command::Trajectory(c) => c.execute(),
