@@ -240,7 +240,8 @@ fn pictures_tables_and_trajectories_are_written() {
     }
 }
 
-/// Conductances at the device's own temperature are those of `gradient`, and the law is fitted to all.
+/// The conductance at the device's own temperature is that of `gradient`, to 4.5 standard errors and a thousandth, the steady state's
+/// own tolerance; and the law is fitted to all.
 #[test]
 fn conductance_against_temperature_is_fitted() {
     let bench = bench();
@@ -266,7 +267,10 @@ fn conductance_against_temperature_is_fitted() {
     let exact =
         json(&bench, &["device", "gradient", "d.json", "--electrode", "1", "--voltages", "0,0,0,0,0,0,0,0", "--json"]);
     let exact = -exact["gradient"][1].as_f64().expect("a number");
-    assert!((rows[3][1] - exact).abs() < 4.5 * rows[3][2] && rows[3][2] < 0.1 * exact, "{rows:?}, exactly {exact}");
+    assert!(
+        (rows[3][1] - exact).abs() < 4.5 * rows[3][2] + 1e-3 * exact && rows[3][2] < 0.01 * exact,
+        "{rows:?}, exactly {exact}"
+    );
 
     bench.write("kmc.json", KMC_DN);
     let out = bench.homodyne(&["device", "conductance", "kmc.json", "--electrode", "0"]);
