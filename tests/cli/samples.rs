@@ -100,6 +100,21 @@ fn what_cannot_be_fitted_is_named() {
     ]);
     assert!(swept.status.success(), "{}", text(&swept.stderr));
     refused(&["swept/samples.h5", "--output", "model.npz"], &["`device.offset_na`", "without a sweep"]);
+    refused(
+        &["out/samples.h5", "out/samples.h5", "--output", "model.npz"],
+        &["the same `study.seed`", "out/samples.h5"],
+    );
+    let seed = ["--set", "study.seed=2", "--set", "study.repetitions=40"];
+    let other = [&["run", "samples.toml", "--output", "other", "--set", "device.offset_na=1"], &seed[..]].concat();
+    assert!(bench.homodyne(&other).status.success());
+    refused(
+        &["out/samples.h5", "other/samples.h5", "--output", "model.npz"],
+        &["another device", "device.offset_na", "other/samples.h5"],
+    );
+    assert!(bench.homodyne(&[&["run", "samples.toml", "--output", "more"], &seed[..]].concat()).status.success());
+    let both = ["device", "fit", "out/samples.h5", "more/samples.h5", "--output", "both.npz", "--epochs", "2"];
+    let joined = bench.homodyne(&both);
+    assert!(text(&joined.stdout).contains("44 samples that the fit has not seen"), "{}", text(&joined.stderr));
     let few = bench.homodyne(&["run", "samples.toml", "--output", "few", "--set", "study.repetitions=4"]);
     assert!(few.status.success(), "{}", text(&few.stderr));
     refused(&["few/samples.h5", "--output", "model.npz"], &["found 4", "at least 20"]);

@@ -8,7 +8,8 @@ use crate::error::FigureError;
 use crate::plot::Plot;
 use crate::settings::FigureSection;
 use crate::{
-    advantage, derivative, effort, error_figure, gates, ratios, response, samples, scatter, spectrum, training,
+    abundance, advantage, derivative, effort, error_figure, gates, ratios, response, samples, scatter, spectrum,
+    training,
 };
 
 /// A kind of figure.
@@ -73,6 +74,8 @@ figure_kinds! {
     "spectrum" => Spectrum(spectrum::panels), needs "psd_welch" by "study.kind = \"spectrum\"", uses [];
     /// Abundance of Boolean gates against the minimum fitness.
     "gates" => Gates(gates::panels), needs "abundance" by "study.kind = \"logic\"", uses [];
+    /// Abundance of Boolean gates against a swept number.
+    "abundance" => Abundance(abundance::panels), needs "fitness" by "study.kind = \"logic\"", uses ["x", "x_label"];
     /// Current over time while the patterns are applied to the trained device.
     "traces" => Traces(training::traces), needs "solved" by TRAINING, uses [];
     /// Test points coloured by current, current against radius, loss against iteration.

@@ -3,6 +3,7 @@
 //! A figure is drawn as SVG by plotters, with a font included in the binary. This SVG is converted to an SVG with text
 //! as outlines, which needs no font, and a PNG.
 
+mod abundance;
 mod advantage;
 pub mod axis;
 pub mod conductance;

@@ -9,6 +9,10 @@ use crate::render::spanning;
 const FRAME_ASPECT: f64 = 450.0 / 350.0;
 /// Widest current path \[pixels\].
 const WIDEST_PATH: f64 = 9.0;
+/// Radius of an acceptor \[pixels\].
+const SITE: f64 = 6.0;
+/// Acceptors up to which both are as large; with more, they shrink with the distance between acceptors.
+const UNCROWDED: f64 = 40.0;
 /// Paths weaker than this fraction of the strongest are not drawn.
 const WEAKEST_PATH: f64 = 0.01;
 
@@ -97,13 +101,15 @@ pub fn device_map(picture: &DevicePicture) -> Result<Vec<Plot>, FigureError> {
     };
     let mut series = coloured(&picture.potential, "V");
     series.push(line(&picture.outline, 1, [0; 3]));
+    let shrink = (UNCROWDED / picture.acceptors.len().max(1) as f64).sqrt().min(1.0);
+    let site = Marker::Site { radius: (SITE * shrink).round().max(2.0) as u32 };
     let strongest = picture.paths.iter().fold(0.0_f64, |a, p| a.max(p.2.abs()));
     for (from, to, flow) in picture.paths.iter().filter(|p| p.2.abs() >= WEAKEST_PATH * strongest && strongest > 0.0) {
-        let width = (WIDEST_PATH * (flow.abs() / strongest).sqrt()).round().max(1.0) as u32;
+        let width = (WIDEST_PATH * shrink * (flow.abs() / strongest).sqrt()).round().max(1.0) as u32;
         series.push(line(&[*from, *to], width, PALETTE[2]));
     }
     let shade = |p: f64| [(255.0 * (1.0 - p)).round() as u8; 3];
-    series.extend(picture.acceptors.iter().map(|&(at, p)| point(at, Marker::Site, shade(p))));
+    series.extend(picture.acceptors.iter().map(|&(at, p)| point(at, site, shade(p))));
     series.extend(picture.donors.iter().map(|&at| point(at, Marker::Diamond, PALETTE[3])));
     let centre = {
         let n = picture.outline.len().max(1) as f64;
@@ -121,8 +127,8 @@ pub fn device_map(picture: &DevicePicture) -> Result<Vec<Plot>, FigureError> {
     }
     let key = |item, colour, text: &str| Series { item, colour, legend: Some(text.to_owned()) };
     let marker = |marker| Item::Points { points: Vec::new(), marker };
-    series.push(key(marker(Marker::Site), [255; 3], "acceptor without hole"));
-    series.push(key(marker(Marker::Site), [0; 3], "acceptor with hole"));
+    series.push(key(marker(site), [255; 3], "acceptor without hole"));
+    series.push(key(marker(site), [0; 3], "acceptor with hole"));
     series.push(key(marker(Marker::Diamond), PALETTE[3], "donor"));
     series.push(key(Item::Line { points: Vec::new(), dash: Dash::Solid, width: 5 }, PALETTE[2], "net current"));
     let extent = |k: usize| {

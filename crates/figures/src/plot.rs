@@ -42,7 +42,10 @@ pub enum Marker {
     /// A small faint dot, for scatter plots.
     Dot,
     /// A disc with a black rim, for sites on a map.
-    Site,
+    Site {
+        /// Radius in pixels.
+        radius: u32,
+    },
 }
 
 /// A drawn item.

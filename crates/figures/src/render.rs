@@ -270,9 +270,10 @@ fn mark(root: &Area<'_>, (x, y): (i32, i32), marker: Marker, colour: [u8; 3]) ->
             let corners = vec![(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r), (x - r, y - r)];
             path(root, corners, colour, 1)
         }
-        Marker::Site => {
-            root.draw(&Circle::new((x, y), 6 * FINE, BLACK.filled())).map_err(refused)?;
-            root.draw(&Circle::new((x, y), 5 * FINE, fill)).map_err(refused)
+        Marker::Site { radius } => {
+            let radius = radius as i32;
+            root.draw(&Circle::new((x, y), radius * FINE, BLACK.filled())).map_err(refused)?;
+            root.draw(&Circle::new((x, y), (radius - 1) * FINE, fill)).map_err(refused)
         }
         Marker::Triangle => polygon(&[(0, -5), (5, 4), (-5, 4)]),
         Marker::Diamond => polygon(&[(0, -5), (5, 0), (0, 5), (-5, 0)]),

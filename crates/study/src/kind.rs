@@ -18,7 +18,7 @@ use crate::samples::{Samples, SamplesPoint};
 use crate::spectrum::{NoiseSpectrum, SpectrumPoint};
 use crate::training::Training;
 use crate::training::point::TrainingPoint;
-use crate::{PointError, Study};
+use crate::{PointError, Study, needs};
 
 /// A kind of study: settings, work, and what results it will have.
 pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
@@ -66,9 +66,9 @@ pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
         0
     }
 
-    /// Processor time \[s\] that it will take; 0 where it is short.
-    fn estimated_cpu_s(&self, _patience: Duration) -> Result<f64, SweepError> {
-        Ok(0.0)
+    /// Time \[s\] of one step of a point.
+    fn step_s(&self, ready: &mut Self::Point, point: usize) -> Result<f64, PointError> {
+        needs::timed_s(self, ready, point, 1)
     }
 }
 
@@ -80,7 +80,7 @@ pub(crate) trait About {
     fn bytes_at_work(&self) -> u64;
     fn bytes_of_collected_point(&self) -> u64;
     fn units_of_point(&self) -> u64;
-    fn estimated_cpu_s(&self, patience: Duration) -> Result<f64, SweepError>;
+    fn estimated_cpu_s(&self, study: &Study, patience: Duration) -> Result<f64, SweepError>;
 }
 
 struct Known<W>(W);
@@ -110,8 +110,8 @@ impl<'s, W: StudyWork<'s>> About for Known<W> {
         self.0.steps().div_ceil(W::STEPS_OF_UNIT)
     }
 
-    fn estimated_cpu_s(&self, patience: Duration) -> Result<f64, SweepError> {
-        self.0.estimated_cpu_s(patience)
+    fn estimated_cpu_s(&self, study: &Study, patience: Duration) -> Result<f64, SweepError> {
+        needs::probed_cpu_s(study, &self.0, patience)
     }
 }
 

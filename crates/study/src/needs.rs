@@ -6,6 +6,7 @@ use estimators::Scheme;
 
 use crate::PointError;
 use crate::Study;
+use crate::kind::StudyWork;
 use sweep::SweepError;
 use sweep::schedule::Stage;
 use sweep::work::{Step, Work};
@@ -112,13 +113,12 @@ pub(crate) fn stored_numbers(study: &Study) -> u64 {
 pub const MOST_PROBED: usize = 5;
 
 /// Processor time that a study will take \[s\], measured at up to [`MOST_PROBED`] of its points, after `patience` at no further
-/// ones; for training studies at most that, as if every run used its whole budget. Nothing is known of other kinds, which are
-/// short.
+/// ones; for training studies at most that, as if every run used its whole budget.
 ///
 /// # Errors
 /// If a point cannot be computed.
 pub fn estimated_cpu_s(study: &Study, patience: Duration) -> Result<f64, SweepError> {
-    study.about().estimated_cpu_s(patience)
+    study.about().estimated_cpu_s(study, patience)
 }
 
 /// Time \[s\] of the first `steps` of a point.
@@ -131,13 +131,13 @@ pub(crate) fn timed_s<W: Work>(work: &W, ready: &W::Point, point: usize, steps: 
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// `step_s` measures one step of a point \[s\].
-pub(crate) fn probed_cpu_s<W: Work<Error = PointError>>(
+/// As [`estimated_cpu_s`].
+pub(crate) fn probed_cpu_s<'s, W: StudyWork<'s>>(
     study: &Study,
     work: &W,
     patience: Duration,
-    step_s: impl Fn(&W, &mut W::Point, usize) -> Result<f64, PointError>,
 ) -> Result<f64, SweepError> {
+    let steps = work.steps() as f64;
     let points = study.points();
     let probes = points.min(MOST_PROBED);
     let begun = Instant::now();
@@ -151,7 +151,7 @@ pub(crate) fn probed_cpu_s<W: Work<Error = PointError>>(
             let mut ready = work.prepare(point)?;
             work.head(&ready)?;
             let preparation = started.elapsed().as_secs_f64();
-            Ok(preparation + step_s(work, &mut ready, point)? * study.section.repetitions as f64)
+            Ok(preparation + work.step_s(&mut ready, point)? * steps)
         };
         total += seconds().map_err(|e| SweepError::Points { count: 1, failures: vec![study.failure(point, &e)] })?;
         probed += 1;

@@ -58,6 +58,18 @@ impl Identity {
         format!("{:016x}", xxhash_rust::xxh3::xxh3_64(self.to_json().as_bytes()))
     }
 
+    /// Those of its names that begin so.
+    #[must_use]
+    pub fn part(&self, beginning: &str) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|(name, _)| name.starts_with(beginning))
+                .map(|(n, v)| (n.clone(), v.clone()))
+                .collect(),
+        )
+    }
+
     /// Differences between `stored` and this, one line each.
     #[must_use]
     pub fn differences(&self, stored: &Self) -> Vec<String> {
@@ -99,6 +111,8 @@ mod tests {
         let b = identity(&[("study.seed", "2"), ("study.name", "x"), ("study.route", "\"auto\"")]);
         assert_eq!(b.differences(&a), ["  study.route: there nothing, now \"auto\"", "  study.seed: there 1, now 2"]);
         assert_eq!(a.differences(&Identity::from_json(&a.to_json()).unwrap()), Vec::<String>::new());
+        assert_eq!(a.part("study.n"), b.part("study.n"));
+        assert_ne!(a.part("study.s"), b.part("study.s"));
         assert_ne!(a.digest(), b.digest());
     }
 }

@@ -61,6 +61,26 @@ pub struct FitSamples {
     pub gradient_errors: Array2<f64>,
 }
 
+impl FitSamples {
+    /// These samples, then others of the same device.
+    ///
+    /// # Panics
+    /// If the numbers of parameters differ.
+    #[must_use]
+    pub fn followed_by(self, others: &Self) -> Self {
+        let joined = |a: &Array2<f64>, b: &Array2<f64>| {
+            ndarray::concatenate(Axis(0), &[a.view(), b.view()]).expect("as many parameters in both")
+        };
+        Self {
+            voltages_volt: joined(&self.voltages_volt, &others.voltages_volt),
+            currents_na: [&self.currents_na[..], &others.currents_na].concat(),
+            current_errors_na: [&self.current_errors_na[..], &others.current_errors_na].concat(),
+            gradients: joined(&self.gradients, &others.gradients),
+            gradient_errors: joined(&self.gradient_errors, &others.gradient_errors),
+        }
+    }
+}
+
 /// How far a model is off, at samples that its fit has not seen, as far as these are known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FitTest {

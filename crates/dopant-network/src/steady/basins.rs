@@ -32,41 +32,65 @@ const SLOWEST: f64 = 1e-15;
 /// The walks have random numbers of their own, not those of the exploration.
 const STREAM: u64 = 0x6261_7369_6e73;
 
-impl SteadySolver<'_> {
-    /// A set of states other than that of the steady state, if walks from arbitrary states find one that matters: the network stays in it for
-    /// so long that the flow out of the states of the steady state, all of it leading there, gives it more of the probability than the
-    /// tolerance.
-    pub(super) fn stray_set(&self, landscape: &Landscape<'_>) -> Option<Self> {
+/// What walks from arbitrary states find besides the states of the steady state.
+pub(super) struct Strays<'a> {
+    /// A set of states that matters: the network stays in it for so long that the flow out of the states of the steady state, all of it
+    /// leading there, gives it more of the probability than the tolerance.
+    pub(super) matters: Option<SteadySolver<'a>>,
+    /// Walks that are held elsewhere for longer than any measurement.
+    pub(super) apart: usize,
+}
+
+/// Where a walk ends.
+enum End<'a> {
+    Here,
+    Apart,
+    HeldBy(SteadySolver<'a>),
+}
+
+impl<'a> SteadySolver<'a> {
+    /// Follows walks from arbitrary states until one finds a set of states that matters.
+    pub(super) fn strays(&self, landscape: &Landscape<'_>) -> Strays<'a> {
         let mut rng = Pcg64Dxsm::seed_from_u64(self.options.exploration_seed ^ STREAM);
-        let left_out = self.left_out();
-        if left_out <= SLOWEST {
-            return None;
-        }
-        (0..WALKS).find_map(|_| {
+        let mut apart = 0;
+        for _ in 0..WALKS {
             let filled: f64 = rng.random();
             let start = (0..self.network.acceptors()).filter(|_| rng.random::<f64>() < filled).collect();
-            let mut walk = RandomWalk::from(landscape, start, SPAN);
-            let mut stay = 0.0;
-            for passage in 1.. {
-                for step in 0..MOST_HOPS {
-                    if self.holds(walk.state()) {
-                        return None;
-                    }
-                    walk.hop(landscape, SPAN, 2 * step >= MOST_HOPS, &mut rng);
-                }
-                let held = self.of_walk(landscape, walk.clone());
-                stay = (stay + 1.0 / held.left_out()).min(1.0 / SLOWEST);
-                if left_out * stay > self.options.tolerance || passage == MOST_PASSAGES {
-                    return Some(held);
-                }
-                if stay >= 1.0 / SLOWEST {
-                    return None;
-                }
-                let Some(exit) = held.exit(landscape, &mut rng) else { return Some(held) };
-                walk.go_to(landscape, exit, SPAN);
+            match self.end_of_walk(landscape, start, &mut rng) {
+                End::Here => {}
+                End::Apart => apart += 1,
+                End::HeldBy(held) => return Strays { matters: Some(held), apart },
             }
-            None
-        })
+        }
+        Strays { matters: None, apart }
+    }
+
+    fn end_of_walk(&self, landscape: &Landscape<'_>, start: Occupation, rng: &mut Pcg64Dxsm) -> End<'a> {
+        let left_out = self.left_out();
+        let mut walk = RandomWalk::from(landscape, start, SPAN);
+        let mut stay = 0.0;
+        for passage in 1.. {
+            for step in 0..MOST_HOPS {
+                if self.holds(walk.state()) {
+                    return End::Here;
+                }
+                walk.hop(landscape, SPAN, 2 * step >= MOST_HOPS, rng);
+            }
+            if left_out <= SLOWEST {
+                return End::Apart;
+            }
+            let held = self.of_walk(landscape, walk.clone());
+            stay = (stay + 1.0 / held.left_out()).min(1.0 / SLOWEST);
+            if left_out * stay > self.options.tolerance || passage == MOST_PASSAGES {
+                return End::HeldBy(held);
+            }
+            if stay >= 1.0 / SLOWEST {
+                return End::Apart;
+            }
+            let Some(exit) = held.exit(landscape, rng) else { return End::HeldBy(held) };
+            walk.go_to(landscape, exit, SPAN);
+        }
+        End::Here
     }
 
     /// Whether a state is connected with those of the steady state; its probability may be too small for a number.

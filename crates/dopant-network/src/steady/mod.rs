@@ -12,7 +12,7 @@
 //! An excursion moves many charges if it ends in states from which the network returns slowly. So the set also grows until no two of its
 //! states differ in the charge that flows later by more than `left_out` allows, and until walks from arbitrary states arrive in it, or are
 //! held elsewhere too briefly to matter (`basins.rs`). Only sets that exchange probability more slowly than once in 10¹⁵/ν₀ are not joined:
-//! of these, the result is that of the one which a walk from the empty network finds.
+//! of these, the result is that of the one which a walk from the empty network finds, and [`SteadyState::walks_apart`] tells of others.
 
 mod basins;
 mod cuts;
@@ -27,6 +27,7 @@ use crate::error::NetworkError;
 use crate::network::{Landscape, Network};
 use crate::occupation::Occupation;
 use crate::states::{OUTSIDE, StateSet};
+use basins::Strays;
 use cuts::Cut;
 use elimination::{Drop, Factors, Order, Rates};
 pub use response::TerminalCurrent;
@@ -165,6 +166,9 @@ pub struct SteadyState {
     pub rounding: Vec<f64>,
     /// Number of states.
     pub states: usize,
+    /// Of sixteen walks from arbitrary states, those that other states hold for longer than 10¹⁵/ν₀: the currents then depend on where the
+    /// network was before. Not looked for where all states are kept.
+    pub walks_apart: usize,
     /// Hops from site to site \[ν₀\], (N + P) × (N + P), row-major.
     pub traffic: Vec<f64>,
 }
@@ -222,7 +226,8 @@ impl<'a> SteadySolver<'a> {
             });
             if found.left_out <= allowed && moved <= 10.0 * allowed && self.largest_later_charge().is_some_and(is_small)
             {
-                let Some(stray) = self.stray_set(&landscape) else { return Ok(found) };
+                let Strays { matters, apart } = self.strays(&landscape);
+                let Some(stray) = matters else { return Ok(SteadyState { walks_apart: apart, ..found }) };
                 if joined == basins::WALKS {
                     return Err(NetworkError::NotSettled { what: "the search for sets of states" });
                 }
@@ -400,6 +405,7 @@ impl<'a> SteadySolver<'a> {
             left_out: self.left_out(),
             rounding,
             states: self.set.members.len(),
+            walks_apart: 0,
             traffic,
         }
     }

@@ -269,7 +269,10 @@ impl Run {
             Some(training) => say!("measurement     {} s or less in each run", training.budget_s),
             None => {
                 let (samples, about) = samples(study)?;
-                say!("samples         {}{}", if about { "about " } else { "" }, samples * u128::from(repetitions));
+                // a study without records has none
+                if samples > 0 {
+                    say!("samples         {}{}", if about { "about " } else { "" }, samples * u128::from(repetitions));
+                }
             }
         }
         let threads = self.threads();

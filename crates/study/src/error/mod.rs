@@ -1,7 +1,6 @@
 //! Bias, variance and mean squared error of an estimator: Monte Carlo beside the exact and the published expressions.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use estimators::{Experiment, Workspace};
 
@@ -174,11 +173,9 @@ impl<'s> StudyWork<'s> for Errors<'s> {
         needs::scheme_bytes(&self.first.scheme)
     }
 
-    fn estimated_cpu_s(&self, patience: Duration) -> Result<f64, SweepError> {
-        needs::probed_cpu_s(self.study, self, patience, |work, ready, point| {
-            let trials = self.study.section.repetitions.min(TRIALS_PROBED);
-            Ok(needs::timed_s(work, ready, point, trials)? / trials as f64)
-        })
+    fn step_s(&self, ready: &mut ReadyPoint, point: usize) -> Result<f64, PointError> {
+        let trials = self.study.section.repetitions.min(TRIALS_PROBED);
+        Ok(needs::timed_s(self, ready, point, trials)? / trials as f64)
     }
 }
 

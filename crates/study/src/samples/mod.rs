@@ -3,8 +3,6 @@
 //! `study.repetitions` points of a Sobol sequence with Owen's scrambling (Burley, J. Comput. Graph. Tech. 9(4), 1 (2020), by the crate
 //! `sobol_burley`), of which any first part fills the ranges too.
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use settings::{PerParameter, SettingError, number_within};
@@ -16,7 +14,6 @@ use crate::columns::{Column, KindColumns, Outline};
 use crate::kind::StudyWork;
 use crate::language::document::KeyError;
 use crate::limits::within;
-use crate::needs;
 use crate::point::{Extent, Given, OperatedDevice, StudyPoint, from_device};
 use results::Sink;
 use sweep::Finished;
@@ -158,10 +155,6 @@ impl<'s> StudyWork<'s> for Samples<'s> {
             "sample" => self.0.section.repetitions as usize,
             _ => self.0.extent().parameters,
         }
-    }
-
-    fn estimated_cpu_s(&self, patience: Duration) -> Result<f64, SweepError> {
-        needs::probed_cpu_s(self.0, self, patience, |work, ready, point| needs::timed_s(work, ready, point, 1))
     }
 }
 

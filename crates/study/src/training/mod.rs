@@ -1,7 +1,5 @@
 //! Training runs: one for each repetition, from its own random controls and with its own noise.
 
-use std::time::Duration;
-
 use training::{Session, Targets, Threshold, TrainingError};
 
 use crate::PointError;
@@ -241,23 +239,21 @@ impl<'s> StudyWork<'s> for Training<'s> {
     }
 
     /// At most that, as if every run used its whole budget.
-    fn estimated_cpu_s(&self, patience: Duration) -> Result<f64, SweepError> {
-        needs::probed_cpu_s(self.study, self, patience, |work, ready, point| {
-            let budget_s = ready.limits.budget_s;
-            let pass_s = ready.meter.gradient_pass_s(ready.training.targets.len());
-            let [short_s, long_s] = PASSES_PROBED.map(|passes| budget_s.min(passes * pass_s));
-            let mut took_s = |part_s: f64| {
-                ready.limits.budget_s = part_s;
-                needs::timed_s(work, ready, point, 1)
-            };
-            let short_took_s = took_s(short_s)?;
-            if budget_s <= short_s {
-                return Ok(short_took_s);
-            }
-            // what does not depend on the budget (a fit, the passes at the end) is in both and leaves the slope alone
-            let slope = (took_s(long_s)? - short_took_s).max(0.0) / (long_s - short_s);
-            Ok(short_took_s + slope * (budget_s - short_s))
-        })
+    fn step_s(&self, ready: &mut Self::Point, point: usize) -> Result<f64, PointError> {
+        let budget_s = ready.limits.budget_s;
+        let pass_s = ready.meter.gradient_pass_s(ready.training.targets.len());
+        let [short_s, long_s] = PASSES_PROBED.map(|passes| budget_s.min(passes * pass_s));
+        let mut took_s = |part_s: f64| {
+            ready.limits.budget_s = part_s;
+            needs::timed_s(self, ready, point, 1)
+        };
+        let short_took_s = took_s(short_s)?;
+        if budget_s <= short_s {
+            return Ok(short_took_s);
+        }
+        // what does not depend on the budget (a fit, the passes at the end) is in both and leaves the slope alone
+        let slope = (took_s(long_s)? - short_took_s).max(0.0) / (long_s - short_s);
+        Ok(short_took_s + slope * (budget_s - short_s))
     }
 }
 

@@ -6,7 +6,7 @@ use dopant_network::steady::{SteadyOptions, SteadySolver};
 use dopant_network::{Conversion, DopantNetwork, mean_field};
 use serde_json::{Value, json};
 
-use super::{DeviceFile, Method, Steady, foretold, limits};
+use super::{DeviceFile, Method, Steady, foretold, limits, warn_if_apart};
 use crate::failure::Failure;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -56,6 +56,8 @@ struct Found {
     occupations: Vec<f64>,
     states: Option<usize>,
     left_out: Option<f64>,
+    /// As in [`dopant_network::steady::SteadyState`].
+    walks_apart: Option<usize>,
     rounding: Vec<f64>,
     none_counted: Vec<bool>,
     relative_error: Option<f64>,
@@ -80,6 +82,7 @@ impl Currents {
             Method::MeanField => Found::by_mean_field(&device, &voltages_kt)?,
         };
         let wall_time_s = started.elapsed().as_secs_f64();
+        warn_if_apart(found.walks_apart.unwrap_or(0));
         let report = Report::new(self.method, &device.conversion, &voltages, &found, wall_time_s);
         if self.json {
             say!("{}", report.json());
@@ -140,6 +143,7 @@ impl Found {
             occupations: state.occupations,
             states: Some(state.states),
             left_out: Some(state.left_out),
+            walks_apart: Some(state.walks_apart),
             rounding: state.rounding,
             ..Self::default()
         })
@@ -187,6 +191,7 @@ impl<'a> Report<'a> {
             "occupations": found.occupations,
             "states": found.states,
             "left_out_bound": found.left_out.map(|l| l * scale),
+            "walks_apart": found.walks_apart,
             "rounding_bounds": found.rounding.iter().map(|r| r * scale).collect::<Vec<f64>>(),
             "none_counted": found.none_counted,
             "relative_error": found.relative_error.filter(|e| e.is_finite()),

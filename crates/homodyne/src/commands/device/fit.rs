@@ -5,6 +5,7 @@ use figures::samples::parity;
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;
 use results::{Results, Variable, store};
+use sweep::identity::Identity;
 use training::device_fit::{DeviceFit, FitSamples, FitTest};
 
 use super::draw;
@@ -28,8 +29,9 @@ then, in a scenario:
   file = \"../results/network-model.npz\"
   activation = \"tanh\"")]
 pub(super) struct Fit {
-    /// Results of a study of kind "samples".
-    results: PathBuf,
+    /// Results of a study of kind "samples"; more samples of the same device are those of further runs with another `study.seed`.
+    #[arg(required = true)]
+    results: Vec<PathBuf>,
     /// The model (.npz); its figure gets the same name.
     #[arg(long, short)]
     output: PathBuf,
@@ -69,9 +71,10 @@ impl Fit {
         let stem = self.output.with_extension("");
         store::check_writable(&self.output, self.overwrite)?;
         figures::files(&stem).iter().try_for_each(|file| store::check_writable(file, self.overwrite))?;
-        let results = reading::read_small(&self.results)?;
-        let unfit = |what: String| Failure::BadInput(format!("`{}`: {what}", self.results.display()));
-        let (samples, range_volt) = samples_of(&results).map_err(unfit)?;
+        let first = &self.results[0];
+        let unfit = |what: String| Failure::BadInput(format!("`{}`: {what}", first.display()));
+        let results = self.results.iter().map(|path| reading::read_small(path)).collect::<Result<Vec<_>, _>>()?;
+        let (samples, range_volt) = self.joined(&results)?;
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} passes, {eta} left").expect("a sound template");
         let bar = ProgressBar::new(self.epochs as u64).with_style(style);
         let fitted = settings.fit(&samples, range_volt, |epoch| bar.set_position(epoch as u64));
@@ -81,7 +84,30 @@ impl Fit {
         store::write_whole(&self.output, &bytes)?;
         say!("{}", self.output.display());
         report(&test);
-        draw(&panels(&results, &test)?, &stem)
+        draw(&panels(&results[0], &test)?, &stem)
+    }
+
+    /// The samples of all files, one after the other, and the ranges that they fill.
+    fn joined(&self, results: &[Results]) -> Result<(FitSamples, Ranges), Failure> {
+        let mut all: Option<(FitSamples, Ranges)> = None;
+        for (k, (path, own)) in self.results.iter().zip(results).enumerate() {
+            let unfit = |what: String| Failure::BadInput(format!("`{}`: {what}", path.display()));
+            let (samples, range_volt) = samples_of(own).map_err(unfit)?;
+            for (earlier, other) in self.results.iter().zip(&results[..k]) {
+                check_joinable(own, other).map_err(|what| unfit(format!("{what} `{}`", earlier.display())))?;
+            }
+            all = Some(match all {
+                None => (samples, range_volt),
+                Some((before, (low, high))) => {
+                    let ends = |a: Vec<f64>, b: Vec<f64>, of: fn(f64, f64) -> f64| {
+                        a.into_iter().zip(b).map(|(a, b)| of(a, b)).collect::<Vec<f64>>()
+                    };
+                    let range = (ends(low, range_volt.0, f64::min), ends(high, range_volt.1, f64::max));
+                    (before.followed_by(&samples), range)
+                }
+            });
+        }
+        Ok(all.expect("clap asks for a file"))
     }
 }
 
@@ -118,6 +144,24 @@ fn panels(results: &Results, test: &FitTest) -> Result<Vec<figures::Plot>, Failu
     let derivatives =
         parity(title, "derivative [nA/V]", &test.derivatives, note(test.gradient_rmse, test.gradient_size))?;
     Ok(vec![currents, derivatives])
+}
+
+/// Refuses samples of another device, and the same samples twice.
+fn check_joinable(own: &Results, other: &Results) -> Result<(), String> {
+    let identity = |results: &Results| results.attribute("identity").and_then(Identity::from_json);
+    let (Some(own), Some(other)) = (identity(own), identity(other)) else {
+        return Err("does not say of which study it is, so that it cannot be joined with".to_owned());
+    };
+    // events of another error or seed are of the same device
+    let of_device = |identity: &Identity| identity.part("device");
+    let differences = of_device(&own).differences(&of_device(&other));
+    if let Some(difference) = differences.iter().find(|line| !line.trim_start().starts_with("device.events")) {
+        return Err(format!("holds samples of another device ({}) than", difference.trim()));
+    }
+    if own.part("study.seed") == other.part("study.seed") {
+        return Err("has the same `study.seed`, so the same voltages, as".to_owned());
+    }
+    Ok(())
 }
 
 /// Lowest and highest voltage of each parameter.

@@ -6,7 +6,7 @@ use dopant_network::steady::SteadySolver;
 use dopant_network::{DopantNetwork, mean_field_gradient};
 use serde_json::json;
 
-use super::{DeviceFile, Method, Steady, check_electrode, limits};
+use super::{DeviceFile, Method, Steady, check_electrode, limits, warn_if_apart};
 use crate::failure::Failure;
 
 /// Derivatives of one electrode's current with respect to every voltage.
@@ -51,6 +51,7 @@ impl Gradient {
                 Derivatives {
                     states: Some(state.states as u64),
                     left_out: Some(state.left_out),
+                    walks_apart: Some(state.walks_apart),
                     ..Derivatives::of(rows)
                 }
             }
@@ -64,6 +65,7 @@ impl Gradient {
         };
         let gradient = row(&mut found.rows);
         let errors = found.standard_errors.as_mut().map(&mut row);
+        self.warn(&found);
         if self.json {
             let text = json!({
                 "method": self.method.name(),
@@ -74,6 +76,8 @@ impl Gradient {
                 "voltages": voltages,
                 "states": found.states,
                 "hops": found.hops,
+                "relative_error": found.relative_error.filter(|e| e.is_finite()),
+                "walks_apart": found.walks_apart,
                 "left_out_bound": found.left_out.map(|l| l * device.conversion.na_per_charge_rate),
                 "wall_time_s": wall_time_s,
             });
@@ -86,22 +90,28 @@ impl Gradient {
             let error = errors.as_ref().map_or(String::new(), |errors| format!("{:.2e}", errors[k]));
             say!("{}", format!("{k:>9} {volt:>14.5} {derivative:>24.8e} {error:>16}").trim_end());
         }
-        if let (Some(hops), Some(reached)) = (found.hops, found.relative_error) {
+        if let Some(hops) = found.hops {
             say!("{hops} hops, {wall_time_s:.1} s");
-            if reached.is_infinite() {
-                eprintln!(
-                    "warning: the errors above are not to be trusted: the network was trapped among few states for most of the time, or \
-                     nothing has flowed; raise --most-hops, or leave --method events out for the steady state"
-                );
-            } else if reached > self.relative_error {
-                eprintln!(
-                    "warning: the largest standard error is {reached:.2} of the largest derivative after {hops} hops, {} was asked \
-                     for: raise --most-hops",
-                    self.relative_error
-                );
-            }
         }
         Ok(())
+    }
+
+    /// Says where the derivatives are not what was asked for.
+    fn warn(&self, found: &Derivatives) {
+        warn_if_apart(found.walks_apart.unwrap_or(0));
+        let (Some(hops), Some(reached)) = (found.hops, found.relative_error) else { return };
+        if reached.is_infinite() {
+            eprintln!(
+                "warning: the errors are not to be trusted: the network was trapped among few states for most of the time, or \
+                 nothing has flowed; raise --most-hops, or leave --method events out for the steady state"
+            );
+        } else if reached > self.relative_error {
+            eprintln!(
+                "warning: the largest standard error is {reached:.2} of the largest derivative after {hops} hops, {} was asked \
+                 for: raise --most-hops",
+                self.relative_error
+            );
+        }
     }
 
     fn by_events(&self, device: &DopantNetwork, voltages_kt: &[f64]) -> Result<Derivatives, Failure> {
@@ -134,6 +144,8 @@ struct Derivatives {
     /// As [`response`] states it.
     relative_error: Option<f64>,
     left_out: Option<f64>,
+    /// As in [`dopant_network::steady::SteadyState`].
+    walks_apart: Option<usize>,
 }
 
 impl Derivatives {

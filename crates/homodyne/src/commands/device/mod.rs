@@ -174,6 +174,16 @@ impl Steady {
     }
 }
 
+/// Warns where a steady state is one of several.
+fn warn_if_apart(walks_apart: usize) {
+    if walks_apart > 0 {
+        eprintln!(
+            "warning: {walks_apart} of 16 walks from arbitrary states are held by other states for longer than 10¹⁵/ν₀: the results are of one \
+             steady state of several, and a device may be in another"
+        );
+    }
+}
+
 /// An electrode that is there.
 fn check_electrode(device: &DopantNetwork, option: &str, electrode: usize) -> Result<(), Failure> {
     let electrodes = device.electrodes.len();
