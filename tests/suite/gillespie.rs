@@ -210,6 +210,7 @@ fn currents_agree_with_a_direct_simulation() {
             for (found, own) in
                 [(plain.currents[k], plain.standard_errors[k]), (projected.currents[k], projected.standard_errors[k])]
             {
+                assert!(mean.abs() < largest.0.abs() || own < 0.01 * mean.abs(), "{found} ± {own}");
                 assert!(
                     (found - mean).abs() < 4.5 * own.hypot(error),
                     "device {seed}, electrode {k}: {found} ± {own}, directly {mean} ± {error}"
@@ -219,8 +220,8 @@ fn currents_agree_with_a_direct_simulation() {
     }
 }
 
-/// The largest derivative is the difference of two direct simulations, 1.5 kT/e to both sides, to within 4.5 standard errors and what the
-/// curvature of the current over this step adds.
+/// The largest derivative is the difference of two direct simulations, 2.5 kT/e to both sides, to within three standard errors (a false alarm in 370
+/// seeds) and a twentieth for the curvature. An error of 18 % would be seen; smaller networks are compared more sharply, with exact derivatives.
 #[test]
 fn derivatives_agree_with_a_direct_simulation() {
     let file = device_file(1);
@@ -233,18 +234,18 @@ fn derivatives_agree_with_a_direct_simulation() {
         .map(|n| (n / 8, n % 8))
         .max_by(|a, b| found.gradient[a.0][a.1].abs().total_cmp(&found.gradient[b.0][b.1].abs()))
         .unwrap();
-    let step_kt = 1.5;
+    let step_kt = 2.5;
     let at = |sign: f64| {
         let mut shifted = volts.clone();
         shifted[m] += sign * step_kt / device.conversion.kt_per_volt;
-        Direct::of(&file, &shifted, &potential_volt(&file, &device, &shifted)).currents(800_000, 5)[k]
+        Direct::of(&file, &shifted, &potential_volt(&file, &device, &shifted)).currents(1_000_000, 5)[k]
     };
     let (low, high) = (at(-1.0), at(1.0));
     let difference = (high.0 - low.0) / (2.0 * step_kt);
     let error = low.1.hypot(high.1) / (2.0 * step_kt);
     let ours = found.gradient[k][m];
     println!("directly {difference} ± {error}, ours {ours} ± {}", found.gradient_standard_errors[k][m]);
-    let allowed = 4.5 * error.hypot(found.gradient_standard_errors[k][m]) + 0.05 * ours.abs();
-    assert!(error < 0.05 * ours.abs(), "{difference} ± {error}");
+    let allowed = 3.0 * error.hypot(found.gradient_standard_errors[k][m]) + 0.05 * ours.abs();
+    assert!(error < 0.035 * ours.abs(), "{difference} ± {error}");
     assert!((difference - ours).abs() < allowed, "directly {difference} ± {error}, ours {ours}");
 }

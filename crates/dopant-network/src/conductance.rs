@@ -66,8 +66,8 @@ const EXPONENTS: std::ops::RangeInclusive<f64> = 0.05..=2.0;
 const TRIED: usize = 1951;
 
 impl HoppingLaw {
-    /// Least squares in ln G, over all conductances that are positive and known better than to a half; `None` if fewer than four are, or the
-    /// conductance does not grow with temperature.
+    /// Least squares in ln G, over all conductances that are positive and known better than to a half; `None` if these are at fewer than four
+    /// temperatures, the conductance does not grow with temperature, or no exponent from 0.05 to 2 is the best.
     #[must_use]
     pub fn fitted(conductances: &[Conductance]) -> Option<Self> {
         let known: Vec<(f64, f64, f64)> = conductances
@@ -81,7 +81,10 @@ impl HoppingLaw {
                 )
             })
             .collect();
-        if known.len() < 4 {
+        let mut temperatures: Vec<f64> = known.iter().map(|(kelvin, ..)| *kelvin).collect();
+        temperatures.sort_by(f64::total_cmp);
+        temperatures.dedup();
+        if temperatures.len() < 4 {
             return None;
         }
         let tried =
@@ -91,7 +94,8 @@ impl HoppingLaw {
             .map(|(p, (line, chi_squared))| (p, line, chi_squared))
             .collect();
         let &(exponent, [level, slope], least) = fits.iter().min_by(|a, b| a.2.total_cmp(&b.2))?;
-        if slope >= 0.0 {
+        let is_inside = exponent > *EXPONENTS.start() && exponent < *EXPONENTS.end();
+        if !(slope < 0.0 && is_inside) {
             return None;
         }
         let freedom = (known.len() - 3) as f64;
@@ -156,5 +160,6 @@ mod tests {
             .map(|c| Conductance { na_per_volt: 1.0 / c.na_per_volt, standard_error: 1e-3 / c.na_per_volt, ..*c })
             .collect();
         assert_eq!(HoppingLaw::fitted(&falling), None);
+        assert_eq!(HoppingLaw::fitted(&[exact[3]; 6]), None);
     }
 }

@@ -160,11 +160,18 @@ impl Description {
     pub fn from_file(path: &Path) -> Result<Self, NetworkError> {
         let fail = |what: String| NetworkError::File { path: path.to_owned(), what };
         let text = tables::read_text(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
-        let read = if mcnetwork::begins(&text) { mcnetwork::describe(&text) } else { parse(&text) };
+        let is_own = || serde_json::from_str(&text).is_ok_and(|value: serde_json::Value| value.get("format").is_some());
+        let read = if mcnetwork::begins(&text) {
+            mcnetwork::describe(&text)
+        } else if is_own() {
+            parse(&text)
+        } else {
+            return Err(fail(format!(
+                "must be a device in SI units (JSON with `\"format\": \"{FORMAT}\"`) or of MCNetwork, not of kmc_dn"
+            )));
+        };
         read.map_err(|e| match e {
-            NetworkError::Entry { .. } => fail(format!(
-                "{e}; must be a device in SI units (`\"format\": \"{FORMAT}\"`) or of MCNetwork, not of kmc_dn"
-            )),
+            NetworkError::Entry { .. } => fail(e.to_string()),
             other => other,
         })
     }

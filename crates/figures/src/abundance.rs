@@ -14,7 +14,8 @@ use crate::variable;
 /// Fitness from which on a gate counts: its step is at least twice what is left over of the four currents.
 const LEAST_FITNESS: f64 = 2.0;
 
-/// At each x, the part of all other points whose fitness is that or more, with the standard error of a fraction of independent points.
+/// At each x, the part of all other points whose fitness is that or more, with Wilson's interval of one standard deviation (J. Am. Stat. Assoc. 22,
+/// 209 (1927)) of independent points: those that share a device are not, so that it is too small where devices differ.
 pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Plot>, FigureError> {
     let fitness = variable(results, "fitness")?;
     let Some((&gate, axes)) = fitness.dimensions.split_last() else {
@@ -30,35 +31,61 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let (mut series, mut shown) = (Vec::new(), Vec::new());
     for (g, name) in names.iter().enumerate() {
         let colour = PALETTE[g % PALETTE.len()];
-        let points: Vec<(f64, f64, f64)> = xs
+        let mut points: Vec<(f64, f64, [f64; 2])> = xs
             .iter()
             .enumerate()
             .map(|(k, at)| {
                 let values = results.part(fitness, &[(gate, g), (x, k)]).values;
-                let count = values.len() as f64;
-                let part = values.iter().filter(|f| **f >= LEAST_FITNESS).count() as f64 / count;
-                (*at, part, (part * (1.0 - part) / count).sqrt())
+                let found = values.iter().filter(|f| **f >= LEAST_FITNESS).count();
+                (*at, found as f64 / values.len() as f64, interval(found, values.len()))
             })
             .collect();
-        shown.extend(points.iter().map(|p| p.1 + p.2));
-        let line = points.iter().map(|p| (p.0, p.1)).collect();
-        series.push(Series {
-            item: Item::Line { points: line, dash: Dash::Solid, width: 1 },
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        shown.extend(points.iter().map(|p| p.2[1]));
+        let line = |points: Vec<(f64, f64)>, legend| Series {
+            item: Item::Line { points, dash: Dash::Solid, width: 1 },
             colour,
-            legend: Some(name.clone()),
-        });
-        series.push(Series { item: Item::Points { points, marker: Marker::Dot }, colour, legend: None });
+            legend,
+        };
+        series.push(line(points.iter().map(|p| (p.0, p.1)).collect(), Some(name.clone())));
+        series.extend(points.iter().map(|(at, _, [low, high])| line(vec![(*at, *low), (*at, *high)], None)));
+        let dots = points.iter().map(|p| (p.0, p.1, f64::NAN)).collect();
+        series.push(Series { item: Item::Points { points: dots, marker: Marker::Disc }, colour, legend: None });
     }
     shown.push(0.0);
     Ok(vec![Plot {
         title: title_of(results, figure),
         x: spanning(&label, scale_of(xs), xs.clone())?,
         y: spanning(
-            &format!("part of control voltages with a fitness of {LEAST_FITNESS} or more"),
+            &format!("part of devices and voltages with a fitness of {LEAST_FITNESS} or more"),
             Scale::Linear,
             shown,
         )?,
         series,
         notes: Vec::new(),
     }])
+}
+
+/// Wilson's interval of one standard deviation of a part of independent points.
+fn interval(found: usize, count: usize) -> [f64; 2] {
+    let (found, count) = (found as f64, count as f64);
+    let middle = (found + 0.5) / (count + 1.0);
+    let half = (found * (count - found) / count + 0.25).sqrt() / (count + 1.0);
+    [(middle - half).max(0.0), (middle + half).min(1.0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::interval;
+
+    #[test]
+    fn the_interval_is_that_of_wilson() {
+        // the ends p solve (p̂ − p)² = p (1 − p)/n
+        for (found, count) in [(0, 64), (3, 64), (64, 64), (5, 10)] {
+            let part = found as f64 / count as f64;
+            for end in interval(found, count) {
+                assert!(((part - end).powi(2) - end * (1.0 - end) / count as f64).abs() < 1e-12, "{found} of {count}");
+            }
+        }
+    }
 }

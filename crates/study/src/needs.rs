@@ -138,6 +138,9 @@ pub(crate) fn probed_cpu_s<'s, W: StudyWork<'s>>(
     patience: Duration,
 ) -> Result<f64, SweepError> {
     let steps = work.steps() as f64;
+    // processor time is wanted, and a step may use all threads
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let alone = alone.map_err(|e| SweepError::Threads { threads: 1, reason: e.to_string() })?;
     let points = study.points();
     let probes = points.min(MOST_PROBED);
     let begun = Instant::now();
@@ -153,7 +156,9 @@ pub(crate) fn probed_cpu_s<'s, W: StudyWork<'s>>(
             let preparation = started.elapsed().as_secs_f64();
             Ok(preparation + work.step_s(&mut ready, point)? * steps)
         };
-        total += seconds().map_err(|e| SweepError::Points { count: 1, failures: vec![study.failure(point, &e)] })?;
+        total += alone
+            .install(seconds)
+            .map_err(|e| SweepError::Points { count: 1, failures: vec![study.failure(point, &e)] })?;
         probed += 1;
     }
     Ok(total / probed.max(1) as f64 * points as f64)

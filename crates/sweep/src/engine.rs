@@ -244,15 +244,19 @@ mod tests {
             stop: &stop,
             progress: &Silent,
         };
-        let mut calls = 0;
+        // compared afterwards: a panic of the saving thread would leave the others waiting for it
+        let mut told = Vec::new();
         let outcome = engine.run(|counts| {
             let mut saved = 0;
-            checkpoint.done(|_| saved += 1).expect("a store");
-            assert_eq!(*counts, Counts { total: 20_000, done: saved, failed: 0 });
-            calls += 1;
+            let read = checkpoint.done(|_| saved += 1);
+            told.push((*counts, read.is_ok(), saved));
         });
         outcome.expect("nothing fails");
-        assert!(calls > 2, "{calls} commits");
+        assert!(told.len() > 2, "{} commits", told.len());
+        for (counts, is_read, done) in told {
+            assert!(is_read);
+            assert_eq!(counts, Counts { total: 20_000, done, failed: 0 });
+        }
         assert_eq!(engine.missing().expect("a store"), 0);
     }
 }

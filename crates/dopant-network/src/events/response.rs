@@ -53,9 +53,9 @@ pub struct ResponseOptions {
     /// The electrode whose current it is: the output, whose own voltage does not change, so that the derivative with respect to it does
     /// not count. All of them if not given.
     pub electrode: Option<usize>,
-    /// Whether derivatives are found, too: without them, it takes a fifth of the time.
+    /// Whether derivatives are found, too: without them, it takes half to a fifth of the time.
     pub derivatives: bool,
-    /// Largest number of hops.
+    /// Largest number of hops, but for those of a first round, about 10⁴ for each acceptor.
     pub most_hops: u64,
     /// Largest step of all voltages to both sides for the second part of the derivatives \[kT\]; smaller ones follow where curvature is
     /// the larger error.
@@ -71,7 +71,7 @@ impl Default for ResponseOptions {
             electrode: None,
             derivatives: true,
             most_hops: 1_000_000_000,
-            step_kt: 2.0,
+            step_kt: 1.0,
             seed: 0,
         }
     }
@@ -90,6 +90,8 @@ pub struct EventResponse {
     pub gradient_standard_errors: Vec<Vec<f64>>,
     /// That part of the derivatives that the approximate h does not give, `[k][m]`.
     pub remainder: Vec<Vec<f64>>,
+    /// What the curvature over the step may add to their errors, which contain it, `[k][m]`.
+    pub curvature_errors: Vec<Vec<f64>>,
     /// Largest standard error over the largest value, of the derivatives (of the currents, if there are none) of the electrode asked for,
     /// but for that by its own voltage, or of all.
     pub relative_error: f64,
@@ -101,11 +103,13 @@ pub struct EventResponse {
     pub states: u64,
 }
 
-/// What the curvature over a step adds to the errors of remainders that grow by e over kT/e, one by each voltage: the voltages
-/// change together, so that the curvature along one of them adds to the others.
-fn curvature_errors(remainders: &[f64], step_kt: f64) -> Vec<f64> {
-    let typical = (remainders.iter().map(|r| r * r).sum::<f64>() / remainders.len() as f64).sqrt();
-    remainders.iter().map(|r| r.abs().max(typical) * step_kt * step_kt / 6.0).collect()
+/// What the curvature over a step adds to the errors of remainders that grow by e over kT/e, one by each voltage, of which only what
+/// exceeds their noise counts. The voltages change together, so that a difference of two of them changes by two steps, and the curvature
+/// along one adds to the others: at most (2 step)²/6 of a remainder, which sinh(V₁ − V₂) reaches.
+fn curvature_errors(remainders: &[f64], noise: f64, step_kt: f64) -> Vec<f64> {
+    let beyond_noise: Vec<f64> = remainders.iter().map(|r| r * r - noise * noise).collect();
+    let typical = beyond_noise.iter().sum::<f64>() / remainders.len() as f64;
+    beyond_noise.iter().map(|own| own.max(typical).max(0.0).sqrt() * (2.0 * step_kt).powi(2) / 6.0).collect()
 }
 
 /// Whether voltage `m` goes up (1) or down (−1) in a pattern: an entry of Sylvester's Hadamard matrix.
@@ -401,25 +405,30 @@ impl Search<'_> {
         let (here, others) = found.split_at(TRAJECTORIES);
         let longest_of = |walks: &[Averaged], most: f64| walks.iter().fold(most, |most, walk| most.max(walk.longest));
         effort.longest = longest_of(here, effort.longest);
-        // a stay lasts so much shorter at least at voltages that differ by a step
-        let elsewhere = longest_of(others, effort.longest) * (-step_kt).exp();
-        let lasts = |walk: &Averaged, longest: f64| walk.time >= LEAST_STAYS * longest.max(elsewhere);
-        let is_long =
-            here.iter().all(|walk| lasts(walk, effort.longest)) && others.iter().all(|walk| lasts(walk, walk.longest));
+        // a difference of two voltages changes by two steps, between two patterns by four, and so may the barrier that holds a stay
+        let (one_step, two_steps) = ((-2.0 * step_kt).exp(), (-4.0 * step_kt).exp());
+        let aside = longest_of(others, 0.0);
+        let lasts = |walk: &Averaged, longest: f64| walk.time >= LEAST_STAYS * longest;
+        let is_long = here.iter().all(|walk| lasts(walk, effort.longest.max(one_step * aside)))
+            && others
+                .iter()
+                .all(|walk| lasts(walk, walk.longest.max(one_step * effort.longest).max(two_steps * aside)));
         let blocks: Vec<Vec<Block>> = found.into_iter().map(|averaged| averaged.blocks).collect();
         let (central, shifted) = blocks.split_at(TRAJECTORIES);
         let central = ratios(&central.concat(), self.averaged(true));
         let shifted: Vec<Vec<(f64, f64)>> = shifted.iter().map(|blocks| ratios(blocks, electrodes)).collect();
         let (currents, standard_errors): (Vec<f64>, Vec<f64>) = central[..electrodes].iter().copied().unzip();
-        let (mut gradient, mut errors, mut remainder) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut gradient, mut errors) = (Vec::new(), Vec::new());
+        let (mut remainder, mut curvature) = (Vec::new(), Vec::new());
         for k in 0..if self.options.derivatives { electrodes } else { 0 } {
             let (left, noise) = remainders_of(k, &shifted, electrodes, step_kt);
             let projected = &central[electrodes + k * electrodes..][..electrodes];
             gradient.push(projected.iter().zip(&left).map(|((value, _), left)| value + left).collect::<Vec<f64>>());
-            let curved = curvature_errors(&left, step_kt);
+            let curved = curvature_errors(&left, noise, step_kt);
             let error = projected.iter().zip(&curved).map(|((_, own), curved)| own.hypot(noise).hypot(*curved));
             errors.push(error.collect::<Vec<f64>>());
             remainder.push(left);
+            curvature.push(curved);
         }
         let asked = self.options.electrode.map_or(0..electrodes, |k| k..k + 1);
         let largest = |values: &[f64]| values.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
@@ -441,6 +450,7 @@ impl Search<'_> {
             gradient,
             gradient_standard_errors: errors,
             remainder,
+            curvature_errors: curvature,
             // where a single stay outlasts all that follows, nothing is known of what is as likely
             relative_error: if relative_error.is_nan() || !is_long { f64::INFINITY } else { relative_error },
             pairs: correction.pairs(),
@@ -451,16 +461,19 @@ impl Search<'_> {
 
     /// Step with which the largest error of the derivatives will be least.
     fn better_step(&self, found: &EventResponse, step_kt: f64) -> f64 {
+        let of_row = |k: usize| {
+            let errors =
+                found.gradient_standard_errors[k].iter().copied().zip(found.curvature_errors[k].iter().copied());
+            // an output stays at its voltage
+            errors.enumerate().filter(move |(m, _)| self.options.electrode.is_none() || *m != k).map(|(_, both)| both)
+        };
         let rows = self.options.electrode.map_or(0..found.gradient.len(), |k| k..k + 1);
-        let errors = rows.filter(|&k| k < found.gradient.len()).flat_map(|k| {
-            let curved = curvature_errors(&found.remainder[k], step_kt);
-            found.gradient_standard_errors[k].iter().copied().zip(curved)
-        });
+        let errors = rows.filter(|&k| k < found.gradient.len()).flat_map(of_row);
         let Some((error, curved)) = errors.max_by(|a, b| a.0.total_cmp(&b.0)) else { return step_kt };
         // error² = (a/s)² + (b s²)² is least at s⁶ = a²/2b²
         let of_step = (error * error - curved * curved).max(0.0) * step_kt * step_kt;
         let least = (of_step / (2.0 * (curved / (step_kt * step_kt)).powi(2))).powf(1.0 / 6.0);
-        if least.is_finite() { least.clamp(LEAST_STEP_KT, self.options.step_kt) } else { self.options.step_kt }
+        if least.is_finite() { least.max(LEAST_STEP_KT).min(self.options.step_kt) } else { self.options.step_kt }
     }
 
     /// How many averages are taken over a trajectory, at the search's own voltages or at others.
@@ -590,6 +603,58 @@ impl<'a> Look<'a> {
             let (k, m) = (n / electrodes, n % electrodes);
             for (site, row) in self.by_site.chunks_exact(electrodes).enumerate() {
                 *derivative += network.potential(m, site) * row[k];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Means at the voltages of every pattern of a current that depends on two differences of voltages, in all.
+    fn shifted(electrodes: usize, step_kt: f64, current: impl Fn(&[f64]) -> f64) -> Vec<Vec<(f64, f64)>> {
+        (0..2 * patterns(electrodes))
+            .map(|t| {
+                let step = if t % 2 == 0 { -step_kt } else { step_kt };
+                let voltages: Vec<f64> = (0..electrodes).map(|m| step * sign(t / 2, m)).collect();
+                vec![(current(&voltages), 0.1)]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn remainders_of_a_linear_current_are_its_slopes() {
+        for electrodes in [1, 2, 3, 7, 8] {
+            let slopes: Vec<f64> = (0..electrodes).map(|m| m as f64 - 2.5).collect();
+            let means = shifted(electrodes, 0.7, |v| 4.0 + v.iter().zip(&slopes).map(|(v, s)| v * s).sum::<f64>());
+            let (found, noise) = remainders_of(0, &means, electrodes, 0.7);
+            for (a, b) in found.iter().zip(&slopes) {
+                assert!((a - b).abs() < 1e-12, "{electrodes} electrodes: {found:?}");
+            }
+            // an error of 0.1 at each of 2 P voltages
+            let expected = 0.1 / (0.7 * (2.0 * patterns(electrodes) as f64).sqrt());
+            assert!((noise - expected).abs() < 1e-12, "{electrodes} electrodes: {noise} {expected}");
+        }
+    }
+
+    #[test]
+    fn curvature_of_differences_of_voltages_is_in_the_error() {
+        for electrodes in [2, 3, 7, 8] {
+            for step_kt in [0.1, 0.5, 1.0] {
+                let last = electrodes - 1;
+                let means = shifted(electrodes, step_kt, |v| (v[0] - v[last]).sinh() + 0.3 * (v[1] - v[last]).sinh());
+                let (found, _) = remainders_of(0, &means, electrodes, step_kt);
+                let stated = curvature_errors(&found, 0.0, step_kt);
+                let mut exact = vec![0.0; electrodes];
+                exact[0] += 1.0;
+                exact[1] += 0.3;
+                exact[last] -= 1.3;
+                for m in 0..electrodes {
+                    // the stated error is the first term of a series
+                    let off = (found[m] - exact[m]).abs();
+                    assert!(off < 1.3 * stated[m], "{electrodes} electrodes, step {step_kt}: {off} {}", stated[m]);
+                }
             }
         }
     }

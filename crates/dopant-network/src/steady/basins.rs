@@ -67,27 +67,28 @@ impl<'a> SteadySolver<'a> {
 
     fn end_of_walk(&self, landscape: &Landscape<'_>, start: Occupation, rng: &mut Pcg64Dxsm) -> End<'a> {
         let left_out = self.left_out();
+        let is_left = left_out > SLOWEST;
         let mut walk = RandomWalk::from(landscape, start, SPAN);
         let mut stay = 0.0;
-        for passage in 1.. {
+        for passage in 1..=MOST_PASSAGES {
             for step in 0..MOST_HOPS {
                 if self.holds(walk.state()) {
                     return End::Here;
                 }
                 walk.hop(landscape, SPAN, 2 * step >= MOST_HOPS, rng);
             }
-            if left_out <= SLOWEST {
-                return End::Apart;
-            }
             let held = self.of_walk(landscape, walk.clone());
             stay = (stay + 1.0 / held.left_out()).min(1.0 / SLOWEST);
-            if left_out * stay > self.options.tolerance || passage == MOST_PASSAGES {
+            // a set that is not left within a measurement is not joined, however long the other one holds a walk
+            if is_left && (left_out * stay > self.options.tolerance || passage == MOST_PASSAGES) {
                 return End::HeldBy(held);
             }
             if stay >= 1.0 / SLOWEST {
                 return End::Apart;
             }
-            let Some(exit) = held.exit(landscape, rng) else { return End::HeldBy(held) };
+            let Some(exit) = held.exit(landscape, rng) else {
+                return if is_left { End::HeldBy(held) } else { End::Apart };
+            };
             walk.go_to(landscape, exit, SPAN);
         }
         End::Here

@@ -282,7 +282,7 @@ impl Run {
             human_bytes(needs.disk_bytes)
         );
         say!("memory          about {}", human_bytes(needs.memory_bytes));
-        let seconds = estimated_cpu_s(study, Duration::MAX)? / threads as f64;
+        let seconds = estimated_cpu_s(study, PATIENCE_OF_DRY_RUN)? / threads as f64;
         let bound = if is_training { "at most " } else { "" };
         say!(
             "estimated time  {bound}{} on {threads} threads (measured at up to {MOST_PROBED} points)",
@@ -309,8 +309,9 @@ impl Run {
     }
 }
 
-/// Longest time spent on estimating the duration of a study.
+/// Longest time spent on estimating the duration of a study, before it runs and in a dry run, besides that of the first point.
 const PATIENCE: Duration = Duration::from_millis(300);
+const PATIENCE_OF_DRY_RUN: Duration = Duration::from_secs(10);
 
 /// Prints remarks on input files at a point.
 fn say_remarks(point: &study::point::Point) {

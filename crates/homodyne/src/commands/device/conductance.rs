@@ -47,6 +47,10 @@ impl Conductance {
         for kelvin in &self.temperatures {
             limits::within("--temperatures", *kelvin, &limits::KELVIN)?;
         }
+        if let Some(k) = (1..self.temperatures.len()).find(|&k| self.temperatures[..k].contains(&self.temperatures[k]))
+        {
+            return Err(Failure::BadInput(format!("--temperatures: {} stands there twice", self.temperatures[k])));
+        }
         let options = ResponseOptions {
             relative_error: self.relative_error,
             most_hops: self.most_hops,
@@ -56,7 +60,14 @@ impl Conductance {
         let started = Instant::now();
         let mut found: Vec<Found> = Vec::new();
         for (k, &kelvin) in self.temperatures.iter().enumerate() {
-            found.push(conductance(&description, self.electrode, kelvin, &options)?);
+            let own = conductance(&description, self.electrode, kelvin, &options)?;
+            if !own.standard_error.is_finite() {
+                eprintln!(
+                    "warning: at {kelvin} K the network was trapped among few states for most of the time, or nothing has flowed: its \
+                     conductance is not known; raise --most-hops"
+                );
+            }
+            found.push(own);
             if k == 0 {
                 foretold::points(self.temperatures.len(), started);
             }
@@ -75,7 +86,9 @@ impl Conductance {
             text
         });
         if named.is_none() {
-            say!("no law: it takes four conductances that are known to a half and grow with temperature");
+            say!(
+                "no law: it takes conductances at four temperatures that are known to a half and grow, and an exponent from 0.05 to 2"
+            );
         }
         write_csv(&self.output, &header, &found.iter().map(row).collect::<Vec<_>>())?;
         let by_law = |kelvin: f64| law.map_or(f64::NAN, |law| law.at(kelvin));
@@ -84,6 +97,10 @@ impl Conductance {
             found: found.iter().map(|c| (c.temperature_kelvin, c.na_per_volt, c.standard_error)).collect(),
             law: named.map(|text| (&by_law as &dyn Fn(f64) -> f64, text)),
         };
+        if found.iter().all(|c| c.na_per_volt <= 0.0 || !c.standard_error.is_finite()) {
+            say!("no figure: no conductance is known");
+            return Ok(());
+        }
         draw(&against_temperature(&picture)?, &self.output)
     }
 }

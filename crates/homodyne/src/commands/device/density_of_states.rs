@@ -12,7 +12,7 @@ use crate::failure::Failure;
 /// Single-particle density of states, by events: energies of acceptors with a hole and without one; a table (CSV) and a figure.
 ///
 /// The energy of an acceptor is that of a hole on it while all others stay, above the Fermi level of an electrode at 0 V. Without bias the
-/// distribution shows the Coulomb gap. The repulsion at the typical distance, I₀, is printed in kT.
+/// distribution shows the Coulomb gap: all voltages are 0 if `--voltages` is not given. The repulsion at the typical distance, I₀, is printed in kT.
 #[derive(Debug, Args)]
 pub(super) struct DensityOfStates {
     #[command(flatten)]
@@ -46,6 +46,8 @@ const STATES: std::ops::RangeInclusive<usize> = 1_000..=100_000_000;
 impl DensityOfStates {
     pub(super) fn execute(self) -> Result<(), Failure> {
         let (device, voltages) = self.device_file.read()?;
+        // the equilibrium, not the voltages of the file
+        let voltages = if self.device_file.voltages.is_some() { voltages } else { vec![0.0; voltages.len()] };
         super::grid(self.from, self.to, self.points, &limits::MAP_POINTS)?;
         limits::within("--states", self.states, &STATES)?;
         let per_volt = device.conversion.kt_per_volt;
@@ -57,7 +59,7 @@ impl DensityOfStates {
             seed: self.seed,
         };
         let started = Instant::now();
-        let found = levels(&landscape, device.initial, &options);
+        let found = levels(&landscape, &options);
         let wall_time_s = started.elapsed().as_secs_f64();
         let to_mev = 1e3 / per_volt;
         let scaled = |values: &[f64]| values.iter().map(|g| g / to_mev).collect::<Vec<f64>>();
@@ -81,6 +83,12 @@ impl DensityOfStates {
         } else {
             say!("repulsion at the typical distance I₀: {interaction_kt:.2} kT");
             say!("{:.1} % of all acceptors lie outside of these energies ({wall_time_s:.1} s)", 100.0 * found.outside);
+            let largest = |values: &[f64]| values.iter().fold(0.0_f64, |most, x| most.max(*x));
+            let all: Vec<f64> = found.occupied.iter().zip(&found.empty).map(|(a, b)| a + b).collect();
+            say!(
+                "largest standard error {:.2} of the largest density",
+                largest(&found.standard_errors) / largest(&all)
+            );
         }
         write_csv(&self.output, &header.map(str::to_owned), &rows)?;
         draw(&density_of_states(&picture)?, &self.output)
