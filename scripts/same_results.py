@@ -23,6 +23,7 @@ NAMES_THE_PROGRAM = {"version", "program_version", "git_revision", "created", "h
 
 def scenarios():
     yield from sorted((ROOT / "scenarios").glob("*.toml"))
+    yield from sorted((ROOT / "scenarios" / "real_size").glob("*.toml"))
     yield from sorted((ROOT / "scenarios" / "real_device").glob("*.toml"))
 
 

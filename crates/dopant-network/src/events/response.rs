@@ -26,7 +26,8 @@ use crate::occupation::Occupation;
 const TRAJECTORIES: usize = 4;
 /// Blocks of a trajectory, from which standard errors follow.
 const BLOCKS: usize = 16;
-/// States for each basis function from which h is found, and their least number.
+/// States for each basis function from which h is found in the first round, and their least number. Later rounds look at more, since what a
+/// regression makes of few states adds to the noise of f + Q h.
 const STATES_OF_FUNCTION: usize = 40;
 const LEAST_STATES: usize = 4000;
 /// States that each trajectory visits in the first round when currents and derivatives are measured.
@@ -243,6 +244,11 @@ impl Round {
         ((self.size - 1.0) * acceptors as f64).min(MOST_PAIRS as f64) as usize
     }
 
+    /// States from which h is found.
+    fn states_for(&self, basis: &Basis) -> usize {
+        ((STATES_OF_FUNCTION * basis.functions()).max(LEAST_STATES) as f64 * self.size.sqrt()) as usize
+    }
+
     /// States that each trajectory visits when currents and derivatives are measured.
     fn measured(&self) -> usize {
         (self.size * FIRST_MEASURED) as usize
@@ -300,10 +306,6 @@ fn passage_of<'a>(landscape: &'a Landscape<'a>, trap: &'a Trap) -> Option<Passag
     (!trap.members.is_empty()).then(|| Passage::new(landscape, trap))
 }
 
-fn states_for(basis: &Basis) -> usize {
-    (STATES_OF_FUNCTION * basis.functions()).max(LEAST_STATES)
-}
-
 impl Search<'_> {
     fn network(&self) -> &Network {
         self.landscape.network
@@ -341,7 +343,7 @@ impl Search<'_> {
         round: &Round,
         effort: &mut Effort,
     ) -> (Correction<'b>, Vec<Occupation>) {
-        let states = states_for(basis) / TRAJECTORIES;
+        let states = round.states_for(basis) / TRAJECTORIES;
         let found: Vec<(Averages<'b>, Walked, u64)> = (0..TRAJECTORIES)
             .into_par_iter()
             .map(|t| {
