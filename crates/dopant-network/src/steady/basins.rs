@@ -45,7 +45,7 @@ pub(super) struct Strays<'a> {
 enum End<'a> {
     Here,
     Apart,
-    HeldBy(SteadySolver<'a>),
+    HeldBy(Box<SteadySolver<'a>>),
 }
 
 impl<'a> SteadySolver<'a> {
@@ -59,7 +59,7 @@ impl<'a> SteadySolver<'a> {
             match self.end_of_walk(landscape, start, &mut rng) {
                 End::Here => {}
                 End::Apart => apart += 1,
-                End::HeldBy(held) => return Strays { matters: Some(held), apart },
+                End::HeldBy(held) => return Strays { matters: Some(*held), apart },
             }
         }
         Strays { matters: None, apart }
@@ -81,13 +81,13 @@ impl<'a> SteadySolver<'a> {
             stay = (stay + 1.0 / held.left_out()).min(1.0 / SLOWEST);
             // a set that is not left within a measurement is not joined, however long the other one holds a walk
             if is_left && (left_out * stay > self.options.tolerance || passage == MOST_PASSAGES) {
-                return End::HeldBy(held);
+                return End::HeldBy(Box::new(held));
             }
             if stay >= 1.0 / SLOWEST {
                 return End::Apart;
             }
             let Some(exit) = held.exit(landscape, rng) else {
-                return if is_left { End::HeldBy(held) } else { End::Apart };
+                return if is_left { End::HeldBy(Box::new(held)) } else { End::Apart };
             };
             walk.go_to(landscape, exit, SPAN);
         }
