@@ -90,8 +90,10 @@ impl HoppingLaw {
         let tried =
             |k: usize| EXPONENTS.start() + (EXPONENTS.end() - EXPONENTS.start()) * k as f64 / (TRIED - 1) as f64;
         let fits: Vec<(f64, [f64; 2], f64)> = (0..TRIED)
-            .map(|k| (tried(k), straight(&known, tried(k))))
-            .map(|(p, (line, chi_squared))| (p, line, chi_squared))
+            .map(|k| {
+                let (line, chi_squared) = straight(&known, tried(k));
+                (tried(k), line, chi_squared)
+            })
             .collect();
         let &(exponent, [level, slope], least) = fits.iter().min_by(|a, b| a.2.total_cmp(&b.2))?;
         let is_inside = exponent > *EXPONENTS.start() && exponent < *EXPONENTS.end();

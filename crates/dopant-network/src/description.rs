@@ -158,23 +158,52 @@ impl Description {
     /// If the file cannot be read, an entry is missing or unknown, or it is one of kmc_dn, whose numbers are in kT and belong to no
     /// temperature.
     pub fn from_file(path: &Path) -> Result<Self, NetworkError> {
-        let fail = |what: String| NetworkError::File { path: path.to_owned(), what };
-        let text = tables::read_text(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
-        let is_own = || serde_json::from_str(&text).is_ok_and(|value: serde_json::Value| value.get("format").is_some());
-        let read = if mcnetwork::begins(&text) {
-            mcnetwork::describe(&text)
-        } else if is_own() {
-            parse(&text)
-        } else {
-            return Err(fail(format!(
-                "must be a device in SI units (JSON with `\"format\": \"{FORMAT}\"`) or of MCNetwork, not of kmc_dn"
-            )));
-        };
-        read.map_err(|e| match e {
-            NetworkError::Entry { .. } => fail(e.to_string()),
-            other => other,
+        read(path, |text| match given(text)? {
+            Given::Described(description) => Ok(*description),
+            Given::KmcDn(_) => Err(NetworkError::entry(
+                "format",
+                format!(
+                    "must be \"{FORMAT}\", or the file of MCNetwork: not of kmc_dn, whose numbers belong to no temperature"
+                ),
+            )),
         })
     }
+}
+
+/// What a device file holds.
+enum Given {
+    Described(Box<Description>),
+    KmcDn(Box<kmc_dn::File>),
+}
+
+/// Reads the text of a device file of any of the three kinds.
+fn given(text: &str) -> Result<Given, NetworkError> {
+    if mcnetwork::begins(text) {
+        return Ok(Given::Described(Box::new(mcnetwork::describe(text)?)));
+    }
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|e| {
+        NetworkError::entry("JSON", format!("is not valid: {e} (numbers must be finite: NaN and inf are not JSON)"))
+    })?;
+    if value.get("format").is_some() {
+        return Ok(Given::Described(Box::new(parse(text)?)));
+    }
+    if value.get("units").is_some() || value.get("kT").is_some() {
+        return Ok(Given::KmcDn(Box::new(parse(text)?)));
+    }
+    Err(NetworkError::entry(
+        "format",
+        format!("is missing: must be \"{FORMAT}\" (or `units`: \"dimensionless: …\" as in files of kmc_dn)"),
+    ))
+}
+
+/// What the text of a file gives; the file is named where an entry of it is wrong.
+fn read<T>(path: &Path, of: impl FnOnce(&str) -> Result<T, NetworkError>) -> Result<T, NetworkError> {
+    let fail = |what: String| NetworkError::File { path: path.to_owned(), what };
+    let text = tables::read_text(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
+    of(&text).map_err(|e| match e {
+        NetworkError::Entry { .. } => fail(e.to_string()),
+        other => other,
+    })
 }
 
 /// A device that can be simulated.
@@ -221,12 +250,7 @@ impl DopantNetwork {
     /// # Errors
     /// If the file cannot be read, an entry is missing, unknown or out of range; the message names it.
     pub fn from_file(path: &Path) -> Result<Self, NetworkError> {
-        let fail = |what: String| NetworkError::File { path: path.to_owned(), what };
-        let text = tables::read_text(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
-        Self::from_text(&text).map_err(|e| match e {
-            NetworkError::Entry { .. } => fail(e.to_string()),
-            other => other,
-        })
+        read(path, Self::from_text)
     }
 
     /// Reads the text of a device file of any of the three kinds.
@@ -234,22 +258,10 @@ impl DopantNetwork {
     /// # Errors
     /// As [`Self::from_file`].
     pub fn from_text(text: &str) -> Result<Self, NetworkError> {
-        if mcnetwork::begins(text) {
-            return Self::from_description(&mcnetwork::describe(text)?);
+        match given(text)? {
+            Given::Described(description) => Self::from_description(&description),
+            Given::KmcDn(file) => kmc_dn::device(&file),
         }
-        let value: serde_json::Value = serde_json::from_str(text).map_err(|e| {
-            NetworkError::entry("JSON", format!("is not valid: {e} (numbers must be finite: NaN and inf are not JSON)"))
-        })?;
-        if value.get("format").is_some() {
-            return Self::from_description(&parse::<Description>(text)?);
-        }
-        if value.get("units").is_some() || value.get("kT").is_some() {
-            return kmc_dn::device(&parse(text)?);
-        }
-        Err(NetworkError::entry(
-            "format",
-            format!("is missing: must be \"{FORMAT}\" (or `units`: \"dimensionless: …\" as in files of kmc_dn)"),
-        ))
     }
 
     /// Builds a device from its description.

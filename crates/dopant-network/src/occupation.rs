@@ -1,5 +1,7 @@
 //! Which acceptors hold a hole.
 
+use rand::{Rng, RngExt};
+
 /// Largest number of acceptors of a network whose states are enumerated or stored.
 pub(crate) const MOST_ACCEPTORS: usize = 256;
 
@@ -28,6 +30,12 @@ impl Occupation {
     pub fn toggled(mut self, site: usize) -> Self {
         self.0[site >> 6] ^= 1 << (site & 63);
         self
+    }
+
+    /// An arbitrary one, with any number of holes.
+    pub(crate) fn arbitrary(acceptors: usize, rng: &mut impl Rng) -> Self {
+        let filled: f64 = rng.random();
+        (0..acceptors).filter(|_| rng.random::<f64>() < filled).collect()
     }
 
     /// Number of holes.

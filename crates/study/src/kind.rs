@@ -68,14 +68,15 @@ pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
 
     /// Time \[s\] of a step of a point, on average over all.
     fn step_s(&self, ready: &mut Self::Point, point: usize) -> Result<f64, PointError> {
-        let steps = self.steps();
-        let first_s = needs::timed_s(self, ready, point, 1)?;
-        if steps < 2 {
-            return Ok(first_s);
-        }
         // the first one may prepare what all others use
-        let second_s = needs::timed_s(self, ready, point, 2)? - first_s;
-        Ok((first_s + second_s.max(0.0) * (steps - 1) as f64) / steps as f64)
+        match needs::ended_s(self, ready, point, self.steps().min(2))?[..] {
+            [first_s, both_s] => {
+                let steps = self.steps() as f64;
+                Ok((first_s + (both_s - first_s) * (steps - 1.0)) / steps)
+            }
+            [first_s] => Ok(first_s),
+            _ => Ok(0.0),
+        }
     }
 }
 

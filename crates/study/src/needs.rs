@@ -121,14 +121,20 @@ pub fn estimated_cpu_s(study: &Study, patience: Duration) -> Result<f64, SweepEr
     study.about().estimated_cpu_s(study, patience)
 }
 
-/// Time \[s\] of the first `steps` of a point.
-pub(crate) fn timed_s<W: Work>(work: &W, ready: &W::Point, point: usize, steps: u64) -> Result<f64, W::Error> {
+/// Times \[s\] at which each of the first `steps` of a point has ended, from their beginning.
+pub(crate) fn ended_s<W: Work>(work: &W, ready: &W::Point, point: usize, steps: u64) -> Result<Vec<f64>, W::Error> {
     let mut state = work.begin(ready, None);
     let started = Instant::now();
-    for number in 0..steps {
+    let ended = |number| {
         work.step(ready, &mut state, Step { stage: Stage::Main, point, number })?;
-    }
-    Ok(started.elapsed().as_secs_f64())
+        Ok(started.elapsed().as_secs_f64())
+    };
+    (0..steps).map(ended).collect()
+}
+
+/// Time \[s\] of the first `steps` of a point.
+pub(crate) fn timed_s<W: Work>(work: &W, ready: &W::Point, point: usize, steps: u64) -> Result<f64, W::Error> {
+    Ok(ended_s(work, ready, point, steps)?.last().copied().unwrap_or(0.0))
 }
 
 /// As [`estimated_cpu_s`].

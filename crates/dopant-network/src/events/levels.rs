@@ -3,13 +3,11 @@
 //! The energy of an acceptor is that which a hole has, or would have, on it while all others stay where they are. Long-range repulsion
 //! empties the distribution around the Fermi level: the Coulomb gap (Efros and Shklovskii, J. Phys. C 8, L49 (1975)).
 
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64Dxsm;
 use rayon::prelude::*;
 
-use super::HopCounts;
 use super::blocks::{Block, ratios};
 use super::currents::{Sampler, equilibrated};
+use super::{HopCounts, hops_until_look, numbered};
 use crate::network::{Landscape, NEGLIGIBLE, Survey};
 use crate::occupation::Occupation;
 
@@ -74,17 +72,14 @@ fn visited(landscape: &Landscape<'_>, options: &LevelOptions, number: usize) -> 
     let [low, high] = options.energies_kt;
     let count = options.intervals;
     let per_kt = count as f64 / (high - low);
-    let seed = options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number as u64);
-    let mut rng = Pcg64Dxsm::seed_from_u64(seed);
-    let filled: f64 = rng.random();
-    let start: Occupation = (0..n).filter(|_| rng.random::<f64>() < filled).collect();
+    let mut rng = numbered(options.seed, number as u64);
+    let start = Occupation::arbitrary(n, &mut rng);
     let mut simulation = equilibrated(landscape, start, Sampler::Automatic, APPROACH * n as u64, &mut rng);
     let mut ignored = HopCounts::new(landscape.network.sites());
     let mut survey = Survey::default();
     let mut block = Block::new(3 * count);
     for _ in 0..options.states.div_ceil(TRAJECTORIES) {
-        // a network that goes to and fro between two states would be seen in one of them alone after an even number of hops
-        let hops = rng.random_range(1..2 * n.max(8) as u64);
+        let hops = hops_until_look(landscape.network, &mut rng);
         simulation.run(landscape, hops, &mut rng, &mut ignored);
         let state = simulation.state();
         landscape.survey(&state, NEGLIGIBLE, &mut survey);

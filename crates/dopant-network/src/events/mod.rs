@@ -22,7 +22,27 @@ pub use recurring::Recurring;
 pub use response::{EventResponse, ResponseOptions, response};
 pub use trajectory::{Event, Trajectory};
 
+use rand::{Rng, RngExt, SeedableRng};
+use rand_pcg::Pcg64Dxsm;
+
+use crate::network::Network;
 use crate::occupation::Occupation;
+
+/// Random numbers of a trajectory with its own number.
+fn numbered(seed: u64, trajectory: u64) -> Pcg64Dxsm {
+    Pcg64Dxsm::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(trajectory))
+}
+
+/// Mean number of hops between two states that are looked at: so many that hops and looking take about the same time.
+fn stride(network: &Network) -> u64 {
+    network.acceptors().max(8) as u64
+}
+
+/// Hops until the next state that is looked at. Their number is random: a network that goes to and fro between two states would be seen in
+/// one of them alone after an even number of hops.
+fn hops_until_look(network: &Network, rng: &mut impl Rng) -> u64 {
+    rng.random_range(1..2 * stride(network))
+}
 
 /// Counts of a simulation.
 #[derive(Clone, Debug, Default, PartialEq)]

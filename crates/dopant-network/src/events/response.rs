@@ -10,15 +10,15 @@
 //! sixteen trajectories then tells of every derivative, and variances are an eighth of those with one voltage after another
 //! (Hotelling, Ann. Math. Stat. 15, 297 (1944)).
 
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_pcg::Pcg64Dxsm;
 use rayon::prelude::*;
 
-use super::HopCounts;
 use super::blocks::{Block, ratios};
 use super::currents::{Sampler, Simulation, equilibrated};
 use super::projection::{Averages, Basis, Correction, Gains};
 use super::trap::{Passage, Trap, TrapWalk};
+use super::{HopCounts, hops_until_look, numbered, stride};
 use crate::network::{Landscape, NEGLIGIBLE, Network, Survey};
 use crate::occupation::Occupation;
 
@@ -133,6 +133,8 @@ struct Walk<'a> {
     sampler: Sampler,
     states: usize,
     seed: u64,
+    /// Its number among all walks of the search.
+    number: u64,
 }
 
 /// What is known after a walk but of the states that it looked at.
@@ -152,14 +154,9 @@ enum Mover<'a> {
 }
 
 impl Walk<'_> {
-    /// Mean number of hops between two states that are looked at: so many that hops and looking take about the same time.
-    fn stride(&self) -> u64 {
-        self.landscape.network.acceptors().max(8) as u64
-    }
-
     /// Calls `visit` with the block of each state outside of the trap, the state, its hops and the time it lasts on average.
     fn run(&self, mut visit: impl FnMut(usize, &Occupation, &Survey, f64)) -> Walked {
-        let mut rng = Pcg64Dxsm::seed_from_u64(self.seed);
+        let mut rng = numbered(self.seed, self.number);
         let landscape = self.landscape;
         let (mut time, mut longest) = (0.0, 0.0_f64);
         let mut mover = match self.passage {
@@ -180,8 +177,7 @@ impl Walk<'_> {
         let mut entries = vec![vec![0; members]; BLOCKS];
         let mut survey = Survey::default();
         for number in 0..self.states {
-            // a network that goes to and fro between two states would be seen in one of them alone after an even number of hops
-            let hops = rng.random_range(1..2 * self.stride());
+            let hops = hops_until_look(landscape.network, &mut rng);
             let block = number * BLOCKS / self.states;
             match &mut mover {
                 Mover::ByHops(simulation, ignored) => simulation.run(landscape, hops, &mut rng, ignored),
@@ -206,7 +202,7 @@ impl Walk<'_> {
     }
 
     fn hops(&self) -> u64 {
-        self.approach + self.stride() * self.states as u64
+        self.approach + stride(self.landscape.network) * self.states as u64
     }
 }
 
@@ -323,7 +319,6 @@ impl Search<'_> {
     ) -> Walk<'l> {
         let start = starts[number % starts.len()];
         let number = ((round as u64) << 32) + number as u64;
-        let seed = self.options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number);
         Walk {
             landscape,
             passage,
@@ -331,7 +326,8 @@ impl Search<'_> {
             approach: APPROACH * self.network().acceptors() as u64,
             sampler: self.sampler,
             states,
-            seed,
+            seed: self.options.seed,
+            number,
         }
     }
 
@@ -434,13 +430,7 @@ impl Search<'_> {
         }
         let asked = self.options.electrode.map_or(0..electrodes, |k| k..k + 1);
         let largest = |values: &[f64]| values.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
-        // an output stays at its voltage
-        let counted = |rows: &[Vec<f64>]| -> Vec<f64> {
-            let of_row = |(k, row): (usize, &Vec<f64>)| -> Vec<f64> {
-                (0..electrodes).filter(|m| self.options.electrode.is_none() || *m != k).map(|m| row[m]).collect()
-            };
-            asked.clone().zip(&rows[asked.clone()]).flat_map(of_row).collect()
-        };
+        let counted = |rows: &[Vec<f64>]| self.counted(electrodes).map(|(k, m)| rows[k][m]).collect::<Vec<f64>>();
         let relative_error = if self.options.derivatives {
             largest(&counted(&errors)) / largest(&counted(&gradient))
         } else {
@@ -461,16 +451,21 @@ impl Search<'_> {
         }
     }
 
+    /// The derivatives that count, as electrode and voltage: all of the electrode asked for but that by its own voltage, at which an output
+    /// stays.
+    fn counted(&self, electrodes: usize) -> impl Iterator<Item = (usize, usize)> {
+        let asked = self.options.electrode;
+        let rows = asked.map_or(0..electrodes, |k| k..k + 1);
+        rows.flat_map(move |k| (0..electrodes).filter(move |m| asked.is_none() || *m != k).map(move |m| (k, m)))
+    }
+
     /// Step with which the largest error of the derivatives will be least.
     fn better_step(&self, found: &EventResponse, step_kt: f64) -> f64 {
-        let of_row = |k: usize| {
-            let errors =
-                found.gradient_standard_errors[k].iter().copied().zip(found.curvature_errors[k].iter().copied());
-            // an output stays at its voltage
-            errors.enumerate().filter(move |(m, _)| self.options.electrode.is_none() || *m != k).map(|(_, both)| both)
-        };
-        let rows = self.options.electrode.map_or(0..found.gradient.len(), |k| k..k + 1);
-        let errors = rows.filter(|&k| k < found.gradient.len()).flat_map(of_row);
+        if !self.options.derivatives {
+            return step_kt;
+        }
+        let errors = self.counted(found.gradient.len());
+        let errors = errors.map(|(k, m)| (found.gradient_standard_errors[k][m], found.curvature_errors[k][m]));
         let Some((error, curved)) = errors.max_by(|a, b| a.0.total_cmp(&b.0)) else { return step_kt };
         // error² = (a/s)² + (b s²)² is least at s⁶ = a²/2b²
         let of_step = (error * error - curved * curved).max(0.0) * step_kt * step_kt;

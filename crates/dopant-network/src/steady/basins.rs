@@ -54,8 +54,7 @@ impl<'a> SteadySolver<'a> {
         let mut rng = Pcg64Dxsm::seed_from_u64(self.options.exploration_seed ^ STREAM);
         let mut apart = 0;
         for _ in 0..WALKS {
-            let filled: f64 = rng.random();
-            let start = (0..self.network.acceptors()).filter(|_| rng.random::<f64>() < filled).collect();
+            let start = Occupation::arbitrary(self.network.acceptors(), &mut rng);
             match self.end_of_walk(landscape, start, &mut rng) {
                 End::Here => {}
                 End::Apart => apart += 1,
