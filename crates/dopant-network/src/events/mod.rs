@@ -6,10 +6,10 @@ mod direct;
 mod driven;
 mod incremental;
 mod levels;
-mod pair_factors;
 mod projection;
 mod recurring;
 mod response;
+mod tiles;
 mod trajectory;
 mod trap;
 
