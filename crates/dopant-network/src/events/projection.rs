@@ -5,7 +5,10 @@
 //! the least variance of f + Q h over the states that a trajectory visits: a regression. This sum has the mean of f for any h, as
 //! ⟨Q h⟩ = 0, and varies less than f by orders: h is a control variate (Henderson and Glynn, Math. Oper. Res. 27, 253 (2002)).
 
+use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
 use faer::linalg::solvers::Solve;
+use faer::{Accum, MatMut, MatRef, Par};
 
 use crate::network::{Landscape, Network, Survey};
 use crate::occupation::Occupation;
@@ -20,6 +23,8 @@ const TYPICAL_DEVIATION: f64 = 0.1;
 const STATES_PER_LOOK: u64 = 8;
 /// Least weight of the prior, relative to the largest variance of any combination of functions: below, variances are rounding errors.
 const ROUNDING: f64 = 1e-13;
+/// States that are added to the sums of squares at once, by a product of matrices.
+const STATES_AT_ONCE: usize = 64;
 /// Passes in which the variance that is left and the weight of the prior are made consistent.
 const PASSES: usize = 30;
 
@@ -75,6 +80,9 @@ pub(super) struct Averages<'b> {
     squares: Vec<f64>,
     /// Σ w (Q φ_a) f_k, `[a * electrodes + k]`.
     products: Vec<f64>,
+    /// √w Q φ and √w f of the states that are not yet in `squares` and `products`, one state after another.
+    waiting_changes: Vec<f64>,
+    waiting_currents: Vec<f64>,
     change: Vec<f64>,
     current: Vec<f64>,
     into: Vec<f64>,
@@ -97,6 +105,8 @@ impl<'b> Averages<'b> {
             currents: vec![0.0; electrodes],
             squares: vec![0.0; functions * functions],
             products: vec![0.0; functions * electrodes],
+            waiting_changes: Vec::with_capacity(STATES_AT_ONCE * functions),
+            waiting_currents: Vec::with_capacity(STATES_AT_ONCE * electrodes),
             change: vec![0.0; functions],
             current: vec![0.0; electrodes],
             into: vec![0.0; acceptors],
@@ -121,23 +131,35 @@ impl<'b> Averages<'b> {
             self.look_at_single_holes(landscape, state, survey, weight);
         }
         self.states += 1;
-        let (functions, electrodes) = (self.basis.functions(), self.basis.electrodes);
         self.weight += weight;
         self.squared_weight += squared_weight;
         for (k, current) in self.current.iter().enumerate() {
             self.currents[k] += weight * current;
             self.squared_currents[k] += weight * current * current;
         }
-        for a in 0..functions {
-            let own = weight * self.change[a];
-            if own.abs() > 0.0 {
-                self.changes[a] += own;
-                let row = &mut self.squares[a * functions..=a * functions + a];
-                row.iter_mut().zip(&self.change).for_each(|(sum, change)| *sum += own * change);
-                let row = &mut self.products[a * electrodes..(a + 1) * electrodes];
-                row.iter_mut().zip(&self.current).for_each(|(sum, current)| *sum += own * current);
-            }
+        self.changes.iter_mut().zip(&self.change).for_each(|(sum, change)| *sum += weight * change);
+        let root = weight.sqrt();
+        self.waiting_changes.extend(self.change.iter().map(|change| root * change));
+        self.waiting_currents.extend(self.current.iter().map(|current| root * current));
+        if self.waiting_changes.len() >= STATES_AT_ONCE * self.basis.functions() {
+            self.gather();
         }
+    }
+
+    /// Adds the waiting states to the sums of squares and products.
+    fn gather(&mut self) {
+        let (functions, electrodes) = (self.basis.functions(), self.basis.electrodes);
+        let states = self.waiting_changes.len() / functions;
+        let changes = MatRef::from_column_major_slice(&self.waiting_changes, functions, states);
+        let currents = MatRef::from_column_major_slice(&self.waiting_currents, electrodes, states);
+        // row a up to column a is column a down to row a
+        let squares = MatMut::from_column_major_slice_mut(&mut self.squares, functions, functions);
+        let (upper, whole) = (BlockStructure::TriangularUpper, BlockStructure::Rectangular);
+        triangular_matmul(squares, upper, Accum::Add, changes, whole, changes.transpose(), whole, 1.0, Par::Seq);
+        let products = MatMut::from_column_major_slice_mut(&mut self.products, electrodes, functions);
+        matmul(products, Accum::Add, currents, changes.transpose(), 1.0, Par::Seq);
+        self.waiting_changes.clear();
+        self.waiting_currents.clear();
     }
 
     /// Q φ of every basis function, and the currents, in a state.
@@ -210,7 +232,9 @@ impl<'b> Averages<'b> {
         (0..n).flat_map(|i| (0..electrodes).map(move |k| (i, k))).map(|(i, k)| of(i, k)).collect()
     }
 
-    pub(super) fn merge(mut self, other: &Self) -> Self {
+    pub(super) fn merge(mut self, mut other: Self) -> Self {
+        self.gather();
+        other.gather();
         let add = |sums: &mut Vec<f64>, more: &[f64]| sums.iter_mut().zip(more).for_each(|(a, b)| *a += b);
         self.weight += other.weight;
         self.squared_weight += other.squared_weight;
@@ -224,7 +248,8 @@ impl<'b> Averages<'b> {
     }
 
     /// The coefficients of least variance.
-    pub(super) fn solve(&self) -> Correction<'b> {
+    pub(super) fn solve(mut self) -> Correction<'b> {
+        self.gather();
         let (functions, electrodes) = (self.basis.functions(), self.basis.electrodes);
         let mean = |sum: f64| sum / self.weight;
         let covariance = |a: usize, b: usize| {

@@ -365,7 +365,7 @@ impl Search<'_> {
         let lasts = found.iter().map(|(_, walked, _)| walked.last).collect();
         effort.longest = found.iter().fold(effort.longest, |most, (_, walked, _)| most.max(walked.longest));
         let all =
-            found.into_iter().map(|(averages, _, _)| averages).reduce(|a, b| a.merge(&b)).expect("some trajectories");
+            found.into_iter().map(|(averages, _, _)| averages).reduce(Averages::merge).expect("some trajectories");
         (all.solve(), lasts)
     }
 
