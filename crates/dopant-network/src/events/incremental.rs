@@ -8,8 +8,8 @@
 
 use rand::{Rng, RngExt};
 
-use super::HopCounts;
 use super::pair_factors::{LANES, PairFactors, shift_energies, total, tree};
+use super::{HopCounts, Observer};
 use crate::network::{Landscape, RateLaw};
 use crate::occupation::Occupation;
 
@@ -107,11 +107,19 @@ impl<'a> Incremental<'a> {
     /// Makes `hops` hops. Returns the number made: fewer if the energies leave the range of the factors.
     pub fn run(&mut self, hops: u64, rng: &mut impl Rng, counts: &mut HopCounts) -> u64 {
         counts.begin(&self.state);
+        let done = self.follow(hops, rng, counts);
+        counts.end(&self.state);
+        done
+    }
+
+    /// The same before an observer, which is told the mean waiting time at every trial, accepted or not.
+    pub(super) fn follow(&mut self, hops: u64, rng: &mut impl Rng, observer: &mut impl Observer) -> u64 {
+        let sites = self.landscape.network.sites();
         let mut done = 0;
         while done < hops {
             let all = total(&self.sums);
             let (from, to) = loop {
-                counts.time += 1.0 / all;
+                observer.wait(1.0 / all, rng);
                 let (from, to) = self.choose(all, rng);
                 let at = from * self.width + to;
                 let prefactor = self.factors.plain[at];
@@ -122,7 +130,7 @@ impl<'a> Incremental<'a> {
                     break (from, to);
                 }
             };
-            counts.count(from, to);
+            observer.hop(from * sites + to);
             self.apply(from, to);
             done += 1;
             self.since_refresh += 1;
@@ -130,7 +138,6 @@ impl<'a> Incremental<'a> {
                 break;
             }
         }
-        counts.end(&self.state);
         done
     }
 
