@@ -232,7 +232,8 @@ pub struct Spectrum {
 /// Least part of a density to which its band of errors goes down, so that it has a place on a logarithmic axis.
 const LEAST_PART: f64 = 0.1;
 
-/// Spectral densities against frequency \[Hz\], with bands of one standard error, and with the full shot noise 2eI of a reference current as a
+/// Spectral densities against frequency \[Hz\], with bands of one standard error, and with the full shot noise 2eI of a reference
+/// current as a
 /// dashed line.
 ///
 /// # Errors
@@ -248,9 +249,11 @@ pub fn noise_spectrum(
         let colour = PALETTE[k % PALETTE.len()];
         let points: Vec<(f64, f64)> = frequencies.iter().copied().zip(spectrum.densities.iter().copied()).collect();
         if let Some(errors) = &spectrum.standard_errors {
-            let band = points.iter().zip(errors).map(|(&(f, s), e)| (f, (s - e).max(LEAST_PART * s), s + e)).collect();
+            let known = points.iter().zip(errors).filter(|((_, s), e)| *s > 0.0 && e.is_finite());
+            let band = known.map(|(&(f, s), e)| (f, (s - e).max(LEAST_PART * s), s + e)).collect();
             series.push(Series { item: Item::Band(band), colour, legend: None });
         }
+        let points = points.into_iter().filter(|(_, s)| *s > 0.0).collect();
         let item = Item::Line { points, dash: Dash::Solid, width: 2 };
         series.push(Series { item, colour, legend: Some(spectrum.name.clone()) });
     }
@@ -259,7 +262,7 @@ pub fn noise_spectrum(
         let item = Item::Line { points, dash: Dash::Dashed, width: 2 };
         series.push(Series { item, colour: GREY, legend: Some(format!("2eI = {} nA²/Hz", short(level))) });
     }
-    let values = spectra.iter().flat_map(|s| s.densities.clone()).chain(shot).collect();
+    let values = spectra.iter().flat_map(|s| s.densities.clone()).chain(shot).filter(|s| *s > 0.0).collect();
     Ok(vec![Plot {
         title: title.to_owned(),
         x: spanning("frequency [Hz]", Scale::Log, frequencies.to_vec())?,

@@ -37,8 +37,10 @@ enum NoiseMethod {
 
 /// Intrinsic noise of the currents: one-sided spectral densities, exact or by events; a table (CSV) and a figure.
 ///
-/// By events, 32 trajectories are followed with exponential waiting times, and the differences between them give standard errors. Frequencies
-/// for which the simulated time is too short are left out, and the lowest that was reached is printed, with the relative noise S/I² and the exponent β of S ~ f^−β.
+/// By events, 32 trajectories are followed with exponential waiting times, and the differences between them give standard errors.
+/// Frequencies
+/// for which the simulated time is too short are left out, and the lowest that was reached is printed, with the relative noise S/I² and
+/// the exponent β of S ~ f^−β.
 #[derive(Debug, Args)]
 pub(super) struct Noise {
     #[command(flatten)]
