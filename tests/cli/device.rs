@@ -228,6 +228,8 @@ fn pictures_tables_and_trajectories_are_written() {
         "device", "iv", "d.json", "--vary", "0", "--from", "-0.1", "--to", "0.1", "--points", "5", "--output", "out/iv",
     ]);
     run(&["device", "noise", "d.json", "--points", "4", "--output", "out/noise"]);
+    let events = ["device", "noise", "d.json", "--method", "events", "--hops", "200000", "--output", "out/by-events"];
+    run(&events);
     run(&["device", "density-of-states", "d.json", "--states", "2000", "--output", "out/density"]);
     run(&["device", "trajectory", "d.json", "--events", "500", "--output", "out/events.h5"]);
     run(&[&LOCK_IN[..], &["--amplitude", "0.005", "--frequencies", "1e7", "--time", "1e-5", "--json"]].concat());
@@ -235,7 +237,7 @@ fn pictures_tables_and_trajectories_are_written() {
     for file in ["map.png", "map.svg", "stability.png", "iv.csv", "iv.png", "noise.csv", "noise.png", "events.h5"] {
         assert!(files.contains(&file.to_owned()), "{file} is missing in {files:?}");
     }
-    for file in ["density.csv", "density.png"] {
+    for file in ["density.csv", "density.png", "by-events.csv", "by-events.png"] {
         assert!(files.contains(&file.to_owned()), "{file} is missing in {files:?}");
     }
 }
@@ -387,6 +389,8 @@ fn numbers_of_device_commands_have_maxima() {
         (&["map"], "--hops", "must be 64 to 10000000000000"),
         (&["map", "--over", "0,1"], "--points", "must be 2 to 2000"),
         (&["noise"], "--points", "must be 2 to 100000"),
+        (&["noise", "--method", "events"], "--points", "must be 2 to 2000"),
+        (&["noise", "--method", "events"], "--hops", "must be 64 to 10000000000000"),
         (&["density-of-states"], "--points", "must be 2 to 2000"),
         (&["density-of-states"], "--states", "must be 1000 to 100000000"),
         (&["currents"], "--hops", "must be 64 to 10000000000000"),

@@ -29,6 +29,7 @@ mod laplace;
 mod mcnetwork;
 mod mean_field;
 mod network;
+pub mod noise_law;
 mod occupation;
 mod states;
 pub mod steady;

@@ -218,35 +218,51 @@ pub fn stability_map(title: &str, labels: [&str; 2], derivative: &Grid) -> Resul
     }])
 }
 
-/// Spectral densities \[nA²/Hz\] against frequency \[Hz\], with the full shot noise 2eI of a reference current as a dashed line.
+/// Noise of one electrode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spectrum {
+    /// Name.
+    pub name: String,
+    /// Spectral densities \[nA²/Hz\].
+    pub densities: Vec<f64>,
+    /// Their standard errors \[nA²/Hz\]; none where exact.
+    pub standard_errors: Option<Vec<f64>>,
+}
+
+/// Least part of a density to which its band of errors goes down, so that it has a place on a logarithmic axis.
+const LEAST_PART: f64 = 0.1;
+
+/// Spectral densities against frequency \[Hz\], with bands of one standard error, and with the full shot noise 2eI of a reference
+/// current as a
+/// dashed line.
 ///
 /// # Errors
 /// If there is nothing to draw.
 pub fn noise_spectrum(
     title: &str,
     frequencies: &[f64],
-    densities: &[(String, Vec<f64>)],
+    spectra: &[Spectrum],
     shot: Option<f64>,
 ) -> Result<Vec<Plot>, FigureError> {
-    let mut series: Vec<Series> = densities
-        .iter()
-        .enumerate()
-        .map(|(k, (name, values))| Series {
-            item: Item::Line {
-                points: frequencies.iter().copied().zip(values.iter().copied()).collect(),
-                dash: Dash::Solid,
-                width: 2,
-            },
-            colour: PALETTE[k % PALETTE.len()],
-            legend: Some(name.clone()),
-        })
-        .collect();
+    let mut series: Vec<Series> = Vec::new();
+    for (k, spectrum) in spectra.iter().enumerate() {
+        let colour = PALETTE[k % PALETTE.len()];
+        let points: Vec<(f64, f64)> = frequencies.iter().copied().zip(spectrum.densities.iter().copied()).collect();
+        if let Some(errors) = &spectrum.standard_errors {
+            let known = points.iter().zip(errors).filter(|((_, s), e)| *s > 0.0 && e.is_finite());
+            let band = known.map(|(&(f, s), e)| (f, (s - e).max(LEAST_PART * s), s + e)).collect();
+            series.push(Series { item: Item::Band(band), colour, legend: None });
+        }
+        let points = points.into_iter().filter(|(_, s)| *s > 0.0).collect();
+        let item = Item::Line { points, dash: Dash::Solid, width: 2 };
+        series.push(Series { item, colour, legend: Some(spectrum.name.clone()) });
+    }
     if let (Some(level), Some(first), Some(last)) = (shot, frequencies.first(), frequencies.last()) {
         let points = vec![(*first, level), (*last, level)];
         let item = Item::Line { points, dash: Dash::Dashed, width: 2 };
         series.push(Series { item, colour: GREY, legend: Some(format!("2eI = {} nA²/Hz", short(level))) });
     }
-    let values = densities.iter().flat_map(|d| d.1.clone()).chain(shot).collect();
+    let values = spectra.iter().flat_map(|s| s.densities.clone()).chain(shot).filter(|s| *s > 0.0).collect();
     Ok(vec![Plot {
         title: title.to_owned(),
         x: spanning("frequency [Hz]", Scale::Log, frequencies.to_vec())?,

@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64Dxsm;
 
 use super::blocks::{Block, ratios};
-use super::{Direct, HopCounts, Incremental, Recurring};
+use super::{Direct, HopCounts, Incremental, Observer, Recurring};
 use crate::network::Landscape;
 use crate::occupation::Occupation;
 
@@ -95,7 +95,7 @@ pub(super) enum Simulation<'a> {
 }
 
 impl<'a> Simulation<'a> {
-    fn new(sampler: Sampler, landscape: &'a Landscape<'a>, start: Occupation) -> Self {
+    pub(super) fn new(sampler: Sampler, landscape: &'a Landscape<'a>, start: Occupation) -> Self {
         match sampler {
             Sampler::Automatic | Sampler::Recurring => Self::Recurring(Box::new(Recurring::new(landscape, start))),
             Sampler::Direct => Self::Direct(Box::new(Direct::new(landscape, start))),
@@ -127,20 +127,40 @@ impl<'a> Simulation<'a> {
     }
 
     pub(super) fn run(&mut self, landscape: &'a Landscape<'a>, hops: u64, rng: &mut Pcg64Dxsm, counts: &mut HopCounts) {
+        self.in_parts(landscape, hops, |simulation, now| {
+            match simulation {
+                Self::Recurring(s) => s.run(now, rng, counts),
+                Self::Direct(s) => s.run(now, rng, counts),
+                Self::Incremental(s) => return s.run(now, rng, counts),
+            }
+            now
+        });
+    }
+
+    /// Makes `hops` hops before an observer.
+    pub(super) fn follow(
+        &mut self,
+        landscape: &'a Landscape<'a>,
+        hops: u64,
+        rng: &mut Pcg64Dxsm,
+        observer: &mut impl Observer,
+    ) {
+        self.in_parts(landscape, hops, |simulation, now| {
+            match simulation {
+                Self::Recurring(s) => s.follow(now, rng, observer),
+                Self::Direct(s) => s.follow(now, rng, observer),
+                Self::Incremental(s) => return s.follow(now, rng, observer),
+            }
+            now
+        });
+    }
+
+    /// `hops` hops in parts of fewer than 2³²; `part` returns how many it made. Rates that cannot be followed are computed anew.
+    fn in_parts(&mut self, landscape: &'a Landscape<'a>, hops: u64, mut part: impl FnMut(&mut Self, u64) -> u64) {
         let mut left = hops;
         while left > 0 {
             let now = left.min(1 << 31);
-            let done = match self {
-                Self::Recurring(s) => {
-                    s.run(now, rng, counts);
-                    now
-                }
-                Self::Direct(s) => {
-                    s.run(now, rng, counts);
-                    now
-                }
-                Self::Incremental(s) => s.run(now, rng, counts),
-            };
+            let done = part(self, now);
             left -= done;
             if done < now {
                 *self = Self::Direct(Box::new(Direct::new(landscape, self.state())));

@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use super::HopCounts;
+use super::{HopCounts, Observer};
 use crate::network::{Landscape, NEGLIGIBLE, Survey};
 use crate::occupation::Occupation;
 
@@ -44,11 +44,17 @@ impl<'a> Direct<'a> {
     /// Makes `hops` hops.
     pub fn run(&mut self, hops: u64, rng: &mut impl Rng, counts: &mut HopCounts) {
         counts.begin(&self.state);
+        self.follow(hops, rng, counts);
+        counts.end(&self.state);
+    }
+
+    /// The same before an observer.
+    pub(super) fn follow(&mut self, hops: u64, rng: &mut impl Rng, observer: &mut impl Observer) {
+        let sites = self.landscape.network.sites();
         for _ in 0..hops {
             let (from, to, time) = self.hop(rng);
-            counts.time += time;
-            counts.count(usize::from(from), usize::from(to));
+            observer.wait(time, rng);
+            observer.hop(usize::from(from) * sites + usize::from(to));
         }
-        counts.end(&self.state);
     }
 }

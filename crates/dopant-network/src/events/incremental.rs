@@ -10,8 +10,8 @@
 use multiversion::multiversion;
 use rand::{Rng, RngExt};
 
-use super::HopCounts;
 use super::tiles::{Blocks, LANES, Lanes, Tiles, lane, sum};
+use super::{HopCounts, Observer};
 use crate::network::{Landscape, RateLaw};
 use crate::occupation::Occupation;
 
@@ -127,34 +127,40 @@ impl<'a> Incremental<'a> {
     /// Makes `hops` hops. Returns the number made: fewer if the energies leave the range of the factors.
     pub fn run(&mut self, hops: u64, rng: &mut impl Rng, counts: &mut HopCounts) -> u64 {
         counts.begin(&self.state);
-        let done = make_hops(self, hops, rng, counts);
+        let done = self.follow(hops, rng, counts);
         counts.end(&self.state);
         done
     }
 
-    /// Makes one hop; returns its places and the mean waiting time. `None` if the energies leave the range of the factors.
+    /// The same before an observer, which is told the mean waiting time at every trial, accepted or not.
+    pub(super) fn follow(&mut self, hops: u64, rng: &mut impl Rng, observer: &mut impl Observer) -> u64 {
+        make_hops(self, hops, rng, observer)
+    }
+
+    /// Draws the places of the next hop. `None` if the energies leave the range of the factors.
     #[inline(always)]
-    fn hop(&mut self, rng: &mut impl Rng) -> Option<(usize, usize, f64)> {
-        let mut time = 0.0;
+    fn draw(&mut self, rng: &mut impl Rng, observer: &mut impl Observer) -> Option<(usize, usize)> {
         loop {
             let near: f64 = self.block_sums.iter().sum();
             let far = self.tiles.far_rate();
             let all = near + far;
             self.since_refresh.largest = self.since_refresh.largest.max(all);
-            if all < LOST_DIGITS * self.since_refresh.largest && !self.refresh() {
+            if all < LOST_DIGITS * self.since_refresh.largest {
+                if self.refresh() {
+                    continue;
+                }
                 return None;
             }
             while self.since_refresh.trials < REFRESH_TRIALS {
                 self.since_refresh.trials += 1;
-                time += 1.0 / all;
+                self.since_refresh.time += 1.0 / all;
+                observer.wait(1.0 / all, rng);
                 let rest = rng.random::<f64>() * all;
                 let tried = if rest < far { self.try_far(rest, rng) } else { self.try_near(rest - far, rng) };
-                if let Some((from, to)) = tried {
-                    self.since_refresh.time += time;
-                    return Some((from, to, time));
+                if tried.is_some() {
+                    return tried;
                 }
             }
-            self.since_refresh.time += time;
             if !self.refresh() {
                 return None;
             }
@@ -337,12 +343,12 @@ impl<'a> Incremental<'a> {
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "x86_64+avx"))]
-fn make_hops<R: Rng>(simulation: &mut Incremental<'_>, hops: u64, rng: &mut R, counts: &mut HopCounts) -> u64 {
+fn make_hops<R: Rng, O: Observer>(simulation: &mut Incremental<'_>, hops: u64, rng: &mut R, observer: &mut O) -> u64 {
+    let sites = simulation.landscape.network.sites();
     for done in 0..hops {
-        let Some((from, to, time)) = simulation.hop(rng) else { return done };
-        counts.time += time;
+        let Some((from, to)) = simulation.draw(rng, observer) else { return done };
         let site = |place: usize| usize::from(simulation.blocks.sites[place].unwrap_or(0));
-        counts.count(site(from), site(to));
+        observer.hop(site(from) * sites + site(to));
         simulation.apply(from, to);
         simulation.since_refresh.hops += 1;
         if simulation.since_refresh.hops >= REFRESH_HOPS && !simulation.refresh() {

@@ -1,11 +1,13 @@
 //! Kinetic Monte Carlo: the network hop by hop, with exact statistics.
 
 mod blocks;
+mod cascade;
 mod currents;
 mod direct;
 mod driven;
 mod incremental;
 mod levels;
+mod noise;
 mod projection;
 mod recurring;
 mod response;
@@ -18,6 +20,7 @@ pub use direct::Direct;
 pub use driven::{DrivenCurrents, DrivenOptions, Sine, driven_currents};
 pub use incremental::Incremental;
 pub use levels::{LevelOptions, Levels, levels};
+pub use noise::{EventNoise, NoiseOptions, noise};
 pub use recurring::Recurring;
 pub use response::{EventResponse, ResponseOptions, response};
 pub use trajectory::{Event, Trajectory};
@@ -42,6 +45,18 @@ fn stride(network: &Network) -> u64 {
 /// one of them alone after an even number of hops.
 fn hops_until_look(network: &Network, rng: &mut impl Rng) -> u64 {
     rng.random_range(1..2 * stride(network))
+}
+
+/// What follows a simulation while a sampler runs it.
+trait Observer {
+    /// Whether a sampler that stores states is to count how often it visits each.
+    const COUNTS_VISITS: bool = false;
+
+    /// Time passes whose mean is given \[1/ν₀\]; in truth it is exponentially distributed.
+    fn wait(&mut self, mean: f64, rng: &mut impl Rng);
+
+    /// A hole hops from site `from` to site `to`, as the number `from · sites + to`.
+    fn hop(&mut self, pair: usize);
 }
 
 /// Counts of a simulation.
@@ -83,5 +98,19 @@ impl HopCounts {
 
     fn end(&mut self, state: &Occupation) {
         state.sites().for_each(|site| self.occupied_time[site] += self.time - self.since[site]);
+    }
+}
+
+/// Mean times instead of exponentially distributed ones: the same means, with less scatter.
+impl Observer for HopCounts {
+    #[inline]
+    fn wait(&mut self, mean: f64, _rng: &mut impl Rng) {
+        self.time += mean;
+    }
+
+    #[inline]
+    fn hop(&mut self, pair: usize) {
+        let (pair, sites) = (pair as u32, self.sites as u32);
+        self.count((pair / sites) as usize, (pair % sites) as usize);
     }
 }

@@ -7,7 +7,7 @@
 use hashbrown::HashMap;
 use rand::Rng;
 
-use super::HopCounts;
+use super::{HopCounts, Observer};
 use crate::network::{Hop, Landscape, NEGLIGIBLE, Survey};
 use crate::occupation::Occupation;
 
@@ -53,6 +53,26 @@ struct Remembered {
     place: u32,
 }
 
+/// Mean times and numbers of hops.
+struct Tally<'a> {
+    time: f64,
+    hops: &'a mut [u64],
+}
+
+impl Observer for Tally<'_> {
+    const COUNTS_VISITS: bool = true;
+
+    #[inline]
+    fn wait(&mut self, mean: f64, _rng: &mut impl Rng) {
+        self.time += mean;
+    }
+
+    #[inline]
+    fn hop(&mut self, pair: usize) {
+        self.hops[pair] += 1;
+    }
+}
+
 /// A simulation that stores its states.
 #[derive(Debug)]
 pub struct Recurring<'a> {
@@ -94,31 +114,9 @@ impl<'a> Recurring<'a> {
 
     /// Makes `hops` hops, fewer than 2³².
     pub fn run(&mut self, hops: u64, rng: &mut impl Rng, counts: &mut HopCounts) {
-        if self.arena.len() > MOST_CELLS {
-            let state = self.state();
-            *self = Self::new(self.landscape, state);
-        }
-        let mut time = 0.0;
-        let mut current = self.current;
-        for _ in 0..hops {
-            let random = rng.next_u64();
-            let at = (current >> 5) as usize;
-            let size = current & 31;
-            let chosen = at + 1 + ((random >> 1) >> (63 - size)) as usize;
-            let header = &mut self.arena[at];
-            time += header.residence();
-            header.hops += 1;
-            let cell = &self.arena[chosen];
-            let second = usize::from(random as u32 >= cell.threshold);
-            let (mut target, mut hop) = (cell.targets[second], (cell.hops >> (16 * second)) as u16);
-            if target <= RARE_TARGET {
-                (target, hop) = self.look_up(at, chosen, second, rng);
-            }
-            counts.hops[usize::from(hop)] += 1;
-            current = target;
-        }
-        self.current = current;
-        counts.time += time;
+        let mut tally = Tally { time: 0.0, hops: &mut counts.hops };
+        self.follow(hops, rng, &mut tally);
+        counts.time += tally.time;
         for remembered in &self.states {
             let header = &mut self.arena[(remembered.place >> 5) as usize];
             let spent = f64::from(std::mem::take(&mut header.hops)) * header.residence();
@@ -126,6 +124,36 @@ impl<'a> Recurring<'a> {
                 remembered.state.sites().for_each(|site| counts.occupied_time[site] += spent);
             }
         }
+    }
+
+    /// The same before an observer.
+    pub(super) fn follow<O: Observer>(&mut self, hops: u64, rng: &mut impl Rng, observer: &mut O) {
+        if self.arena.len() > MOST_CELLS {
+            let state = self.state();
+            *self = Self::new(self.landscape, state);
+        }
+        let mut current = self.current;
+        for _ in 0..hops {
+            let random = rng.next_u64();
+            let at = (current >> 5) as usize;
+            let size = current & 31;
+            let chosen = at + 1 + ((random >> 1) >> (63 - size)) as usize;
+            let header = &mut self.arena[at];
+            if O::COUNTS_VISITS {
+                header.hops += 1;
+            }
+            let residence = header.residence();
+            let cell = &self.arena[chosen];
+            let second = usize::from(random as u32 >= cell.threshold);
+            let (mut target, mut hop) = (cell.targets[second], (cell.hops >> (16 * second)) as u16);
+            if target <= RARE_TARGET {
+                (target, hop) = self.look_up(at, chosen, second, rng);
+            }
+            observer.wait(residence, rng);
+            observer.hop(usize::from(hop));
+            current = target;
+        }
+        self.current = current;
     }
 
     #[cold]

@@ -11,6 +11,7 @@ use num_complex::Complex64;
 use super::elimination::{Drop, Factors, Order, Rates, Scalar};
 use super::{ACCEPTED, EXACT, INCOMPLETE, MOST_RESTARTS, SteadySolver, krylov};
 use crate::error::NetworkError;
+use crate::network::Network;
 use crate::states::OUTSIDE;
 
 /// Fractional parts of its multiples, which weigh the electrodes, never repeat.
@@ -25,6 +26,19 @@ pub enum TerminalCurrent {
     Induced,
     /// Only the holes that enter.
     Particle,
+}
+
+impl TerminalCurrent {
+    /// Charge transferred to an electrode by a hop from site to site \[e\].
+    pub(crate) fn charge(self, network: &Network, electrode: usize, from: usize, to: usize) -> f64 {
+        match self {
+            Self::Induced => network.potential(electrode, to) - network.potential(electrode, from),
+            Self::Particle => {
+                let at = network.acceptors() + electrode;
+                f64::from(u8::from(to == at)) - f64::from(u8::from(from == at))
+            }
+        }
+    }
 }
 
 impl SteadySolver<'_> {
@@ -89,13 +103,7 @@ impl SteadySolver<'_> {
 
     /// Charge transferred to an electrode by a hop \[e\].
     fn charge(&self, electrode: usize, current: TerminalCurrent, from: usize, to: usize) -> f64 {
-        match current {
-            TerminalCurrent::Induced => self.network.potential(electrode, to) - self.network.potential(electrode, from),
-            TerminalCurrent::Particle => {
-                let at = self.network.acceptors() + electrode;
-                f64::from(u8::from(to == at)) - f64::from(u8::from(from == at))
-            }
-        }
+        current.charge(self.network, electrode, from, to)
     }
 
     /// A row for each of `electrodes`.

@@ -38,6 +38,7 @@ Examples:
   homodyne device gradient device.json --electrode 7
   homodyne device iv device.json --vary 0 --from -1 --to 1 --electrode 7 --output results/iv
   homodyne device noise device.json --electrode 7 --output results/noise
+  homodyne device noise large.json --method events --output results/large-noise
   homodyne device density-of-states large.json
   homodyne device conductance large.json --electrode 0
   homodyne device map device.json --output results/map
