@@ -56,6 +56,7 @@ fn currents_through_a_bottleneck_keep_their_sign_and_their_digits() {
             hop_range: ANY_HOP,
             localization_radius: 1.0,
             coulomb: 9.0,
+            induced_kt: Vec::new(),
             fixed_energy_kt: vec![0.5, -0.25, 0.75],
             potential: vec![vec![0.875, 0.5, 0.125], vec![0.125, 0.5, 0.875]],
             law: RateLaw::MillerAbrahams,

@@ -59,7 +59,10 @@ pub struct Parts {
     pub localization_radius: f64,
     /// Energy of two unit charges times their distance, e²/4πε \[kT × unit of length\].
     pub coulomb: f64,
-    /// Voltage-independent energy of each acceptor (donors) \[kT\].
+    /// What the electrodes add to the energy of two unit charges \[kT\], `[acceptor][acceptor]`, symmetric; nothing if empty. Of what
+    /// they add to that of a single one, the diagonal, nothing is taken: it belongs to `fixed_energy_kt`.
+    pub induced_kt: Vec<Vec<f64>>,
+    /// Voltage-independent energy of each acceptor (donors, its own image) \[kT\].
     pub fixed_energy_kt: Vec<f64>,
     /// Potential at each acceptor for one unit on one electrode, `[electrode][acceptor]`.
     pub potential: Vec<Vec<f64>>,
@@ -111,6 +114,11 @@ impl Network {
         {
             return Err(NetworkError::entry("potential", format!("must hold {n} values for each of {p} electrodes")));
         }
+        if !parts.induced_kt.is_empty()
+            && (parts.induced_kt.len() != n || parts.induced_kt.iter().any(|row| row.len() != n))
+        {
+            return Err(NetworkError::entry("induced_kt", format!("must hold {n} rows of {n} values, or none")));
+        }
         if n + p > MOST_SITES {
             let what = format!("has {n} acceptors and {p} electrodes: at most {MOST_SITES} sites together");
             return Err(NetworkError::entry("acceptors", what));
@@ -135,7 +143,9 @@ impl Network {
                     log_prefactor[i * size + j] = -2.0 * r / parts.localization_radius;
                 }
                 if i < n && j < n {
-                    coulomb[i * size + j] = parts.coulomb / r;
+                    let free = parts.coulomb / r;
+                    // charges next to metal hardly repel each other, and never attract: less than 0 is an error of what is induced
+                    coulomb[i * size + j] = parts.induced_kt.get(i).map_or(free, |row| (free + row[j]).max(0.0));
                 }
             }
         }
@@ -290,7 +300,7 @@ impl Landscape<'_> {
         &self.voltages_kt
     }
 
-    /// Energies \[kT\] of all sites in a state, N + P values: E_i = base_i + Σ C/r_ij over the other holes.
+    /// Energies \[kT\] of all sites in a state, N + P values: E_i = base_i + Σ u_ij over the other holes, u_ij their pair energies.
     pub fn energies_kt(&self, state: &Occupation, energies_kt: &mut Vec<f64>) {
         energies_kt.clear();
         energies_kt.extend_from_slice(&self.base_kt);

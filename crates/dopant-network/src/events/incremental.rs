@@ -29,9 +29,9 @@ pub struct Incremental<'a> {
     /// Padded width of a row.
     width: usize,
     acceptors: usize,
-    /// exp(−2r/a) and exp(−2r/a + C/r).
+    /// exp(−2r/a) and exp(−2r/a + u), u the pair energy.
     factors: PairFactors,
-    /// C/r.
+    /// u.
     coulomb_kt: Vec<f64>,
     energies_kt: Vec<f64>,
     /// Energies for which the bounds were computed.
