@@ -478,7 +478,7 @@ impl Description {
     }
 }
 
-fn distance(a: &[f64; 3], b: &[f64; 3]) -> f64 {
+pub(crate) fn distance(a: &[f64; 3], b: &[f64; 3]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }
 
