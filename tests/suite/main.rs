@@ -18,6 +18,7 @@ mod limits;
 mod mcnetwork;
 mod mean_field;
 mod network;
+mod network_images;
 mod network_limits;
 mod network_response;
 mod routes;

@@ -30,6 +30,7 @@ fn parts(acceptors: usize, seed: u64, law: RateLaw) -> Parts {
         hop_range: ANY_HOP,
         localization_radius: 8.0,
         coulomb: 9.0,
+        induced_kt: Vec::new(),
         fixed_energy_kt: (0..acceptors).map(|i| 1.5 + (i as f64 * 1.7).sin()).collect(),
         potential,
         law,

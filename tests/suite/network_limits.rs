@@ -56,6 +56,7 @@ fn currents_through_a_bottleneck_keep_their_sign_and_their_digits() {
             hop_range: ANY_HOP,
             localization_radius: 1.0,
             coulomb: 9.0,
+            induced_kt: Vec::new(),
             fixed_energy_kt: vec![0.5, -0.25, 0.75],
             potential: vec![vec![0.875, 0.5, 0.125], vec![0.125, 0.5, 0.875]],
             law: RateLaw::MillerAbrahams,
@@ -184,4 +185,32 @@ fn electrodes_do_not_lie_on_each_other() {
         let message = DopantNetwork::from_description(&wide.describe().unwrap()).unwrap_err().to_string();
         assert!(message.contains("electrodes[") && message.contains("overlap"), "{message}");
     }
+}
+
+#[test]
+fn a_device_without_a_way_to_an_electrode_is_refused() {
+    let generate = Generate { acceptors: 10, hop_range_nm: Some([0.1, 0.2]), seed: 1, ..Generate::default() };
+    let error = DopantNetwork::from_description(&generate.describe().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("hop_range_nm") && error.contains("no acceptor is within reach"), "{error}");
+}
+
+/// Holes that must climb 3 eV at 4 K, 8700 kT, hop at rates below the smallest number. Nothing flows, and everything comes to an end.
+#[test]
+fn rates_too_slow_for_numbers_give_no_current() {
+    let device = made(10, 1, |generate| {
+        generate.temperature_kelvin = 4.0;
+        generate.injection_offset_ev = 3.0;
+    });
+    let landscape = device.network.landscape(&device.voltages_kt(&BIAS_VOLT));
+    for sampler in [Sampler::Automatic, Sampler::Recurring, Sampler::Incremental, Sampler::Direct] {
+        let options = EventOptions { hops: 2000, sampler, ..EventOptions::default() };
+        let found = events::currents(&landscape, Occupation::default(), &options);
+        assert!(found.currents.iter().all(|i| i.abs() < 1e-250) && found.time > 1e250, "{sampler:?}: {found:?}");
+    }
+    let options =
+        events::ResponseOptions { relative_error: 0.5, most_hops: 1000, ..events::ResponseOptions::default() };
+    let found = events::response(&landscape, Occupation::default(), &options);
+    assert!(found.currents.iter().all(|i| i.abs() < 1e-250), "{:?}", found.currents);
+    let found = solve(&device, &BIAS_VOLT, SteadyOptions::default()).unwrap();
+    assert!(found.iter().all(|i| i.abs() < 1e-250), "{found:?}");
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::NetworkError;
 use crate::geometry::{Contact, Domain, Rim};
+use crate::images::{ImageCharges, Images, Places};
 use crate::laplace::electrode_potentials;
 use crate::network::{ANY_HOP, Network, Parts, RateLaw};
 use crate::{kmc_dn, mcnetwork};
@@ -91,6 +92,9 @@ pub struct Description {
     /// From where holes hop to and from electrodes.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub contact: Contact,
+    /// What charges induce on the electrodes; nothing if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_charges: Option<ImageCharges>,
     /// Cells of the mesh along the largest extent, for the potential.
     #[serde(default = "default_cells")]
     pub mesh_cells: usize,
@@ -229,6 +233,8 @@ pub struct DopantNetwork {
     pub rim: Rim,
     /// Cells of the mesh along the largest extent.
     pub mesh_cells: usize,
+    /// What charges induce on the electrodes, if that is taken into account.
+    pub images: Option<Images>,
     /// Initial state, where the file gives one.
     pub initial: crate::Occupation,
 }
@@ -236,13 +242,39 @@ pub struct DopantNetwork {
 impl DopantNetwork {
     /// I₀/kT = e²/(4πε R kT), the repulsion of two holes at the typical distance of acceptors R, the radius of a disc of the
     /// area of one acceptor, √(area/(π N)): below about 3 holes hardly heed one another, at 177 (kmc_dn's devices)
-    /// they all but exclude one another. 0 for a single acceptor.
+    /// they all but exclude one another. 0 for a single acceptor. Without what electrodes take away of it
+    /// ([`Self::unscreened_parts`]).
     #[must_use]
     pub fn interaction_kt(&self) -> f64 {
         let [first, second, ..] = self.acceptors[..] else { return 0.0 };
-        let distance = first.iter().zip(&second).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
         let typical = (self.domain.area_nm2() / (std::f64::consts::PI * self.acceptors.len() as f64)).sqrt();
-        self.network.coulomb_kt(0, 1) * distance / typical
+        if self.images.is_some() {
+            return self.conversion.coulomb_kt_nm() / typical;
+        }
+        self.network.coulomb_kt(0, 1) * distance(&first, &second) / typical
+    }
+
+    /// What the electrodes leave of the repulsion of each acceptor and its nearest neighbour in free space, from 0 to 1; nothing for a
+    /// single acceptor.
+    #[must_use]
+    pub fn unscreened_parts(&self) -> Vec<f64> {
+        let apart = |i: usize, j: usize| distance(&self.acceptors[i], &self.acceptors[j]);
+        let nearest = |i: usize| {
+            let others = (0..self.acceptors.len()).filter(move |j| *j != i);
+            others.min_by(|&j, &k| apart(i, j).total_cmp(&apart(i, k)))
+        };
+        let part =
+            |(i, j): (usize, usize)| self.network.coulomb_kt(i, j) * apart(i, j) / self.conversion.coulomb_kt_nm();
+        (0..self.acceptors.len()).filter_map(|i| nearest(i).map(|j| (i, j))).map(part).collect()
+    }
+
+    /// By how much the image of each acceptor raises the energy of a hole on it \[kT\]; nothing without images.
+    #[must_use]
+    pub fn own_image_energies_kt(&self) -> Vec<f64> {
+        let of = |images: &Images| {
+            (0..self.acceptors.len()).map(|i| self.conversion.coulomb_kt_nm() * images.own_per_nm(i)).collect()
+        };
+        self.images.as_ref().map_or_else(Vec::new, of)
     }
 
     /// Reads a device file of any of the three kinds.
@@ -310,13 +342,17 @@ impl DopantNetwork {
         let hop_lengths = |electrode: &([f64; 2], f64)| {
             d.acceptors.iter().map(|site| domain.hop_nm(d.contact, electrode.0, electrode.1, *site)).collect()
         };
+        let places =
+            Places { domain: &domain, rim: d.rim, electrodes: &electrodes, acceptors: &d.acceptors, donors: &d.donors };
+        let images = d.image_charges.map(|settings| Images::new(settings, &places)).transpose()?;
         let network = Network::new(Parts {
             acceptors: d.acceptors.clone(),
             electrode_distances: electrodes.iter().map(hop_lengths).collect(),
             hop_range: d.hop_range_nm.unwrap_or(ANY_HOP),
             localization_radius: d.localization_radius_nm,
             coulomb,
-            fixed_energy_kt: d.fixed_energies_kt(coulomb),
+            induced_kt: images.as_ref().map_or_else(Vec::new, |images| images.pair_energies(coulomb)),
+            fixed_energy_kt: d.fixed_energies_kt(coulomb, images.as_ref()),
             potential: electrode_potentials(&domain, d.rim, &electrodes, &d.acceptors, d.mesh_cells)?,
             law,
         })?;
@@ -331,6 +367,7 @@ impl DopantNetwork {
             voltages_volt: d.electrodes.iter().map(|e| e.voltage_volt).collect(),
             rim: d.rim,
             mesh_cells: d.mesh_cells,
+            images,
             initial: crate::Occupation::default(),
         })
     }
@@ -393,7 +430,7 @@ pub(crate) fn check_apart(acceptors: &[[f64; 3]], donors: &[[f64; 3]], least: f6
     let sites: Vec<&[f64; 3]> = acceptors.iter().chain(donors).collect();
     for (i, a) in sites.iter().enumerate() {
         for (j, b) in sites.iter().enumerate().take(i) {
-            if a.iter().zip(*b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt() < least {
+            if distance(a, b) < least {
                 return Err(NetworkError::entry(name(i), format!("stands in the same place as {}", name(j))));
             }
         }
@@ -425,7 +462,7 @@ impl Description {
     }
 
     /// What a hole's energy has beside the electrodes' potential and the other acceptors \[kT\].
-    fn fixed_energies_kt(&self, coulomb_kt_nm: f64) -> Vec<f64> {
+    fn fixed_energies_kt(&self, coulomb_kt_nm: f64, images: Option<&Images>) -> Vec<f64> {
         let mut energies = donor_energies(&self.acceptors, &self.donors, coulomb_kt_nm);
         let kt_ev = volt_of_kt(self.temperature_kelvin);
         for (k, energy) in energies.iter_mut().enumerate() {
@@ -433,13 +470,19 @@ impl Description {
             if own_ev.abs() > 0.0 {
                 *energy += own_ev / kt_ev;
             }
+            if let Some(images) = images {
+                *energy += coulomb_kt_nm * (images.own_per_nm(k) + images.of_donors_per_nm[k]);
+            }
         }
         energies
     }
 }
 
+pub(crate) fn distance(a: &[f64; 3], b: &[f64; 3]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
+}
+
 fn donor_energies(acceptors: &[[f64; 3]], donors: &[[f64; 3]], coulomb: f64) -> Vec<f64> {
-    let distance = |a: &[f64; 3], b: &[f64; 3]| a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt();
     acceptors.iter().map(|a| donors.iter().map(|d| coulomb / distance(a, d)).sum()).collect()
 }
 

@@ -12,6 +12,7 @@ use crate::description::{
 };
 use crate::error::NetworkError;
 use crate::geometry::{Contact, Domain, Rim};
+use crate::images::ImageCharges;
 use crate::network::MOST_SITES;
 
 /// Most donors of a generated device: more than there can be acceptors.
@@ -110,6 +111,9 @@ pub struct Generate {
     /// Energy of a hole on an acceptor far from all else above that in an electrode at 0 V (eV).
     #[serde(skip_serializing_if = "is_usual")]
     pub injection_offset_ev: f64,
+    /// What charges induce on the electrodes, which screens them; nothing if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_charges: Option<ImageCharges>,
     /// Temperature (K).
     pub temperature_kelvin: f64,
     /// Relative permittivity.
@@ -165,6 +169,7 @@ impl Generate {
             hop_range_nm: None,
             disorder_ev: 0.0,
             injection_offset_ev: 0.0,
+            image_charges: None,
             temperature_kelvin: USUAL_TEMPERATURE_KELVIN,
             relative_permittivity: USUAL_RELATIVE_PERMITTIVITY,
             attempt_frequency_hz: USUAL_ATTEMPT_FREQUENCY_HZ,
@@ -290,6 +295,7 @@ impl Generate {
             rate_law: self.rate_law,
             hop_range_nm: self.hop_range_nm,
             injection_offset_ev: self.injection_offset_ev,
+            image_charges: self.image_charges,
             domain,
             rim: self.rim,
             contact: self.contact,

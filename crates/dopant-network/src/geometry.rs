@@ -58,6 +58,72 @@ pub enum Domain {
     },
 }
 
+/// A part of the boundary.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Stretch {
+    /// Of an edge of a rectangle, from one point to another \[nm\].
+    Straight([[f64; 2]; 2]),
+    /// Of a circle around (0, 0), from one angle to another.
+    Arc {
+        /// Radius \[nm\].
+        radius_nm: f64,
+        /// Both angles.
+        angles: [f64; 2],
+    },
+}
+
+impl Stretch {
+    /// Longest piece that is straight enough \[nm\].
+    pub(crate) fn longest_piece_nm(&self) -> f64 {
+        match *self {
+            Self::Straight(_) => f64::INFINITY,
+            Self::Arc { radius_nm, .. } => 0.25 * radius_nm,
+        }
+    }
+
+    /// A piece, from and to given parts of the whole, as if it were straight: its centre of mass, its direction and its length \[nm\].
+    pub(crate) fn piece(&self, part: [f64; 2]) -> ([f64; 2], [f64; 2], f64) {
+        let (middle, share) = (0.5 * (part[0] + part[1]), part[1] - part[0]);
+        match *self {
+            Self::Straight([from, to]) => {
+                let whole = [to[0] - from[0], to[1] - from[1]];
+                let length = whole[0].hypot(whole[1]);
+                let centre = [from[0] + middle * whole[0], from[1] + middle * whole[1]];
+                (centre, whole.map(|d| d / length), share * length)
+            }
+            Self::Arc { radius_nm, angles } => {
+                let (angle, turn) = (angles[0] + middle * (angles[1] - angles[0]), share * (angles[1] - angles[0]));
+                let half = 0.5 * turn;
+                let distance = if half > 0.0 { radius_nm * half.sin() / half } else { radius_nm };
+                ([distance * angle.cos(), distance * angle.sin()], [-angle.sin(), angle.cos()], radius_nm * turn)
+            }
+        }
+    }
+
+    /// Distance of a point from it \[nm\].
+    pub(crate) fn distance_nm(&self, point: [f64; 2]) -> f64 {
+        match *self {
+            Self::Straight([from, to]) => {
+                let (whole, there) = ([to[0] - from[0], to[1] - from[1]], [point[0] - from[0], point[1] - from[1]]);
+                let part = (there[0] * whole[0] + there[1] * whole[1]) / (whole[0] * whole[0] + whole[1] * whole[1]);
+                let part = part.clamp(0.0, 1.0);
+                (there[0] - part * whole[0]).hypot(there[1] - part * whole[1])
+            }
+            Self::Arc { radius_nm, angles } => {
+                let half = 0.5 * (angles[1] - angles[0]);
+                let off = signed_turn(point[1].atan2(point[0]) - angles[0] - half);
+                let angle = angles[0] + half + off.clamp(-half, half);
+                (point[0] - radius_nm * angle.cos()).hypot(point[1] - radius_nm * angle.sin())
+            }
+        }
+    }
+}
+
+/// An angle between −π and π.
+fn signed_turn(angle: f64) -> f64 {
+    (angle + std::f64::consts::PI).rem_euclid(std::f64::consts::TAU) - std::f64::consts::PI
+}
+
 impl Domain {
     /// Depth \[nm\].
     #[must_use]
@@ -80,6 +146,14 @@ impl Domain {
     pub fn size_nm(&self) -> f64 {
         match *self {
             Self::Rectangle { width_nm, height_nm, .. } => width_nm.max(height_nm),
+            Self::Disc { radius_nm, .. } => 2.0 * radius_nm,
+        }
+    }
+
+    /// Smallest extent \[nm\].
+    pub(crate) fn narrowest_nm(&self) -> f64 {
+        match *self {
+            Self::Rectangle { width_nm, height_nm, .. } => width_nm.min(height_nm),
             Self::Disc { radius_nm, .. } => 2.0 * radius_nm,
         }
     }
@@ -173,6 +247,55 @@ impl Domain {
             Contact::Nearest => {
                 let near = self.nearest_nm(electrode, width_nm, [x, y]);
                 (x - near[0]).hypot(y - near[1])
+            }
+        }
+    }
+
+    /// The whole boundary.
+    pub(crate) fn boundary(&self) -> Vec<Stretch> {
+        match *self {
+            Self::Rectangle { width_nm: w, height_nm: h, .. } => {
+                let corners = [[0.0, 0.0], [w, 0.0], [w, h], [0.0, h], [0.0, 0.0]];
+                corners.windows(2).map(|ends| Stretch::Straight([ends[0], ends[1]])).collect()
+            }
+            Self::Disc { radius_nm, .. } => {
+                vec![Stretch::Arc { radius_nm, angles: [-std::f64::consts::PI, std::f64::consts::PI] }]
+            }
+        }
+    }
+
+    /// The stretch of the boundary that an electrode covers; two, around a corner.
+    pub(crate) fn stretches(&self, electrode: [f64; 2], width_nm: f64) -> Vec<Stretch> {
+        match *self {
+            Self::Rectangle { width_nm: w, height_nm: h, .. } => {
+                let (sides, half) = ([w, h], 0.5 * width_nm);
+                let edges = [(0, 0.0), (0, w), (1, 0.0), (1, h)];
+                let stands_on =
+                    |(axis, at): &(usize, f64)| (electrode[*axis] - at).abs() <= ON_BOUNDARY * self.size_nm();
+                let on = |(axis, at): (usize, f64)| {
+                    let middle = electrode[1 - axis];
+                    let ends = [(middle - half).max(0.0), (middle + half).min(sides[1 - axis])];
+                    Stretch::Straight(ends.map(|along| if axis == 0 { [at, along] } else { [along, at] }))
+                };
+                edges.into_iter().filter(stands_on).map(on).collect()
+            }
+            Self::Disc { radius_nm, .. } => {
+                let (middle, half) = (electrode[1].atan2(electrode[0]), 0.5 * width_nm / radius_nm);
+                let half = half.min(std::f64::consts::PI);
+                vec![Stretch::Arc { radius_nm, angles: [middle - half, middle + half] }]
+            }
+        }
+    }
+
+    /// A point, moved inwards if it is nearer to the boundary than `depth_nm`, at most half the smallest extent \[nm\].
+    pub(crate) fn at_depth_nm(&self, point: [f64; 2], depth_nm: f64) -> [f64; 2] {
+        match *self {
+            Self::Rectangle { width_nm, height_nm, .. } => {
+                [point[0].clamp(depth_nm, width_nm - depth_nm), point[1].clamp(depth_nm, height_nm - depth_nm)]
+            }
+            Self::Disc { radius_nm, .. } => {
+                let (most, found) = (radius_nm - depth_nm, point[0].hypot(point[1]));
+                if found > most { point.map(|x| x * most / found) } else { point }
             }
         }
     }

@@ -74,6 +74,7 @@ pub(crate) fn device(file: &File) -> Result<DopantNetwork, NetworkError> {
         voltages_volt: file.electrodes.iter().map(|e| e.voltage * volt_of_kt(USUAL_TEMPERATURE_KELVIN)).collect(),
         rim: Rim::Grounded,
         mesh_cells: default_cells(),
+        images: None,
         initial: file.initial_hole_occupation.iter().enumerate().filter(|(_, hole)| **hole).map(|(i, _)| i).collect(),
     })
 }
@@ -105,6 +106,7 @@ impl File {
             hop_range: ANY_HOP,
             localization_radius: self.localization_radius,
             coulomb: self.coulomb_kt(),
+            induced_kt: Vec::new(),
             fixed_energy_kt,
             potential,
             law: RateLaw::MillerAbrahams,

@@ -24,6 +24,7 @@ mod error;
 pub mod events;
 mod generate;
 mod geometry;
+mod images;
 mod kmc_dn;
 mod laplace;
 mod mcnetwork;
@@ -38,6 +39,7 @@ pub use description::{Conversion, Description, DopantNetwork, Electrode, RateLaw
 pub use error::NetworkError;
 pub use generate::{Generate, GenerateSettings, Like, Shape};
 pub use geometry::{Contact, Domain, Rim};
+pub use images::{ImageCharges, Images};
 pub use mean_field::{MeanField, mean_field, mean_field_gradient};
 pub use network::{ANY_HOP, Hop, Landscape, MOST_SITES, NEGLIGIBLE, Network, Parts, RateLaw, Survey, distances};
 pub use occupation::Occupation;

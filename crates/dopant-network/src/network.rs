@@ -59,7 +59,10 @@ pub struct Parts {
     pub localization_radius: f64,
     /// Energy of two unit charges times their distance, e²/4πε \[kT × unit of length\].
     pub coulomb: f64,
-    /// Voltage-independent energy of each acceptor (donors) \[kT\].
+    /// What the electrodes add to the energy of two unit charges \[kT\], `[acceptor][acceptor]`, symmetric; nothing if empty. Of what
+    /// they add to that of a single one, the diagonal, nothing is taken: it belongs to `fixed_energy_kt`.
+    pub induced_kt: Vec<Vec<f64>>,
+    /// Voltage-independent energy of each acceptor (donors, its own image) \[kT\].
     pub fixed_energy_kt: Vec<f64>,
     /// Potential at each acceptor for one unit on one electrode, `[electrode][acceptor]`.
     pub potential: Vec<Vec<f64>>,
@@ -96,7 +99,7 @@ impl Network {
     /// Builds a network from its parts.
     ///
     /// # Errors
-    /// If there is no acceptor or no electrode, two sites coincide, or lists differ in length.
+    /// If there is no acceptor or no electrode, two sites coincide, lists differ in length, or no acceptor is within reach of an electrode.
     pub fn new(parts: Parts) -> Result<Self, NetworkError> {
         let (n, p) = (parts.acceptors.len(), parts.electrode_distances.len());
         if n == 0 {
@@ -111,6 +114,11 @@ impl Network {
         {
             return Err(NetworkError::entry("potential", format!("must hold {n} values for each of {p} electrodes")));
         }
+        if !parts.induced_kt.is_empty()
+            && (parts.induced_kt.len() != n || parts.induced_kt.iter().any(|row| row.len() != n))
+        {
+            return Err(NetworkError::entry("induced_kt", format!("must hold {n} rows of {n} values, or none")));
+        }
         if n + p > MOST_SITES {
             let what = format!("has {n} acceptors and {p} electrodes: at most {MOST_SITES} sites together");
             return Err(NetworkError::entry("acceptors", what));
@@ -118,6 +126,7 @@ impl Network {
         let size = n + p;
         let (mut log_prefactor, mut coulomb) = (vec![f64::NEG_INFINITY; size * size], vec![0.0; size * size]);
         let [shortest, longest] = parts.hop_range;
+        let mut nearest = f64::INFINITY;
         for i in 0..size {
             for j in 0..size {
                 let r = match (i.checked_sub(n), j.checked_sub(n)) {
@@ -131,13 +140,23 @@ impl Network {
                     let what = format!("acceptors {} and {} stand in the same place", i.min(j), i.max(j));
                     return Err(NetworkError::entry("acceptors", what));
                 }
+                nearest = if i < n && j < n { nearest } else { nearest.min(r) };
                 if (shortest..=longest).contains(&r) {
                     log_prefactor[i * size + j] = -2.0 * r / parts.localization_radius;
                 }
                 if i < n && j < n {
-                    coulomb[i * size + j] = parts.coulomb / r;
+                    let free = parts.coulomb / r;
+                    // charges next to metal hardly repel each other, and never attract: less than 0 is an error of what is induced
+                    coulomb[i * size + j] = parts.induced_kt.get(i).map_or(free, |row| (free + row[j]).max(0.0));
                 }
             }
+        }
+        let between = (0..n).flat_map(|i| (n..size).map(move |e| i * size + e));
+        if !between.into_iter().any(|at| log_prefactor[at].is_finite()) {
+            let what = format!(
+                "is [{shortest}, {longest}]: no acceptor is within reach of an electrode, of which the nearest is {nearest:.3} away"
+            );
+            return Err(NetworkError::entry("hop_range_nm", what));
         }
         Ok(Self {
             acceptors: n,
@@ -246,6 +265,10 @@ impl Network {
 /// Span of exponents that covers a sum of rates to rounding error: 465 hops of e^−43 are below 2^−53.
 pub const NEGLIGIBLE: f64 = 43.0;
 
+/// Logarithm of the slowest rate \[ν₀\] of the fastest hop of a state. A state slower than this lasts forever by any measure; all its rates are
+/// raised alike until it is as fast, so that it is left in the end, and as its rates say.
+const SLOWEST_EXPONENT: f64 = -640.0;
+
 /// A hop of one hole.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hop {
@@ -290,7 +313,7 @@ impl Landscape<'_> {
         &self.voltages_kt
     }
 
-    /// Energies \[kT\] of all sites in a state, N + P values: E_i = base_i + Σ C/r_ij over the other holes.
+    /// Energies \[kT\] of all sites in a state, N + P values: E_i = base_i + Σ u_ij over the other holes, u_ij their pair energies.
     pub fn energies_kt(&self, state: &Occupation, energies_kt: &mut Vec<f64>) {
         energies_kt.clear();
         energies_kt.extend_from_slice(&self.base_kt);
@@ -318,7 +341,7 @@ impl Landscape<'_> {
         energies_kt[to] - energies_kt[from] - self.network.coulomb_kt(from, to)
     }
 
-    /// Surveys a state: energies of its sites, its hops (always in the same order) and their total rate. Hops whose
+    /// Surveys a state: energies of its sites, its hops (always in the same order) and their total rate, which is at least 10⁻²⁷⁸ ν₀. Hops whose
     /// rate is less than e^−`span` times the largest are left out, and their total rate is returned separately; with
     /// [`NEGLIGIBLE`] it is below the rounding error of the total and not computed.
     pub fn survey(&self, state: &Occupation, span: f64, survey: &mut Survey) {
@@ -346,16 +369,17 @@ impl Landscape<'_> {
                 }
             }
         }
+        let raised = (SLOWEST_EXPONENT - largest).max(0.0);
         *total_rate = 0.0;
         for hop in hops {
-            hop.rate = hop.rate.exp();
+            hop.rate = (hop.rate + raised).exp();
             *total_rate += hop.rate;
         }
         *left_out_rate = 0.0;
         if span < NEGLIGIBLE {
             // below this, the sum of all rates is less than the rounding error of the total
             let counts = |x: &&f64| **x < least && **x >= largest - NEGLIGIBLE;
-            *left_out_rate = exponents.iter().filter(counts).map(|x| x.exp()).sum();
+            *left_out_rate = exponents.iter().filter(counts).map(|x| (x + raised).exp()).sum();
         }
     }
 

@@ -21,6 +21,8 @@ const REFRESH_HOPS: u32 = 4096;
 const REFRESH_TRIALS: u32 = 16 * REFRESH_HOPS;
 /// Fraction of a total rate that subtraction leaves of it, below which rounding errors could be seen.
 const LOST_DIGITS: f64 = 1e-8;
+/// Least total rate \[ν₀\].
+const SLOWEST: f64 = 1e-250;
 /// Largest exponents that can be multiplied without overflow.
 const LARGEST_EXPONENT: f64 = 300.0;
 /// Energy \[kT\] by which a site that has not changed for a while may move before its bounds are updated.
@@ -124,7 +126,7 @@ impl<'a> Incremental<'a> {
         self.state
     }
 
-    /// Makes `hops` hops. Returns the number made: fewer if the energies leave the range of the factors.
+    /// Makes `hops` hops. Returns the number made: fewer if the energies leave the range of the factors or rates that of numbers.
     pub fn run(&mut self, hops: u64, rng: &mut impl Rng, counts: &mut HopCounts) -> u64 {
         counts.begin(&self.state);
         let done = self.follow(hops, rng, counts);
@@ -137,7 +139,7 @@ impl<'a> Incremental<'a> {
         make_hops(self, hops, rng, observer)
     }
 
-    /// Draws the places of the next hop. `None` if the energies leave the range of the factors.
+    /// Draws the places of the next hop. `None` if the energies leave the range of the factors or rates that of numbers.
     #[inline(always)]
     fn draw(&mut self, rng: &mut impl Rng, observer: &mut impl Observer) -> Option<(usize, usize)> {
         loop {
@@ -149,6 +151,9 @@ impl<'a> Incremental<'a> {
                 if self.refresh() {
                     continue;
                 }
+                return None;
+            }
+            if all < SLOWEST {
                 return None;
             }
             while self.since_refresh.trials < REFRESH_TRIALS {

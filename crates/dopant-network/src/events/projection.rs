@@ -39,7 +39,7 @@ pub(super) struct Basis {
 }
 
 impl Basis {
-    /// With the pairs that are nearest to each other, at most `most_pairs`.
+    /// With the pairs that repel each other most (without image charges the nearest), at most `most_pairs`.
     pub(super) fn new(network: &Network, most_pairs: usize) -> Self {
         let acceptors = network.acceptors();
         let mut pairs: Vec<[u16; 2]> = (0..acceptors).flat_map(|i| (0..i).map(move |j| [i as u16, j as u16])).collect();

@@ -1,8 +1,8 @@
 //! Mean field: every acceptor holds a hole with probability p_i, independently of the others.
 //!
 //! An approximation: it neglects correlations between sites, which Coulomb interaction makes strong. Energies are
-//! replaced by their means, E_i = base_i + Σ_j p_j C/r_ij, and holes hop from i to j at the mean rate p_i (1 − p_j)
-//! Γ_ij, with Γ_ij the rate at the difference E_j − E_i. The pair term −C/r_ij of a single hop is left out: it depends
+//! replaced by their means, E_i = base_i + Σ_j p_j u_ij (u_ij the pair energies), and holes hop from i to j at the mean rate p_i (1 − p_j)
+//! Γ_ij, with Γ_ij the rate at the difference E_j − E_i. The pair term −u_ij of a single hop is left out: it depends
 //! on the state, and with mean energies it would violate detailed balance. Without bias, the probabilities therefore
 //! follow the Fermi-Dirac distribution at the self-consistent energies, p_i = 1/(1 + exp(E_i − V)), and no current
 //! flows.

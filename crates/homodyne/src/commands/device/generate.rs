@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use dopant_network::{DopantNetwork, Generate, Like};
+use dopant_network::{DopantNetwork, Generate, ImageCharges, Like};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -67,6 +67,12 @@ pub(super) struct GenerateDevice {
     /// Energy of a hole on an acceptor far from all else above that in an electrode at 0 V (eV).
     #[arg(long, allow_hyphen_values = true)]
     injection_offset: Option<f64>,
+    /// Height of the electrodes across the plane (nm): the charges induced on them screen those of the dopants; not if not given.
+    #[arg(long)]
+    electrode_height: Option<f64>,
+    /// Dopants nearer to metal than this have the images that they would have there (nm); 1 if not given.
+    #[arg(long, requires = "electrode_height")]
+    image_distance: Option<f64>,
     /// Temperature (K).
     #[arg(long)]
     temperature: Option<f64>,
@@ -110,6 +116,10 @@ impl GenerateDevice {
 
     /// Those settings that the options give.
     fn given(&self) -> Map<String, Value> {
+        let image_charges = self.electrode_height.map(|height_nm| {
+            let usual = ImageCharges::of_height_nm(height_nm);
+            ImageCharges { least_distance_nm: self.image_distance.unwrap_or(usual.least_distance_nm), ..usual }
+        });
         let rate_law = self.reorganization.map(|ev| json!({ "kind": "marcus", "reorganization_ev": ev }));
         [
             given("like", self.like.as_ref()),
@@ -128,6 +138,7 @@ impl GenerateDevice {
             given("hop_range_nm", self.hop_range.as_ref()),
             given("disorder_ev", self.disorder.as_ref()),
             given("injection_offset_ev", self.injection_offset.as_ref()),
+            given("image_charges", image_charges.as_ref()),
             given("temperature_kelvin", self.temperature.as_ref()),
             given("relative_permittivity", self.permittivity.as_ref()),
             given("attempt_frequency_hz", self.attempt_frequency.as_ref()),

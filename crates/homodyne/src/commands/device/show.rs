@@ -24,7 +24,7 @@ impl ShowDevice {
         landscape.energies_kt(&dopant_network::Occupation::default(), &mut energies);
         let conversion = &device.conversion;
         if self.json {
-            let text = json!({
+            let mut text = json!({
                 "name": device.name,
                 "acceptors": device.acceptors,
                 "donors": device.donors,
@@ -42,6 +42,15 @@ impl ShowDevice {
                 "interaction_kt": device.interaction_kt(),
                 "energies_without_holes_kt": energies[..network.acceptors()],
             });
+            if let Some(images) = &device.images {
+                text["image_charges"] = json!({
+                    "electrode_height_nm": images.settings.electrode_height_nm,
+                    "least_distance_nm": images.settings.least_distance_nm,
+                    "plates": images.plates,
+                    "part_of_repulsion_left": device.unscreened_parts(),
+                    "own_image_energies_kt": device.own_image_energies_kt(),
+                });
+            }
             say!("{text:#}");
             return Ok(());
         }
@@ -60,6 +69,7 @@ impl ShowDevice {
                 Rim::Insulating => "the boundary between electrodes is insulating",
             }
         );
+        say_images(&device);
         say_units(&device);
         say!("\n{:>9} {:>24} {:>12}", "electrode", "position [nm]", "[V]");
         for (k, ((position, _), volt)) in device.electrodes.iter().zip(&voltages).enumerate() {
@@ -70,6 +80,26 @@ impl ShowDevice {
             say!("{k:>9} {:>32} {energy:>22.3}", format!("{:.4}, {:.4}, {:.4}", site[0], site[1], site[2]));
         }
         Ok(())
+    }
+}
+
+/// What the images of charges change.
+fn say_images(device: &DopantNetwork) {
+    let Some(images) = &device.images else { return };
+    let spread = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        [0, values.len() / 2, values.len().saturating_sub(1)].map(|k| values.get(k).copied().unwrap_or(f64::NAN))
+    };
+    let [least, median, most] = spread(device.own_image_energies_kt());
+    say!(
+        "image charges in metal {} nm high ({} plates): its own image raises the energy of a hole by {least:.2} to {most:.2} kT (median \
+         {median:.2})",
+        images.settings.electrode_height_nm,
+        images.plates
+    );
+    if device.acceptors.len() > 1 {
+        let [least, median, most] = spread(device.unscreened_parts()).map(|part| 100.0 * part);
+        say!("of the repulsion of nearest acceptors, {least:.1} to {most:.1} % are left (median {median:.1} %)");
     }
 }
 
