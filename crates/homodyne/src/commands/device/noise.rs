@@ -16,8 +16,8 @@ use crate::failure::Failure;
 const POINTS_BY_EVENTS: std::ops::RangeInclusive<usize> = limits::MAP_POINTS;
 /// Decades above the lowest frequency to which an exponent is fitted if nothing else is said.
 const FITTED_DECADES: f64 = 2.0;
-/// Above so many times the rate of all hops, too few of them are looked at.
-const SPARSE: f64 = 3.0;
+/// Above this part of the rate of all hops, not all of the time is followed: bins are as wide as a hop takes, eight in a period.
+const FOLLOWED: f64 = 0.125;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum CurrentChoice {
@@ -197,7 +197,7 @@ impl Noise {
             laws: Vec::new(),
             about: Value::Null,
         };
-        let sparse_hz = SPARSE * made.hop_rate * attempt;
+        let sparse_hz = FOLLOWED * made.hop_rate * attempt;
         self.warn(&found, made.cut_short, made.relative_error, sparse_hz)?;
         found.laws =
             (0..found.densities.len()).map(|k| NoiseLaw::fitted(&found.fitted_range(k, self.fit_hz(&found)))).collect();
@@ -251,8 +251,8 @@ impl Noise {
         }
         if *highest > sparse_hz {
             eprintln!(
-                "warning: above {sparse_hz:.1e} Hz, {SPARSE} times the rate of all hops, a small part of the time is looked at: where few hops \
-                 carry the noise, errors there are larger than stated"
+                "warning: above {sparse_hz:.1e} Hz, an eighth of the rate of all hops, a part of the time is looked at, the smaller the higher: \
+                 where rare hops carry the noise, errors there are larger than stated"
             );
         }
         Ok(())
