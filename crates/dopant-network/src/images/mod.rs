@@ -7,10 +7,10 @@
 //! Field Computation by Moment Methods, ch. 2), with P the mean potentials of plates on plates and v(r) their potentials at r,
 //! w(r, r') = −v(r)ᵀ P⁻¹ v(r'): symmetric and negative definite whatever the plates, and too weak rather than too strong.
 //!
-//! The energy of charges q on all dopants is ½ Σ q_i q_j (1/r_ij + w_ij) e²/4πε with the terms w_ii, not 1/r_ii, of a charge in the field of its own image.
-//! An acceptor has the charge n − 1 with n = 0 or 1 hole, a donor the charge 1. A hole that comes to acceptor i changes its charge
-//! from −1 to 0, and the energy by that of a unit charge in the field of all others, Σ_j≠i q_j (1/r_ij + w_ij), less the ½ w_ii of the negative acceptor:
-//! since w_ii is negative, this raises the energy of holes near metal. Both are those of a hole with pair energies (1/r_ij + w_ij) e²/4πε.
+//! The energy of charges q on all dopants is ½ Σ q_i q_j (1/r_ij + w_ij) e²/4πε, where i = j has only the w_ii of a charge in the field of
+//! its own image. An acceptor has the charge n − 1 with n = 0 or 1 hole, a donor the charge 1. A hole that comes to acceptor i changes its
+//! charge from −1 to 0, and the energy by Σ_j≠i q_j (1/r_ij + w_ij) − ½ w_ii (in e²/4πε): since w_ii is negative, holes near metal cost
+//! more. With q_j = n_j − 1 this is base_i + Σ_j n_j u_ij, the energy of a hole in a network with the pair energies u_ij = 1/r_ij + w_ij.
 
 mod plate;
 
