@@ -71,9 +71,8 @@ mod tests {
 
     use super::*;
 
-    /// 2000 spectra f^−1.2 with errors of 10 % at 11 frequencies: β is off by its standard error. The mean square of deviations in
-    /// standard errors is 1 within
-    /// 0.12, or more as errors are never made smaller; a false alarm in 10⁴.
+    /// 2000 spectra f^−1.2 with errors of 10 % at 11 frequencies: β is off by its standard error. The mean square of deviations in standard
+    /// errors is 1 within 0.12, or more as errors are never made smaller; a false alarm in 10⁴.
     #[test]
     fn the_exponent_is_off_by_its_standard_error() {
         let mut rng = Pcg64Dxsm::seed_from_u64(1);

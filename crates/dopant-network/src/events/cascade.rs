@@ -2,20 +2,16 @@
 //!
 //! Charges are counted through cubic B-splines four bins wide. The record of twice the bin width follows from every second sample of the
 //! one before with weights 1, 4, 6, 4, 1 (the two-scale relation of these splines), and so on: each level holds a half of the one below,
-//! and
-//! has the response sinc⁸(fτ) of a spline of its own bin width τ, which is divided out. A frequency is taken from the level where 1/16 <
-//! fτ ≤ 1/8,
-//! so that what is folded down from around 1/τ is suppressed by (fτ)⁸, at most 1.7·10⁻⁷ of it: boxcars, which suppress by
-//! (fτ)² alone, would do where the density does not grow with frequency, but that of holes that hop to and fro grows with its square.
+//! and has the response sinc⁸(fτ) of a spline of its own bin width τ, which is divided out. A frequency is taken from the level where 1/16
+//! < fτ ≤ 1/8, so that what is folded down from around 1/τ is suppressed by (fτ)⁸, at most 1.7·10⁻⁷ of it: boxcars, which suppress by (fτ)²
+//! alone, would do where the density does not grow with frequency, but that of holes that hop to and fro grows with its square.
 //!
 //! Periodograms are of half-overlapping segments of ten periods with a Hann window (Welch, IEEE Trans. Audio Electroacoust. 15, 70 (1967)).
 //! The window sees a band of ± f/17 (its standard deviation), so that a density in proportion to f² or 1/f comes out too large by 0.3 %,
-//! one in proportion
-//! to 1/f² by 1 %.
+//! one in proportion to 1/f² by 1 %.
 //!
 //! Frequencies too high for bins of the width of the finest level are followed for a part of the time: a level of half the bin width is
-//! looked at
-//! for half of each frame, and so on, so that each costs the same.
+//! looked at for half of each frame, and so on, so that each costs the same.
 
 use std::f64::consts::{PI, TAU};
 
@@ -381,9 +377,8 @@ mod tests {
         (0..points).map(|k| from * (to / from).powf(k as f64 / (points - 1) as f64)).collect()
     }
 
-    /// Poisson's stream is white: 2 e² times its rate at each of 36 frequencies over seven decades, some far above the rate. 36
-    /// deviations within 4.5
-    /// standard errors (t, 31 degrees of freedom): a false alarm in 310.
+    /// Poisson's stream is white: 2 e² times its rate at each of 36 frequencies over seven decades, some far above the rate. 36 deviations
+    /// within 4.5 standard errors (t, 31 degrees of freedom): a false alarm in 310.
     #[test]
     fn the_density_of_independent_charges_is_white() {
         let frequencies = spaced(1e-4, 1e3, 36);
@@ -395,8 +390,7 @@ mod tests {
     }
 
     /// A hole that goes to and fro: the density is ω² times that of a random telegraph signal (Machlup, J. Appl. Phys. 25, 341 (1954)),
-    /// which
-    /// grows by eight decades. 21 deviations within 4.5 standard errors and the stated 0.3 % of the window: a false alarm in 540.
+    /// which grows by eight decades. 21 deviations within 4.5 standard errors and the stated 0.3 % of the window: a false alarm in 540.
     #[test]
     fn what_goes_to_and_fro_adds_nothing_at_low_frequencies() {
         let frequencies = spaced(1e-4, 1.0, 21);

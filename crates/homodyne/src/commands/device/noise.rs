@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use dopant_network::DopantNetwork;
-use dopant_network::events::{NoiseOptions, Sampler, noise};
+use dopant_network::events::{EventNoise, NoiseOptions, Sampler, noise};
 use dopant_network::noise_law::{Density, NoiseLaw};
 use dopant_network::steady::{SteadySolver, TerminalCurrent};
 use figures::network::{Spectrum, noise_spectrum};
@@ -16,8 +16,6 @@ use crate::failure::Failure;
 const POINTS_BY_EVENTS: std::ops::RangeInclusive<usize> = limits::MAP_POINTS;
 /// Decades above the lowest frequency to which an exponent is fitted if nothing else is said.
 const FITTED_DECADES: f64 = 2.0;
-/// Above this part of the rate of all hops, not all of the time is followed: bins are as wide as a hop takes, eight in a period.
-const FOLLOWED: f64 = 0.125;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum CurrentChoice {
@@ -38,9 +36,8 @@ enum NoiseMethod {
 /// Intrinsic noise of the currents: one-sided spectral densities, exact or by events; a table (CSV) and a figure.
 ///
 /// By events, 32 trajectories are followed with exponential waiting times, and the differences between them give standard errors.
-/// Frequencies
-/// for which the simulated time is too short are left out, and the lowest that was reached is printed, with the relative noise S/I² and
-/// the exponent β of S ~ f^−β.
+/// Frequencies for which the simulated time is too short are left out, and the lowest that was reached is printed, with the relative noise
+/// S/I² and the exponent β of S ~ f^−β.
 #[derive(Debug, Args)]
 pub(super) struct Noise {
     #[command(flatten)]
@@ -57,7 +54,7 @@ pub(super) struct Noise {
     /// Lowest frequency (Hz); a billionth of the attempt frequency if not given.
     #[arg(long)]
     from: Option<f64>,
-    /// Highest frequency (Hz); the attempt frequency if not given.
+    /// Highest frequency (Hz); the attempt frequency if not given, by events an eighth of the rate of all hops.
     #[arg(long)]
     to: Option<f64>,
     /// Number of frequencies, evenly spaced in the logarithm.
@@ -177,6 +174,7 @@ impl Noise {
         }
         let options = NoiseOptions {
             frequencies: frequencies.iter().map(|f| f / attempt).collect(),
+            followed_always: self.to.is_none(),
             current: self.terminal_current(),
             hops: self.hops,
             relative_error: self.relative_error.map(|wanted| (wanted, shown.to_vec())),
@@ -197,8 +195,7 @@ impl Noise {
             laws: Vec::new(),
             about: Value::Null,
         };
-        let sparse_hz = FOLLOWED * made.hop_rate * attempt;
-        self.warn(&found, made.cut_short, made.relative_error, sparse_hz)?;
+        self.warn(&found, &made)?;
         found.laws =
             (0..found.densities.len()).map(|k| NoiseLaw::fitted(&found.fitted_range(k, self.fit_hz(&found)))).collect();
         let law = |law: &Option<NoiseLaw>| {
@@ -229,12 +226,13 @@ impl Noise {
     }
 
     /// Says where the spectrum is not what was asked for.
-    fn warn(&self, found: &Found, cut_short: usize, relative_error: f64, sparse_hz: f64) -> Result<(), Failure> {
-        let Some(highest) = found.frequencies_hz.last() else {
+    fn warn(&self, found: &Found, made: &EventNoise) -> Result<(), Failure> {
+        let EventNoise { cut_short, relative_error, .. } = *made;
+        if found.frequencies_hz.is_empty() {
             let message =
                 format!("--hops {}: too few for any of the frequencies; allow more, or raise --to", self.hops);
             return Err(Failure::BadInput(message));
-        };
+        }
         if cut_short > 0 {
             eprintln!(
                 "warning: {cut_short} of 32 trajectories are in far busier states than the others and were followed for less time: \
@@ -249,10 +247,10 @@ impl Noise {
             };
             eprintln!("warning: --relative-error was not reached, the largest is {reached}: raise --hops, or --from");
         }
-        if *highest > sparse_hz {
+        if made.is_sampled {
             eprintln!(
-                "warning: above {sparse_hz:.1e} Hz, an eighth of the rate of all hops, a part of the time is looked at, the smaller the higher: \
-                 where rare hops carry the noise, errors there are larger than stated"
+                "warning: above an eighth of the rate of all hops, a part of the time is looked at, the smaller the higher: where rare hops \
+                 carry the noise, errors there are larger than stated"
             );
         }
         Ok(())
