@@ -20,6 +20,7 @@ mod mean_field;
 mod network;
 mod network_limits;
 mod network_response;
+mod pair_mean_field;
 mod routes;
 mod samples;
 mod surrogate;
