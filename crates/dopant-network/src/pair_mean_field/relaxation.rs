@@ -74,7 +74,7 @@ pub(super) fn relaxed(closure: &Closure<'_>) -> Result<(Equations, usize), Netwo
         let next = closure.at(&trial);
         let after = length(&factors.solve(&next.right(&scale)));
         let shrinking = (before / after).max(now.imbalance() / next.imbalance());
-        if !before.is_finite() || !(shrinking > 0.5) {
+        if !before.is_finite() || shrinking.is_nan() || shrinking <= 0.5 {
             if pseudo_time < SHORTEST_TIME {
                 break;
             }
