@@ -45,7 +45,9 @@ fn currents_keep_their_contract_for_every_method() {
     let exact = at("steady-state", &[]);
     let events = at("events", &["--hops", "1000000", "--seed", "5"]);
     let mean = at("mean-field", &[]);
-    for (found, method) in [(&exact, "steady-state"), (&events, "events"), (&mean, "mean-field")] {
+    let pairs = at("pair-mean-field", &[]);
+    let all = [&exact, &events, &mean, &pairs].into_iter();
+    for (found, method) in all.zip(["steady-state", "events", "mean-field", "pair-mean-field"]) {
         assert_eq!(found["method"], method);
         assert_eq!(found["currents"].as_array().unwrap().len(), 8);
         assert_eq!(found["units"], "nA");
@@ -175,8 +177,10 @@ fn uncertainties_of_currents_stand_beside_them() {
     let biased = lines("steady-state", VOLTAGES);
     assert!(biased[1..].iter().all(|line| line.contains("rounding ") || line.contains("left")), "{biased:#?}");
     assert!(biased[1..].iter().any(|line| !line.contains("within ")), "{biased:#?}");
-    assert!(lines("mean-field", VOLTAGES)[1..].iter().all(|line| line.ends_with("approximate")));
-    for (method, columns) in [("steady-state", "uncertainty 7 ["), ("mean-field", "")] {
+    for method in ["mean-field", "pair-mean-field"] {
+        assert!(lines(method, VOLTAGES)[1..].iter().all(|line| line.ends_with("approximate")));
+    }
+    for (method, columns) in [("steady-state", "uncertainty 7 ["), ("mean-field", ""), ("pair-mean-field", "")] {
         let iv = ["device", "iv", "d.json", "--vary", "0", "--from", "-0.1", "--to", "0.1", "--points", "3"];
         let out = bench.homodyne(&[&iv[..], &["--method", method, "--output", "out/bounds"]].concat());
         assert!(out.status.success(), "{}", text(&out.stderr));

@@ -21,6 +21,7 @@ mod network;
 mod network_images;
 mod network_limits;
 mod network_response;
+mod pair_mean_field;
 mod routes;
 mod samples;
 mod surrogate;

@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 /// A device on which I₀/kT is `interaction_kt`.
-fn made(acceptors: usize, seed: u64, interaction_kt: f64) -> DopantNetwork {
+pub(crate) fn made(acceptors: usize, seed: u64, interaction_kt: f64) -> DopantNetwork {
     let of = |relative_permittivity: f64| {
         let generate = Generate { acceptors, donors: 1, seed, relative_permittivity, ..Generate::default() };
         DopantNetwork::from_description(&generate.describe().unwrap()).unwrap()
@@ -14,11 +14,11 @@ fn made(acceptors: usize, seed: u64, interaction_kt: f64) -> DopantNetwork {
     of(of(1.0).interaction_kt() / interaction_kt)
 }
 
-fn largest(values: &[f64]) -> f64 {
+pub(crate) fn largest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |a: f64, x| a.max(x.abs()))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -1,9 +1,9 @@
 //! Hopping conduction in a disordered network of dopants between electrodes.
 //!
 //! A [`DopantNetwork`] is read from a file or generated at random ([`Generate`]); its [`Network`] holds the physics in
-//! reduced units (energies in kT, rates in the attempt frequency ν₀, currents in eν₀). There are three methods for its
+//! reduced units (energies in kT, rates in the attempt frequency ν₀, currents in eν₀). There are four methods for its
 //! currents: [`events`] (kinetic Monte Carlo; with derivatives of any size of network in [`events::response`]), [`steady`] (the Markov chain on the states that carry the probability,
-//! with exact derivatives, admittance and noise) and [`mean_field`] (an approximation).
+//! with exact derivatives, admittance and noise), [`mean_field`] (an approximation) and [`pair_mean_field`] (a closer one).
 //!
 //! ```
 //! use dopant_network::{DopantNetwork, Generate};
@@ -32,6 +32,7 @@ mod mean_field;
 mod network;
 pub mod noise_law;
 mod occupation;
+mod pair_mean_field;
 mod states;
 pub mod steady;
 
@@ -43,3 +44,4 @@ pub use images::{ImageCharges, Images};
 pub use mean_field::{MeanField, mean_field, mean_field_gradient};
 pub use network::{ANY_HOP, Hop, Landscape, MOST_SITES, NEGLIGIBLE, Network, Parts, RateLaw, Survey, distances};
 pub use occupation::Occupation;
+pub use pair_mean_field::{PairMeanField, pair_mean_field};

@@ -77,7 +77,7 @@ fn polished(landscape: &Landscape<'_>, base_kt: &[f64], settled: Balance) -> Bal
 
 /// Refuses currents that do not add up to zero, since a fixed point conserves charge. `gross` is the total flow in both
 /// directions at the electrodes, which determines the rounding error.
-fn conserved(currents: &[f64], gross: f64) -> Result<(), NetworkError> {
+pub(crate) fn conserved(currents: &[f64], gross: f64) -> Result<(), NetworkError> {
     let (sum, most) = (currents.iter().sum::<f64>(), largest(currents.iter().copied()));
     if sum.abs() <= CONSERVED * most + ROUNDING * gross {
         return Ok(());

@@ -3,7 +3,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use dopant_network::events::{self, EventOptions, Sampler};
 use dopant_network::steady::{SteadyOptions, SteadySolver};
-use dopant_network::{Conversion, DopantNetwork, mean_field};
+use dopant_network::{Conversion, DopantNetwork, mean_field, pair_mean_field};
 use serde_json::{Value, json};
 
 use super::{DeviceFile, Method, Steady, foretold, limits, warn_if_apart};
@@ -80,6 +80,7 @@ impl Currents {
             Method::SteadyState => Found::by_steady_state(&device, &voltages_kt, options)?,
             Method::Events => self.by_events(&device, &voltages_kt),
             Method::MeanField => Found::by_mean_field(&device, &voltages_kt)?,
+            Method::PairMeanField => Found::by_pair_mean_field(&device, &voltages_kt)?,
         };
         let wall_time_s = started.elapsed().as_secs_f64();
         warn_if_apart(found.walks_apart.unwrap_or(0));
@@ -151,6 +152,11 @@ impl Found {
 
     fn by_mean_field(device: &DopantNetwork, voltages_kt: &[f64]) -> Result<Self, Failure> {
         let found = mean_field(&device.network, voltages_kt, None)?;
+        Ok(Self { currents: found.currents, occupations: found.occupations, ..Self::default() })
+    }
+
+    fn by_pair_mean_field(device: &DopantNetwork, voltages_kt: &[f64]) -> Result<Self, Failure> {
+        let found = pair_mean_field(&device.network, voltages_kt)?;
         Ok(Self { currents: found.currents, occupations: found.occupations, ..Self::default() })
     }
 }
@@ -227,7 +233,7 @@ impl<'a> Report<'a> {
         let (found, scale) = (self.found, self.conversion.na_per_charge_rate);
         let current = self.currents[electrode];
         match (self.method, &self.standard_errors) {
-            (Method::MeanField, _) => "approximate".to_owned(),
+            (method, _) if method.is_approximate() => "approximate".to_owned(),
             (_, Some(errors)) if found.none_counted[electrode] => format!("none counted, {:.1e}", errors[electrode]),
             (_, Some(errors)) => format!("{:.3e}", errors[electrode]),
             // a current that rounding, or what is not followed, could make as well has no known sign

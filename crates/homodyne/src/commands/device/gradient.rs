@@ -56,6 +56,10 @@ impl Gradient {
                 }
             }
             Method::MeanField => Derivatives::of(mean_field_gradient(&device.network, &voltages_kt)?),
+            Method::PairMeanField => {
+                let what = "--method pair-mean-field: gives currents, no derivatives; use steady-state or events";
+                return Err(Failure::BadInput(what.to_owned()));
+            }
             Method::Events => self.by_events(&device, &voltages_kt)?,
         };
         let wall_time_s = started.elapsed().as_secs_f64();

@@ -4,7 +4,7 @@ use std::time::Instant;
 use clap::Args;
 use dopant_network::events::{self, EventOptions};
 use dopant_network::steady::SteadySolver;
-use dopant_network::{DopantNetwork, Occupation, mean_field};
+use dopant_network::{DopantNetwork, Occupation, mean_field, pair_mean_field};
 use figures::Plot;
 use figures::network::{CurrentVoltage, current_voltage};
 
@@ -122,6 +122,10 @@ impl Sweep<'_> {
             Method::SteadyState => self.by_steady_state(voltages_kt)?,
             Method::Events => self.by_events(k, voltages_kt),
             Method::MeanField => self.by_mean_field(voltages_kt)?,
+            Method::PairMeanField => {
+                let currents = pair_mean_field(&self.device.network, voltages_kt)?.currents;
+                Row { currents, uncertainties: Vec::new(), derivatives: Vec::new() }
+            }
         };
         let (to_na, per_volt) = (self.device.conversion.na_per_charge_rate, self.device.conversion.kt_per_volt);
         let scaled = |list: Vec<f64>, factor: f64| list.into_iter().map(|x| x * factor).collect::<Vec<f64>>();
@@ -171,7 +175,7 @@ impl Curves<'_> {
         let method = self.command.method;
         let mut header = vec!["voltage [V]".to_owned()];
         header.extend(self.shown.iter().map(|k| format!("current {k} [nA]")));
-        if method != Method::MeanField {
+        if !method.is_approximate() {
             header.extend(self.shown.iter().map(|k| format!("{} {k} [nA]", method.uncertainty())));
         }
         if self.has_derivatives() {
@@ -213,7 +217,7 @@ impl Curves<'_> {
     fn bars(&self, electrode: usize) -> Vec<f64> {
         match self.command.method {
             Method::Events => self.column(electrode, |r| &r.uncertainties),
-            Method::SteadyState | Method::MeanField => vec![0.0; self.rows.len()],
+            Method::SteadyState | Method::MeanField | Method::PairMeanField => vec![0.0; self.rows.len()],
         }
     }
 

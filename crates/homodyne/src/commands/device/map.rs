@@ -4,8 +4,8 @@ use std::time::Instant;
 use clap::Args;
 use dopant_network::DopantNetwork;
 use dopant_network::events::{self, EventOptions};
-use dopant_network::mean_field;
 use dopant_network::steady::{SteadyOptions, SteadySolver};
+use dopant_network::{mean_field, pair_mean_field};
 use figures::network::{DevicePicture, Grid, device_map, stability_map};
 
 use super::{DeviceFile, Method, Steady, check_electrode, draw, foretold, grid, limits, title};
@@ -82,6 +82,7 @@ impl Map {
                 (found.occupations, found.traffic)
             }
             Method::MeanField => (mean_field(network, &voltages_kt, None)?.occupations, vec![0.0; sites * sites]),
+            Method::PairMeanField => (pair_mean_field(network, &voltages_kt)?.occupations, vec![0.0; sites * sites]),
         };
         let edges = |[low, high]: [f64; 2]| -> Vec<f64> {
             (0..=POTENTIAL_CELLS).map(|k| low + (high - low) * k as f64 / POTENTIAL_CELLS as f64).collect()

@@ -94,6 +94,8 @@ enum Method {
     Events,
     /// Mean field, an approximation.
     MeanField,
+    /// Mean field with correlations between pairs of acceptors, a closer approximation, for up to some tens of acceptors.
+    PairMeanField,
 }
 
 impl Method {
@@ -102,13 +104,19 @@ impl Method {
             Self::SteadyState => "steady-state",
             Self::Events => "events",
             Self::MeanField => "mean-field",
+            Self::PairMeanField => "pair-mean-field",
         }
+    }
+
+    /// Whether it is an approximation of unknown error.
+    fn is_approximate(self) -> bool {
+        matches!(self, Self::MeanField | Self::PairMeanField)
     }
 
     /// What stands beside its currents: left-out flow and rounding of a steady state are bounds, not standard errors.
     fn uncertainty(self) -> &'static str {
         match self {
-            Self::SteadyState | Self::MeanField => "uncertainty",
+            Self::SteadyState | Self::MeanField | Self::PairMeanField => "uncertainty",
             Self::Events => "standard error",
         }
     }
