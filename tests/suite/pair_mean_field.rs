@@ -89,3 +89,10 @@ fn pair_correlations_make_the_error_much_smaller() {
         assert!(median(plain.clone()) > 5.0 * TYPICAL && largest(&plain) > 5.0 * WORST, "{plain:?}");
     }
 }
+
+#[test]
+fn networks_that_would_take_too_long_are_refused() {
+    let device = made(41, 1, 2.0);
+    let error = pair_mean_field(&device.network, &device.voltages_kt(&[0.1; 8])).unwrap_err().to_string();
+    assert!(error.contains("41 acceptors") && error.contains("`events`"), "{error}");
+}

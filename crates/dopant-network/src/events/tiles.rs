@@ -1,8 +1,8 @@
 //! Bounds of hop rates, min(p_ij, q_ij x_i y_j), eight by eight sites at once.
 //!
 //! Sites that stand near each other share a block of eight. The pairs of two blocks are a tile; only tiles with frequent hops are kept,
-//! so that the work at a site is that with its neighbours. Plain arrays, which the compiler vectorizes; every sum has a fixed order, so
-//! that results are the same on every machine.
+//! so that the work at a site is that with its neighbours. Plain arrays, which the compiler vectorizes; every sum has a fixed order,
+//! whatever the width of the machine's registers.
 
 use crate::network::Network;
 

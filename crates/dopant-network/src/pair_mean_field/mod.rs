@@ -28,6 +28,9 @@ use closure::Closure;
 const BALANCED: f64 = 1e-6;
 const ROUNDING: f64 = 1e-12;
 
+/// Most acceptors: work grows with the third power of their number and more, from seconds at 30 to hours.
+const MOST_ACCEPTORS: usize = 40;
+
 /// A fixed point.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PairMeanField {
@@ -42,14 +45,21 @@ pub struct PairMeanField {
 /// Currents at given voltages \[kT\] in the mean field with pair correlations.
 ///
 /// # Errors
-/// If the iteration does not converge, or its currents do not add up to zero.
+/// If there are more than 40 acceptors, the iteration does not converge, or its currents do not add up to zero.
 pub fn pair_mean_field(network: &Network, voltages_kt: &[f64]) -> Result<PairMeanField, NetworkError> {
+    let acceptors = network.acceptors();
+    if acceptors > MOST_ACCEPTORS {
+        let what = format!(
+            "has {acceptors} acceptors: the mean field with pair correlations takes too long beyond {MOST_ACCEPTORS}; use the method `events`"
+        );
+        return Err(NetworkError::entry("acceptors", what));
+    }
     let closure = Closure::new(&network.landscape(voltages_kt));
     let (found, steps) = relaxation::relaxed(&closure)?;
     conserved(&found.currents, found.gross_current)?;
     let largest = found.currents.iter().fold(0.0_f64, |most, i| most.max(i.abs()));
     let balanced = |i: usize| found.off[i].abs() <= BALANCED * largest + ROUNDING * found.gross[i];
-    if !(0..network.acceptors()).all(balanced) {
+    if !(0..acceptors).all(balanced) {
         return Err(relaxation::NOT_SETTLED);
     }
     Ok(PairMeanField { currents: found.currents, occupations: found.occupations, steps })
