@@ -10,7 +10,7 @@ use crate::error::NetworkError;
 use crate::geometry::{Contact, Domain, Rim};
 use crate::images::{ImageCharges, Images, Places};
 use crate::laplace::electrode_potentials;
-use crate::network::{ANY_HOP, Network, Parts, RateLaw};
+use crate::network::{ANY_HOP, Network, Parts, RateLaw, distance};
 use crate::{kmc_dn, mcnetwork};
 
 /// Boltzmann constant over elementary charge \[V/K\] (CODATA 2018, exact).
@@ -476,10 +476,6 @@ impl Description {
         }
         energies
     }
-}
-
-pub(crate) fn distance(a: &[f64; 3], b: &[f64; 3]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }
 
 fn donor_energies(acceptors: &[[f64; 3]], donors: &[[f64; 3]], coulomb: f64) -> Vec<f64> {

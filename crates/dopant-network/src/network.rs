@@ -88,10 +88,10 @@ pub const ANY_HOP: [f64; 2] = [0.0, f64::INFINITY];
 /// Distances of each of `points` to each of `acceptors`.
 #[must_use]
 pub fn distances(points: &[[f64; 3]], acceptors: &[[f64; 3]]) -> Vec<Vec<f64>> {
-    points.iter().map(|p| acceptors.iter().map(|a| distance(*a, *p)).collect()).collect()
+    points.iter().map(|p| acceptors.iter().map(|a| distance(a, p)).collect()).collect()
 }
 
-fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
+pub(crate) fn distance(a: &[f64; 3], b: &[f64; 3]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }
 
@@ -134,7 +134,7 @@ impl Network {
                     (Some(_), Some(_)) => continue,
                     (Some(electrode), None) => parts.electrode_distances[electrode][j],
                     (None, Some(electrode)) => parts.electrode_distances[electrode][i],
-                    (None, None) => distance(parts.acceptors[i], parts.acceptors[j]),
+                    (None, None) => distance(&parts.acceptors[i], &parts.acceptors[j]),
                 };
                 if !r.is_finite() || (r <= 0.0 && i < n && j < n) {
                     let what = format!("acceptors {} and {} stand in the same place", i.min(j), i.max(j));

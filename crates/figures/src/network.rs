@@ -233,8 +233,7 @@ pub struct Spectrum {
 const LEAST_PART: f64 = 0.1;
 
 /// Spectral densities against frequency \[Hz\], with bands of one standard error, and with the full shot noise 2eI of a reference
-/// current as a
-/// dashed line.
+/// current as a dashed line.
 ///
 /// # Errors
 /// If there is nothing to draw.

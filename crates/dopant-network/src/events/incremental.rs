@@ -188,6 +188,10 @@ impl<'a> Incremental<'a> {
         let prefactor = self.of_pair(&self.plain, from, to);
         let product =
             self.of_pair(&self.raised, from, to) * self.give[from / LANES][from % LANES] * self.take[block][to_lane];
+        // what is left after rounding may point at a pair without a hop
+        if product <= 0.0 {
+            return None;
+        }
         let difference = self.difference_kt(from, to);
         let accepted = if product < prefactor {
             rng.random::<f64>() * product < prefactor * (-difference.max(0.0)).exp()
@@ -227,11 +231,9 @@ impl<'a> Incremental<'a> {
     /// Moves the hole.
     #[inline(always)]
     fn apply(&mut self, from: usize, to: usize) {
-        let electrode = |place: usize| usize::from(self.blocks.sites[place].unwrap_or(u16::MAX)) >= self.acceptors;
-        let moves = [from, to].map(|place| (!electrode(place)).then_some(place));
         let mut changed = 0;
-        for place in moves.into_iter().flatten() {
-            self.state = self.state.toggled(usize::from(self.blocks.sites[place].unwrap_or(0)));
+        for place in [from, to].into_iter().filter(|place| self.blocks.site(*place) < self.acceptors) {
+            self.state = self.state.toggled(self.blocks.site(place));
             // found out of tolerance below
             self.tolerance_kt[place / LANES][place % LANES] = -1.0;
         }
@@ -283,7 +285,7 @@ impl<'a> Incremental<'a> {
         *tolerance = if *tolerance < 0.0 { NARROWEST_KT } else { (2.0 * *tolerance).min(WIDEST_KT) };
         let tolerance = *tolerance;
         let gave = self.give[block][lane];
-        let hole = self.state.contains(usize::from(self.blocks.sites[place].unwrap_or(0)));
+        let hole = self.state.contains(self.blocks.site(place));
         let gives = if hole { (energy - self.centre_kt + tolerance).exp() } else { 0.0 };
         self.give[block][lane] = gives;
         let mut changed = 1 << block;
@@ -352,8 +354,7 @@ fn make_hops<R: Rng, O: Observer>(simulation: &mut Incremental<'_>, hops: u64, r
     let sites = simulation.landscape.network.sites();
     for done in 0..hops {
         let Some((from, to)) = simulation.draw(rng, observer) else { return done };
-        let site = |place: usize| usize::from(simulation.blocks.sites[place].unwrap_or(0));
-        observer.hop(site(from) * sites + site(to));
+        observer.hop(simulation.blocks.site(from) * sites + simulation.blocks.site(to));
         simulation.apply(from, to);
         simulation.since_refresh.hops += 1;
         if simulation.since_refresh.hops >= REFRESH_HOPS && !simulation.refresh() {

@@ -43,7 +43,7 @@ pub(super) fn lane(weights: &Lanes, mut rest: f64) -> Option<usize> {
 #[derive(Clone, Debug)]
 pub(super) struct Blocks {
     /// The network's site at each place; `None` fills up the last block of acceptors and that of electrodes.
-    pub(super) sites: Vec<Option<u16>>,
+    sites: Vec<Option<u16>>,
     /// The place of each of the network's sites.
     pub(super) places: Vec<usize>,
 }
@@ -65,6 +65,12 @@ impl Blocks {
             }
         }
         Self { sites, places }
+    }
+
+    /// The network's site at a place that is not empty.
+    #[inline(always)]
+    pub(super) fn site(&self, place: usize) -> usize {
+        self.sites[place].map_or(usize::MAX, usize::from)
     }
 
     pub(super) fn len(&self) -> usize {

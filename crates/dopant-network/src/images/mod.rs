@@ -19,9 +19,9 @@ use faer::linalg::solvers::{Llt, Solve};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::description::distance;
 use crate::error::NetworkError;
 use crate::geometry::{Domain, Rim, Stretch};
+use crate::network::distance;
 use plate::Plate;
 
 /// How small plates are.

@@ -41,7 +41,8 @@ pub struct MeanField {
     pub steps: usize,
 }
 
-fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
+/// The largest size; infinite if one is not a number.
+pub(crate) fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
     values.into_iter().fold(0.0, |most: f64, x| if x.is_finite() { most.max(x.abs()) } else { f64::INFINITY })
 }
 

@@ -20,7 +20,7 @@ mod neighbourhood;
 mod relaxation;
 
 use crate::error::NetworkError;
-use crate::mean_field::conserved;
+use crate::mean_field::{conserved, largest};
 use crate::network::Network;
 use closure::Closure;
 
@@ -57,8 +57,8 @@ pub fn pair_mean_field(network: &Network, voltages_kt: &[f64]) -> Result<PairMea
     let closure = Closure::new(&network.landscape(voltages_kt));
     let (found, steps) = relaxation::relaxed(&closure)?;
     conserved(&found.currents, found.gross_current)?;
-    let largest = found.currents.iter().fold(0.0_f64, |most, i| most.max(i.abs()));
-    let balanced = |i: usize| found.off[i].abs() <= BALANCED * largest + ROUNDING * found.gross[i];
+    let most = largest(found.currents.iter().copied());
+    let balanced = |i: usize| found.off[i].abs() <= BALANCED * most + ROUNDING * found.gross[i];
     if !(0..acceptors).all(balanced) {
         return Err(relaxation::NOT_SETTLED);
     }

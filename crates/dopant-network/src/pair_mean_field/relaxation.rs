@@ -5,6 +5,7 @@ use faer::linalg::solvers::Solve;
 
 use super::closure::{Closure, Equations};
 use crate::error::NetworkError;
+use crate::mean_field::largest;
 
 /// Largest number of steps.
 const MOST_STEPS: usize = 200;
@@ -23,10 +24,6 @@ const LONGEST_STEPS: [f64; 2] = [2.0, 0.2];
 const LEAST_RATE: f64 = 1e-300;
 
 pub(super) const NOT_SETTLED: NetworkError = NetworkError::NotSettled { what: "the mean field with pair correlations" };
-
-fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
-    values.into_iter().fold(0.0, |most: f64, x| if x.is_finite() { most.max(x.abs()) } else { f64::INFINITY })
-}
 
 impl Equations {
     fn scale(&self) -> Vec<f64> {

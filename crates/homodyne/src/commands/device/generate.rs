@@ -68,10 +68,10 @@ pub(super) struct GenerateDevice {
     #[arg(long, allow_hyphen_values = true)]
     injection_offset: Option<f64>,
     /// Height of the electrodes across the plane (nm): the charges induced on them screen those of the dopants; not if not given.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     electrode_height: Option<f64>,
     /// Dopants nearer to metal than this have the images that they would have there (nm); 1 if not given.
-    #[arg(long, requires = "electrode_height")]
+    #[arg(long, requires = "electrode_height", allow_hyphen_values = true)]
     image_distance: Option<f64>,
     /// Temperature (K).
     #[arg(long)]
