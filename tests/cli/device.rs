@@ -345,6 +345,7 @@ fn wrong_input_is_refused_by_name() {
     refused(&["device", "generate", "--hop-range", "5,3"], &["hop_range_nm", "shortest"]);
     refused(&["device", "generate", "--disorder=-1"], &["disorder_ev"]);
     refused(&["device", "generate", "--width=-5"], &["domain.width_nm"]);
+    refused(&["device", "generate", "--width=inf"], &["`width_nm`: must be a finite number"]);
     let good = std::fs::read_to_string(bench.path("d.json")).unwrap();
     bench.write("cut.json", &good[..good.len() / 2]);
     refused(&["device", "currents", "cut.json"], &["cut.json", "line"]);
@@ -461,4 +462,33 @@ fn large_requests_are_foretold() {
         child.wait().expect("ended");
         assert!(line.contains(words), "{arguments:?}: {line}");
     }
+}
+
+/// Metal beside the acceptors leaves a part of their repulsion.
+#[test]
+fn image_charges_are_told_of_and_stay_in_the_file() {
+    let bench = bench();
+    make_small(&bench, &["--electrode-height", "30", "--image-distance", "2", "--output", "metal.json"]);
+    let shown = json(&bench, &["device", "show", "metal.json", "--json"]);
+    let images = &shown["image_charges"];
+    assert_eq!([&images["electrode_height_nm"], &images["least_distance_nm"]], [30.0, 2.0], "{images}");
+    for left in images["part_of_repulsion_left"].as_array().expect("one for each acceptor") {
+        assert!((0.0..1.0).contains(&left.as_f64().unwrap()), "{images}");
+    }
+    assert!(json(&bench, &["device", "show", "d.json", "--json"])["image_charges"].is_null());
+    let largest = |file: &str| {
+        let found = json(&bench, &["device", "currents", file, "--voltages", VOLTAGES, "--json"]);
+        found["currents"].as_array().unwrap().iter().map(|i| i.as_f64().unwrap().abs()).fold(0.0, f64::max)
+    };
+    assert!((largest("metal.json") / largest("d.json") - 1.0).abs() > 0.01);
+    for (arguments, says) in [
+        (["--electrode-height=-1", "--image-distance=1"], "electrode_height_nm"),
+        (["--electrode-height=30", "--image-distance=-1"], "least_distance_nm"),
+        (["--electrode-height=nan", "--image-distance=1"], "`image_charges`: must be a finite number"),
+    ] {
+        let out = bench.homodyne(&[&["device", "generate"], &arguments[..]].concat());
+        assert!(out.status.code() == Some(2) && text(&out.stderr).contains(says), "{}", text(&out.stderr));
+    }
+    let alone = bench.homodyne(&["device", "generate", "--image-distance", "1"]);
+    assert!(alone.status.code() == Some(2) && text(&alone.stderr).contains("--electrode-height"));
 }

@@ -3,11 +3,10 @@
 //! p is 1 where holes hop between neighbours, 1/2 where a Coulomb gap counts (Efros and Shklovskii, J. Phys. C 8, L49 (1975)), 1/3 in two
 //! dimensions without one (Mott, Phil. Mag. 19, 835 (1969)).
 
-use faer::linalg::solvers::SolveLstsq;
-
 use crate::description::{Description, DopantNetwork};
 use crate::error::NetworkError;
 use crate::events::{ResponseOptions, response};
+use crate::straight_line::StraightLine;
 
 /// Conductance of an electrode at a temperature: minus its current over a small voltage of its own, all others at 0 V.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,18 +69,12 @@ impl HoppingLaw {
     /// temperatures, the conductance does not grow with temperature, or no exponent from 0.05 to 2 is the best.
     #[must_use]
     pub fn fitted(conductances: &[Conductance]) -> Option<Self> {
-        let known: Vec<(f64, f64, f64)> = conductances
+        let known: Vec<[f64; 3]> = conductances
             .iter()
             .filter(|c| c.na_per_volt > 0.0 && c.standard_error < 0.5 * c.na_per_volt)
-            .map(|c| {
-                (
-                    c.temperature_kelvin,
-                    c.na_per_volt.ln(),
-                    c.na_per_volt / c.standard_error.max(LEAST_ERROR * c.na_per_volt),
-                )
-            })
+            .map(|c| [c.temperature_kelvin, c.na_per_volt.ln(), (c.standard_error / c.na_per_volt).max(LEAST_ERROR)])
             .collect();
-        let mut temperatures: Vec<f64> = known.iter().map(|(kelvin, ..)| *kelvin).collect();
+        let mut temperatures: Vec<f64> = known.iter().map(|[kelvin, ..]| *kelvin).collect();
         temperatures.sort_by(f64::total_cmp);
         temperatures.dedup();
         if temperatures.len() < 4 {
@@ -89,23 +82,24 @@ impl HoppingLaw {
         }
         let tried =
             |k: usize| EXPONENTS.start() + (EXPONENTS.end() - EXPONENTS.start()) * k as f64 / (TRIED - 1) as f64;
-        let fits: Vec<(f64, [f64; 2], f64)> = (0..TRIED)
+        let fits: Vec<(f64, StraightLine)> = (0..TRIED)
             .map(|k| {
-                let (line, chi_squared) = straight(&known, tried(k));
-                (tried(k), line, chi_squared)
+                let against = |[t, y, error]: &[f64; 3]| [t.powf(-tried(k)), *y, *error];
+                (tried(k), StraightLine::through(&known.iter().map(against).collect::<Vec<_>>()))
             })
             .collect();
-        let &(exponent, [level, slope], least) = fits.iter().min_by(|a, b| a.2.total_cmp(&b.2))?;
+        let &(exponent, line) = fits.iter().min_by(|a, b| a.1.chi_squared.total_cmp(&b.1.chi_squared))?;
         let is_inside = exponent > *EXPONENTS.start() && exponent < *EXPONENTS.end();
-        if !(slope < 0.0 && is_inside) {
+        if !(line.slope < 0.0 && is_inside) {
             return None;
         }
         let freedom = (known.len() - 3) as f64;
+        let least = line.chi_squared;
         let allowed = least + (least / freedom).max(1.0);
-        let within = || fits.iter().filter(|fit| fit.2 <= allowed).map(|fit| fit.0);
+        let within = || fits.iter().filter(|fit| fit.1.chi_squared <= allowed).map(|fit| fit.0);
         Some(Self {
-            prefactor_na_per_volt: level.exp(),
-            temperature_kelvin: (-slope).powf(1.0 / exponent),
+            prefactor_na_per_volt: line.at(0.0).exp(),
+            temperature_kelvin: (-line.slope).powf(1.0 / exponent),
             exponent,
             exponent_range: [within().fold(exponent, f64::min), within().fold(exponent, f64::max)],
             chi_squared: least / freedom,
@@ -117,16 +111,6 @@ impl HoppingLaw {
     pub fn at(&self, temperature_kelvin: f64) -> f64 {
         self.prefactor_na_per_volt * (-(self.temperature_kelvin / temperature_kelvin).powf(self.exponent)).exp()
     }
-}
-
-/// The straight line of ln G against T^−p, and its χ², from temperature, ln G and one over its error.
-fn straight(known: &[(f64, f64, f64)], p: f64) -> ([f64; 2], f64) {
-    let matrix = faer::Mat::from_fn(known.len(), 2, |i, k| known[i].2 * if k == 0 { 1.0 } else { known[i].0.powf(-p) });
-    let right = faer::Mat::from_fn(known.len(), 1, |i, _| known[i].2 * known[i].1);
-    let found = matrix.qr().solve_lstsq(&right);
-    let line = [found[(0, 0)], found[(1, 0)]];
-    let chi_squared = known.iter().map(|(t, y, w)| (w * (y - line[0] - line[1] * t.powf(-p))).powi(2)).sum();
-    (line, chi_squared)
 }
 
 #[cfg(test)]

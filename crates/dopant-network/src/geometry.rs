@@ -73,6 +73,14 @@ pub(crate) enum Stretch {
 }
 
 impl Stretch {
+    /// Its two ends \[nm\].
+    pub(crate) fn ends_nm(&self) -> [[f64; 2]; 2] {
+        match *self {
+            Self::Straight(ends) => ends,
+            Self::Arc { radius_nm, angles } => angles.map(|angle| [radius_nm * angle.cos(), radius_nm * angle.sin()]),
+        }
+    }
+
     /// Longest piece that is straight enough \[nm\].
     pub(crate) fn longest_piece_nm(&self) -> f64 {
         match *self {
@@ -300,34 +308,25 @@ impl Domain {
         }
     }
 
-    /// The two ends of an electrode \[nm\].
-    pub(crate) fn ends_nm(&self, electrode: [f64; 2], width_nm: f64) -> [[f64; 2]; 2] {
-        match *self {
-            Self::Rectangle { .. } => {
-                let far = 2.0 * self.size_nm();
-                [-far, far].map(|d| self.nearest_nm(electrode, width_nm, [electrode[0] + d, electrode[1] + d]))
-            }
-            Self::Disc { radius_nm, .. } => {
-                let (middle, half) = (electrode[1].atan2(electrode[0]), 0.5 * width_nm / radius_nm);
-                [middle - half, middle + half].map(|angle| [radius_nm * angle.cos(), radius_nm * angle.sin()])
-            }
-        }
-    }
-
-    /// The point of an electrode that is nearest to a point inside \[nm\].
+    /// The point of an electrode that is nearest to a point inside \[nm\]. In a corner an electrode stands on both edges.
     fn nearest_nm(&self, electrode: [f64; 2], width_nm: f64, point: [f64; 2]) -> [f64; 2] {
         match *self {
             Self::Rectangle { width_nm: w, height_nm: h, .. } => {
-                let near = |at: f64, edge: f64| (at - edge).abs() <= ON_BOUNDARY * self.size_nm();
-                let reach = |axis: usize, longest: f64| {
-                    let middle = electrode[axis];
-                    point[axis].clamp((middle - 0.5 * width_nm).max(0.0), (middle + 0.5 * width_nm).min(longest))
+                let sides = [w, h];
+                let near = |axis: usize, edge: f64| (electrode[axis] - edge).abs() <= ON_BOUNDARY * self.size_nm();
+                let on = |axis: usize| {
+                    let (along, middle) = (1 - axis, electrode[1 - axis]);
+                    let ends = [(middle - 0.5 * width_nm).max(0.0), (middle + 0.5 * width_nm).min(sides[along])];
+                    let mut nearest = electrode;
+                    nearest[along] = point[along].clamp(ends[0], ends[1]);
+                    nearest
                 };
-                if near(electrode[0], 0.0) || near(electrode[0], w) {
-                    [electrode[0], reach(1, h)]
-                } else {
-                    [reach(0, w), electrode[1]]
-                }
+                let distance = |p: &[f64; 2]| (p[0] - point[0]).hypot(p[1] - point[1]);
+                (0..2)
+                    .filter(|&axis| near(axis, 0.0) || near(axis, sides[axis]))
+                    .map(on)
+                    .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+                    .unwrap_or(electrode)
             }
             Self::Disc { radius_nm, .. } => {
                 let half = 0.5 * width_nm / radius_nm;
@@ -478,5 +477,28 @@ impl Domain {
             entry,
             format!("({}, {}) {where_it_is}: electrodes stand on the boundary", position[0], position[1]),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An electrode of 20 nm in a corner reaches 10 nm along both edges.
+    #[test]
+    fn holes_hop_to_a_corner_electrode_from_the_nearer_of_its_edges() {
+        let domain = Domain::Rectangle { width_nm: 100.0, height_nm: 60.0, thickness_nm: 0.0 };
+        let length =
+            |electrode: [f64; 2], x: f64, y: f64| domain.hop_nm(Contact::Nearest, electrode, 20.0, [x, y, 0.0]);
+        for corner in [[0.0, 0.0], [100.0, 0.0], [100.0, 60.0], [0.0, 60.0]] {
+            let inwards = |along: f64, towards: f64| {
+                let sign = |axis: usize| if corner[axis] > 0.0 { -1.0 } else { 1.0 };
+                length(corner, corner[0] + sign(0) * along, corner[1] + sign(1) * towards)
+            };
+            assert_eq!([inwards(8.0, 3.0), inwards(3.0, 8.0)], [3.0, 3.0], "{corner:?}");
+            assert_eq!([inwards(13.0, 4.0), inwards(4.0, 13.0)], [5.0, 5.0], "{corner:?}");
+        }
+        // on one edge only, cut off at the corner
+        assert_eq!([length([5.0, 0.0], 3.0, 8.0), length([5.0, 0.0], 18.0, 4.0)], [8.0, 5.0]);
     }
 }

@@ -190,7 +190,8 @@ pub(crate) fn electrode_potentials(
 ) -> Result<Vec<Vec<f64>>, NetworkError> {
     let mut mesh = Mesh::new(domain, cells);
     if rim == Rim::Insulating {
-        mesh.move_to(electrodes.iter().flat_map(|&(position, width)| domain.ends_nm(position, width)));
+        let stretches = electrodes.iter().flat_map(|&(position, width)| domain.stretches(position, width));
+        mesh.move_to(stretches.flat_map(|stretch| stretch.ends_nm()));
     }
     for (number, &(position, width)) in electrodes.iter().enumerate() {
         let covered =

@@ -35,6 +35,7 @@ mod occupation;
 mod pair_mean_field;
 mod states;
 pub mod steady;
+mod straight_line;
 
 pub use description::{Conversion, Description, DopantNetwork, Electrode, RateLawEntry};
 pub use error::NetworkError;

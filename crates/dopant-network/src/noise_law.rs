@@ -1,5 +1,7 @@
 //! The exponent of a noise spectrum: S = S₁ f^−β, fitted.
 
+use crate::straight_line::StraightLine;
+
 /// A density at a frequency with its standard error, in any units.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Density {
@@ -23,8 +25,8 @@ pub struct NoiseLaw {
     pub range: [f64; 2],
     /// χ² for each degree of freedom.
     pub chi_squared: f64,
-    /// Mean of ln f and of ln S.
-    centre: [f64; 2],
+    /// ln S against ln f.
+    line: StraightLine,
 }
 
 impl NoiseLaw {
@@ -34,32 +36,33 @@ impl NoiseLaw {
         let known: Vec<[f64; 3]> = densities
             .iter()
             .filter(|d| d.standard_error > 0.0 && d.standard_error < 0.5 * d.density)
-            .map(|d| [d.frequency.ln(), d.density.ln(), (d.density / d.standard_error).powi(2)])
+            .map(|d| [d.frequency.ln(), d.density.ln(), d.standard_error / d.density])
             .collect();
         if known.len() < 3 {
             return None;
         }
-        let all: f64 = known.iter().map(|k| k[2]).sum();
-        let mean = |axis: usize| known.iter().map(|k| k[2] * k[axis]).sum::<f64>() / all;
-        let centre = [mean(0), mean(1)];
-        let spread: f64 = known.iter().map(|k| k[2] * (k[0] - centre[0]).powi(2)).sum();
-        let slope = known.iter().map(|k| k[2] * (k[0] - centre[0]) * (k[1] - centre[1])).sum::<f64>() / spread;
-        let squares: f64 = known.iter().map(|k| k[2] * (k[1] - centre[1] - slope * (k[0] - centre[0])).powi(2)).sum();
-        let chi_squared = squares / (known.len() - 2) as f64;
+        let line = StraightLine::through(&known);
+        let chi_squared = line.chi_squared / (known.len() - 2) as f64;
         let outer = |pick: fn(f64, f64) -> f64| known.iter().map(|k| k[0]).reduce(pick).map(f64::exp);
-        (spread > 0.0).then_some(Self {
-            exponent: -slope,
-            exponent_error: (chi_squared.max(1.0) / spread).sqrt(),
+        line.slope_error.is_finite().then_some(Self {
+            exponent: -line.slope,
+            exponent_error: line.slope_error * chi_squared.max(1.0).sqrt(),
             range: [outer(f64::min)?, outer(f64::max)?],
             chi_squared,
-            centre,
+            line,
         })
+    }
+
+    /// Whether the densities follow a power law, to within their errors: χ² is at most 2 for each degree of freedom.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.chi_squared <= 2.0
     }
 
     /// The density at a frequency.
     #[must_use]
     pub fn at(&self, frequency: f64) -> f64 {
-        (self.centre[1] - self.exponent * (frequency.ln() - self.centre[0])).exp()
+        self.line.at(frequency.ln()).exp()
     }
 }
 

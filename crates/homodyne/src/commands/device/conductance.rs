@@ -21,7 +21,7 @@ pub(super) struct Conductance {
     #[arg(long)]
     electrode: usize,
     /// Temperatures (K).
-    #[arg(long, value_delimiter = ',', default_values_t = [50.0, 60.0, 77.0, 100.0, 130.0, 170.0, 220.0, 290.0])]
+    #[arg(long, value_delimiter = ',', allow_negative_numbers = true, default_values_t = [50.0, 60.0, 77.0, 100.0, 130.0, 170.0, 220.0, 290.0])]
     temperatures: Vec<f64>,
     /// Standard error that derivatives of the electrode's current by the other voltages are to reach, as a fraction of the largest.
     #[arg(long, default_value_t = 0.05)]

@@ -98,7 +98,11 @@ pub(super) struct GenerateDevice {
 
 impl GenerateDevice {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let settings = Generate::from_given(self.given()).map_err(Failure::BadInput)?;
+        let given = self.given();
+        if let Some((key, _)) = given.iter().find(|(_, value)| has_null(value)) {
+            return Err(Failure::BadInput(format!("`{key}`: must be a finite number")));
+        }
+        let settings = Generate::from_given(given).map_err(Failure::BadInput)?;
         let description = settings.describe()?;
         // what cannot be simulated is not written
         DopantNetwork::from_description(&description)?;
@@ -155,4 +159,14 @@ impl GenerateDevice {
 /// A setting, if it is given.
 fn given<T: Serialize>(key: &str, value: Option<&T>) -> Option<(String, Value)> {
     value.map(|value| (key.to_owned(), json!(value)))
+}
+
+/// JSON has no infinities and writes null in their place.
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.iter().any(has_null),
+        Value::Object(fields) => fields.values().any(has_null),
+        _ => false,
+    }
 }

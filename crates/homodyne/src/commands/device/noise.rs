@@ -201,7 +201,7 @@ impl Noise {
         let law = |law: &Option<NoiseLaw>| {
             law.map(|law| {
                 json!({ "exponent": law.exponent, "standard_error": law.exponent_error, "range": law.range,
-                    "chi_squared": law.chi_squared, "density_at_1_khz": law.at(1e3) })
+                    "holds": law.holds(), "chi_squared": law.chi_squared, "density_at_1_khz": law.at(1e3) })
             })
         };
         found.about = json!({
@@ -292,8 +292,10 @@ impl Noise {
             .iter()
             .map(|&k| Spectrum {
                 name: match found.laws[k] {
-                    Some(law) => format!("electrode {k}, β = {:.2} ± {:.2}", law.exponent, law.exponent_error),
-                    None => format!("electrode {k}"),
+                    Some(law) if law.holds() => {
+                        format!("electrode {k}, β = {:.2} ± {:.2}", law.exponent, law.exponent_error)
+                    }
+                    _ => format!("electrode {k}"),
                 },
                 densities: found.densities[k].clone(),
                 standard_errors: found.standard_errors.get(k).cloned(),
@@ -336,7 +338,7 @@ impl Found {
         }
         for &k in shown {
             let Some(law) = self.laws[k] else { continue };
-            if law.chi_squared > 2.0 {
+            if !law.holds() {
                 say!("electrode {k}: no power law, χ² {:.1} a degree of freedom", law.chi_squared);
             }
         }
