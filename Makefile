@@ -13,7 +13,8 @@ run: libhdf5
 	@./target/release/homodyne run $(SCENARIO) --output $(OUTPUT) $(ARGUMENTS)
 
 test: libhdf5
-	$(CARGO) test --release --locked --workspace --exclude benches
+	$(CARGO) test --release --locked --workspace --exclude benches --exclude python
+	scripts/test_python.sh
 
 # what .ci/run does after the tests
 check: libhdf5

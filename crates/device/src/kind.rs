@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use dopant_network::{DopantNetwork, Generate, NetworkError};
 use settings::{InputFile, SettingError};
 
-use crate::{Activation, Device, DeviceError, NeuralSurrogate};
+use crate::{Activation, Device, DeviceError, NeuralSurrogate, Process};
 
 /// Context in which a device is built.
 #[derive(Clone, Copy, Debug)]
@@ -35,11 +35,13 @@ pub trait DeviceKind {
     }
 }
 
-/// Surrogates read and networks generated, kept for reuse.
+/// Surrogates read, networks generated and programs started, kept for reuse.
 #[derive(Debug, Default)]
 pub struct Shelf {
     surrogates: Mutex<HashMap<(PathBuf, Activation), Arc<NeuralSurrogate>>>,
     networks: Mutex<HashMap<String, Arc<DopantNetwork>>>,
+    processes: Mutex<HashMap<String, Arc<Process>>>,
+    given: Option<Arc<dyn Device>>,
 }
 
 /// Largest number of dopant networks kept, and of acceptor pairs in all of them.
@@ -47,6 +49,16 @@ const MOST_NETWORKS: usize = 256;
 const MOST_KEPT_PAIRS: usize = 1 << 22;
 
 impl Shelf {
+    /// With a device for sections of the kind `given`.
+    #[must_use]
+    pub fn holding(device: Arc<dyn Device>) -> Self {
+        Self { given: Some(device), ..Self::default() }
+    }
+
+    pub(crate) fn given(&self) -> Option<Arc<dyn Device>> {
+        self.given.clone()
+    }
+
     pub(crate) fn network_file(&self, path: &Path) -> Result<Arc<DopantNetwork>, NetworkError> {
         self.network(path.display().to_string(), || DopantNetwork::from_file(path))
     }
@@ -72,6 +84,20 @@ impl Shelf {
         }
         networks.insert(key, Arc::clone(&made));
         Ok(made)
+    }
+
+    pub(crate) fn process(
+        &self,
+        key: String,
+        start: impl FnOnce() -> Result<Process, DeviceError>,
+    ) -> Result<Arc<Process>, DeviceError> {
+        let mut processes = self.processes.lock().expect("no thread panics here");
+        if let Some(known) = processes.get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let started = Arc::new(start()?);
+        processes.insert(key, Arc::clone(&started));
+        Ok(started)
     }
 
     pub(crate) fn surrogate(&self, path: &Path, activation: Activation) -> Result<Arc<NeuralSurrogate>, DeviceError> {

@@ -17,22 +17,26 @@
 pub mod conformance;
 mod dopant_network;
 mod error;
+mod given;
 pub mod kind;
 mod kinks;
 mod layered;
 mod linear;
 mod network_events;
 mod polynomial;
+mod process;
 mod surrogate;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 pub use dopant_network::{NetworkDevice, NetworkMethod, NetworkSettings};
 pub use error::DeviceError;
+pub use given::GivenSettings;
 pub use kind::{DeviceKind, Shelf, Surroundings};
 pub use layered::{Interface, Layer, LayeredDevice};
 pub use linear::{Linear, LinearSettings, RandomGradient};
 pub use polynomial::{Polynomial, PolynomialSettings, RandomPolynomial};
+pub use process::{Process, ProcessSettings};
 pub use surrogate::{Activation, NeuralSurrogate, SurrogateSettings};
 
 /// What a device is at one parameter vector, with standard errors.

@@ -117,6 +117,43 @@ impl Experiment {
         Ok(Self { probe, records, device, operating_point_volt, instrument, generator, gaussian, route })
     }
 
+    /// The same measurement at another operating point \[V\].
+    ///
+    /// # Errors
+    /// If the number of voltages is not that of the parameters, or the device cannot be evaluated there.
+    pub fn moved_to(&self, operating_point_volt: &[f64]) -> Result<Self, EstimatorError> {
+        Self::new(
+            self.probe.scheme().clone(),
+            Arc::clone(&self.device),
+            device::operating_point_volt(self.device.as_ref(), Some(operating_point_volt))?,
+            self.instrument,
+            Arc::clone(&self.generator),
+            self.gaussian,
+            self.route,
+        )
+    }
+
+    /// The operating point \[V\].
+    #[must_use]
+    pub fn operating_point_volt(&self) -> &[f64] {
+        &self.operating_point_volt
+    }
+
+    /// Current \[nA\] at the operating point, without perturbation and noise.
+    ///
+    /// # Errors
+    /// If the device cannot be evaluated.
+    pub fn current_na(&self) -> Result<f64, EstimatorError> {
+        let at = ndarray::aview1(&self.operating_point_volt).insert_axis(ndarray::Axis(0));
+        Ok(device::currents_na(self.device.as_ref(), at)?[0])
+    }
+
+    /// The scheme, prepared.
+    #[must_use]
+    pub fn probe(&self) -> &Probe {
+        &self.probe
+    }
+
     /// Number of derivatives of an estimate.
     #[must_use]
     pub fn derivatives(&self) -> usize {

@@ -53,6 +53,7 @@ pub mod published;
 pub mod random;
 pub mod readout;
 pub mod scheme;
+pub mod traces;
 pub mod walsh;
 
 pub use builder::{Estimator, Setup, SetupWith};
@@ -63,3 +64,4 @@ pub use instrument::Instrument;
 pub use kind::{EstimatorKind, Surroundings};
 pub use probe::Probe;
 pub use scheme::{Measurement, Scheme};
+pub use traces::Traces;

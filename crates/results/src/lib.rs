@@ -1,7 +1,7 @@
 //! Results of a study: named dimensions with coordinates, variables over them, and the one HDF5 file that holds them.
 //!
-//! A [`Results`] holds the results of a study; it is written by [`store::write`], read by [`store::read`], and exported
-//! as NumPy arrays by [`export::npz`]. Values are selected by names and coordinates, not by indices:
+//! A [`Results`] holds the results of a study; it is written by [`store::write`], and read by `store::read` and exported as NumPy arrays by
+//! `export::npz`, if the crate is built with the feature `hdf5`. Values are selected by names and coordinates, not by indices:
 //!
 //! ```
 //! use results::{Coordinate, Dimension, Results, Variable};
@@ -28,6 +28,7 @@
 
 pub mod data;
 mod error;
+#[cfg(feature = "hdf5")]
 pub mod export;
 pub mod hash;
 pub mod moments;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use results::Results;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sweep::stop::Stop;
 use sweep::{Job, Order, Outcome, Progress, SweepError, Work};
 
 use crate::columns::{Column, KindColumns, Outline};
@@ -126,7 +127,7 @@ impl<'s, W: StudyWork<'s>> About for Known<W> {
 /// What is done with a study.
 pub(crate) enum Action<'a> {
     /// It is computed in memory.
-    InMemory { threads: usize, progress: &'a dyn Progress },
+    InMemory { threads: usize, progress: &'a dyn Progress, stop: &'a Stop },
     /// It is computed beside its results.
     Beside(&'a Job<'a>),
     /// Its shards are put together.
@@ -141,7 +142,9 @@ pub(crate) enum Done {
 
 fn act<W: Work>(order: &Order, work: &W, action: Action<'_>) -> Result<Done, SweepError> {
     match action {
-        Action::InMemory { threads, progress } => sweep::run(order, work, threads, progress).map(Done::Results),
+        Action::InMemory { threads, progress, stop } => {
+            sweep::run_until(order, work, threads, progress, stop).map(Done::Results)
+        }
         Action::Beside(job) => sweep::run_in(order, job, work).map(Done::Outcome),
         Action::Merge { job, shards, keep } => sweep::merge(order, job, work, shards, keep).map(Done::Outcome),
     }

@@ -56,7 +56,7 @@ pub use foreseen::foreseen;
 pub use kind::{PointOfKind, StudyKind};
 pub use language::document::{Document, KeyError};
 pub use language::{axes, scenario};
-pub use run::{merge, run, run_in};
+pub use run::{merge, run, run_in, run_until};
 pub use study::{Library, Study};
 pub use sweep::Job;
 pub use sweep::run::Silent;

@@ -2,6 +2,7 @@
 
 use results::Results;
 use sweep::identity::{Identity, Program};
+use sweep::stop::Stop;
 use sweep::{Job, Order, Outcome, Progress, SweepError};
 
 use crate::identity::identity_of;
@@ -51,8 +52,16 @@ fn located(study: &Study, error: SweepError) -> StudyError {
 /// # Errors
 /// If the threads cannot be started or a point fails.
 pub fn run(study: &Study, threads: usize, progress: &dyn Progress) -> Result<Results, StudyError> {
+    run_until(study, threads, progress, &Stop::default())
+}
+
+/// The same, until it is asked to stop.
+///
+/// # Errors
+/// As [`run`], or that it was stopped.
+pub fn run_until(study: &Study, threads: usize, progress: &dyn Progress, stop: &Stop) -> Result<Results, StudyError> {
     let order = order_of(study, identity_of(study, &Program::unnamed())?);
-    match kind::carry_out(study, &order, Action::InMemory { threads, progress }) {
+    match kind::carry_out(study, &order, Action::InMemory { threads, progress, stop }) {
         Ok(Done::Results(results)) => Ok(results),
         Ok(Done::Outcome(_)) => Ok(Results::default()),
         Err(e) => Err(located(study, e)),

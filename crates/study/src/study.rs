@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use device::Device;
 use estimators::EstimatorError;
 use noise::{NoiseError, NoiseModel, RecordGenerator};
 use rayon::prelude::*;
@@ -52,6 +53,10 @@ const MOST_KEPT_SAMPLES: usize = 1 << 22;
 const MOST_AMPLITUDES: usize = 10_000;
 
 impl Library {
+    fn holding(device: Option<Arc<dyn Device>>) -> Self {
+        Self { shelf: device.map_or_else(Default::default, device::Shelf::holding), ..Self::default() }
+    }
+
     /// Amplitudes that were sought before under this key, or those that `seek` finds.
     pub(crate) fn amplitudes(
         &self,
@@ -109,7 +114,19 @@ impl Study {
     /// # Errors
     /// At the first thing that is wrong, with its line.
     pub fn new(document: Document) -> Result<Self, ScenarioError> {
-        let study = match Self::understand(&document) {
+        Self::of(document, None)
+    }
+
+    /// The same on a device of the calling program, which `[device]` names by `kind = "given"`.
+    ///
+    /// # Errors
+    /// As [`Study::new`].
+    pub fn on_device(document: Document, device: Arc<dyn Device>) -> Result<Self, ScenarioError> {
+        Self::of(document, Some(device))
+    }
+
+    fn of(document: Document, device: Option<Arc<dyn Device>>) -> Result<Self, ScenarioError> {
+        let study = match Self::understand(&document, Library::holding(device)) {
             Ok(understood) => understood(document),
             Err(e) => return Err(document.locate(e)),
         };
@@ -117,11 +134,10 @@ impl Study {
         Ok(study)
     }
 
-    fn understand(document: &Document) -> Result<impl FnOnce(Document) -> Self + use<>, KeyError> {
+    fn understand(document: &Document, library: Library) -> Result<impl FnOnce(Document) -> Self + use<>, KeyError> {
         document.refuse_without_effect()?;
         let mut base = document.table.clone();
         let sweep = base.remove("sweep");
-        let library = Library::default();
         let seed = base.get("study").and_then(|s| s.get("seed")).and_then(Value::as_integer).unwrap_or(0);
         let components = |others: &[SweepAxis]| operating_components(&base, others, document.folder(), &library);
         let per_parameter = PerParameter { path: OPERATING_POINT, components: &components };

@@ -73,7 +73,7 @@ pub use error::SweepError;
 pub use finished::Finished;
 pub use identity::Program;
 pub use merge::merge;
-pub use run::{Job, Order, Outcome, Progress, run, run_in};
+pub use run::{Job, Order, Outcome, Progress, run, run_in, run_until};
 pub use schedule::{MOST_SHARDS, Schedule, Shard, Unit};
 pub use stop::Stop;
 pub use work::Work;

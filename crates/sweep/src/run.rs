@@ -104,15 +104,28 @@ pub enum Outcome {
 /// # Errors
 /// If the threads cannot be started or a point fails.
 pub fn run<W: Work>(order: &Order, work: &W, threads: usize, progress: &dyn Progress) -> Result<Results, SweepError> {
+    run_until(order, work, threads, progress, &Stop::default())
+}
+
+/// The same, until it is asked to stop.
+///
+/// # Errors
+/// As [`run`], or [`SweepError::Stopped`].
+pub fn run_until<W: Work>(
+    order: &Order,
+    work: &W,
+    threads: usize,
+    progress: &dyn Progress,
+    stop: &Stop,
+) -> Result<Results, SweepError> {
     let checkpoint = Checkpoint::in_memory()?;
-    let stop = Stop::default();
     let job = Job {
         folder: Path::new(""),
         shard: Shard::WHOLE,
         threads,
         fresh: false,
         pilot_only: false,
-        stop: &stop,
+        stop,
         progress,
         stamp: &Vec::new,
     };

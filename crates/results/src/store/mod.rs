@@ -6,15 +6,28 @@ use std::path::{Path, PathBuf};
 use crate::StoreError;
 use crate::data::{Results, Sink};
 
+#[cfg(feature = "hdf5")]
 mod boxes;
+#[cfg(feature = "hdf5")]
 mod checksum;
+#[cfg(feature = "hdf5")]
 mod dimension_scales;
+#[cfg(feature = "hdf5")]
 mod read;
+#[cfg(not(feature = "hdf5"))]
+mod without_files;
+#[cfg(feature = "hdf5")]
 mod write;
 
-pub use read::{MOST_SINGLE, stream};
-pub use read::{Part, attribute, copy_unverified, read, read_small};
+#[cfg(feature = "hdf5")]
+pub use read::{Part, attribute, copy_unverified, read, read_small, stream};
+#[cfg(not(feature = "hdf5"))]
+pub use without_files::{Writer, attribute};
+#[cfg(feature = "hdf5")]
 pub use write::Writer;
+
+/// Largest number of values of a variable over `repetition` that figures and summaries read: 256 MB.
+pub const MOST_SINGLE: usize = 1 << 25;
 
 /// Temporary file next to `path`, renamed to it when complete: `.NAME.HOST-PROCESS.RANDOM.part`.
 pub fn temporary(path: &Path) -> Result<tempfile::TempPath, StoreError> {

@@ -9,15 +9,12 @@ use ndarray::IxDyn;
 
 use super::boxes::boxes;
 use super::checksum::{self, Verdict};
-use super::dimension_scales;
+use super::{MOST_SINGLE, dimension_scales};
 use crate::StoreError;
 use crate::data::{Coordinate, Dimension, Results, Sink, Variable};
 
 /// Largest number of values of one variable read at once.
 const BUFFER: usize = 1 << 16;
-
-/// Largest number of values of a variable over `repetition` that figures and summaries read: 256 MB.
-pub const MOST_SINGLE: usize = 1 << 25;
 
 /// Largest number of coordinates along one dimension.
 const MOST_COORDINATES: usize = 1 << 28;

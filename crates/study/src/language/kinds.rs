@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use device::{
-    Device, DeviceKind, LinearSettings, NetworkSettings, PolynomialSettings, SurrogateSettings, Surroundings,
+    Device, DeviceKind, GivenSettings, LinearSettings, NetworkSettings, PolynomialSettings, ProcessSettings,
+    SurrogateSettings, Surroundings,
 };
 use estimators::EstimatorKind;
 use estimators::curve_fit::CurveFitSettings;
@@ -68,7 +69,11 @@ macro_rules! kinds {
             /// The kinds that there are.
             pub const KINDS: &[&str] = &[$($(#[cfg($on)])? $kind),+];
 
-            pub(crate) fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
+            /// Understands the table of a section that stands at `at`.
+            ///
+            /// # Errors
+            /// At the first key that is unknown, missing, or of a wrong type.
+            pub fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
                 let (kind, rest) = kind_of(value, at, Self::KINDS)?;
                 match kind.as_str() {
                     $($(#[cfg($on)])? $kind => FromTable::from_table(rest, at).map(Self::$variant),)+
@@ -122,6 +127,10 @@ kinds! {
         "dopant-network" => DopantNetwork(NetworkSettings),
         /// Network of devices.
         "layered" => Layered(LayeredSettings),
+        /// A program of its own, asked for currents.
+        "process" => Process(ProcessSettings),
+        /// What the program that runs the study brings.
+        "given" => Given(GivenSettings),
     }
 }
 

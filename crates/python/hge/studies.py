@@ -1,0 +1,83 @@
+"""Studies of scenario files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hge import _hge
+from hge._settings import folder, plain, to_json
+from hge.devices import Device
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def run(
+    scenario: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    set: Mapping[str, Any] | None = None,
+    device: Device | None = None,
+    threads: int = 0,
+) -> xarray.Dataset:
+    """Runs a scenario in memory.
+
+    Parameters
+    ----------
+    scenario
+        Path of a scenario file, or its tables as a dictionary.
+    set
+        Changes: dotted keys and values, as ``{"estimator.duration_s": 0.2}``.
+    device
+        Runs on this device (:func:`hge.device`) instead of that of the scenario.
+    threads
+        0 for one on each core.
+
+    Returns
+    -------
+    xarray.Dataset
+        As :func:`open_results` reads it from the file that ``homodyne run`` writes.
+    """
+    changes = [(key, _value(value)) for key, value in (set or {}).items()]
+    native = None if device is None else device._native
+    if isinstance(scenario, Mapping):
+        found = _hge.run(None, to_json(scenario), folder(), changes, native, threads)
+    else:
+        found = _hge.run(os.fspath(scenario), "{}", folder(), changes, native, threads)
+    return _dataset(found)
+
+
+def open_results(path: str | os.PathLike[str]) -> xarray.Dataset:
+    """A results file of ``homodyne run``, in memory."""
+    with _xarray().open_dataset(path, engine="h5netcdf") as found:
+        return found.load()
+
+
+def _value(value: Any) -> str:
+    import json
+
+    return json.dumps(plain(value), allow_nan=False)
+
+
+def _xarray() -> Any:
+    try:
+        import xarray
+    except ImportError:
+        raise ImportError("results are xarray Datasets: pip install 'hge[xarray]'") from None
+    return xarray
+
+
+def _dataset(found: dict[str, Any]) -> xarray.Dataset:
+    xarray = _xarray()
+    coordinates = {
+        name: (name, np.asarray(values), {"units": units} if units else {})
+        for name, values, units in found["dimensions"]
+    }
+    variables = {
+        name: (over, values, {"units": units, "long_name": long_name})
+        for name, over, values, units, long_name in found["variables"]
+    }
+    return xarray.Dataset(variables, coordinates, dict(found["attributes"]))

@@ -1,0 +1,168 @@
+"""Estimators from Python: exact errors, trials, traces, and devices that are functions."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import hge
+
+GRADIENT = [60.0, -20.0, 5.0]
+
+
+@pytest.fixture
+def plan():
+    return hge.estimator("hge", duration_s=0.1, amplitude_volt=8e-3, frequencies_hz=[1000, 960, 920])
+
+
+@pytest.fixture
+def noise():
+    return hge.noise("power-law", psd_na2_per_hz=1e-5, at_hz=1000, exponent=1.5, corner_hz=0.1)
+
+
+def test_the_exact_error_of_a_plan_in_a_few_lines(plan, noise):
+    errors = hge.Experiment(GRADIENT, plan, noise).exact()
+    # the value of the crate's first example
+    assert errors.mean_squared_error[0] == pytest.approx(5.339, abs=1e-3)
+    assert errors.gap is None
+
+
+def test_trials_have_the_exact_error_and_are_those_of_a_study(plan, noise):
+    """4000 trials: a mean square of Gaussian deviations is known to 2.2 %; five of these are passed once in 6e5 (three values)."""
+    experiment = hge.Experiment(GRADIENT, plan, noise)
+    trials = experiment.trials(4000, seed=1)
+    found = ((trials - experiment.truth()) ** 2).mean(axis=0)
+    assert found == pytest.approx(experiment.exact().mean_squared_error, rel=5 * np.sqrt(2 / 4000))
+    assert np.array_equal(trials[100:110], experiment.trials(10, seed=1, first=100))
+    scenario = {
+        "study": {"name": "s", "seed": 1, "repetitions": 1000, "store_estimates": True},
+        "device": {"kind": "linear", "gradient_na_per_volt": GRADIENT},
+        "noise": noise,
+        "estimator": plan,
+    }
+    stored = hge.run(scenario)
+    assert np.allclose(stored.estimate.transpose("repetition", ...), trials[:1000], rtol=1e-12)
+
+
+def test_seeds_may_come_from_a_generator_of_numpy(plan, noise):
+    experiment = hge.Experiment(GRADIENT, plan, noise)
+    first, second = (experiment.trials(3, seed=np.random.default_rng(5)) for _ in range(2))
+    assert np.array_equal(first, second)
+    rng = np.random.default_rng(5)
+    assert not np.array_equal(experiment.trial(rng), experiment.trial(rng))
+
+
+def test_a_user_reads_traces_with_a_formula_of_their_own(noise):
+    """One line far from noise: twice the mean of output times the drive's phase over its square is the derivative."""
+    plan = hge.estimator(
+        "hge", duration_s=0.1, amplitude_volt=8e-3, frequencies_hz=[1000], filter={"order": 0}
+    )
+    with pytest.raises(ValueError, match="order"):
+        hge.Experiment([60.0], plan)
+    plan = hge.estimator("hge", duration_s=0.1, amplitude_volt=8e-3, frequencies_hz=[1000])
+    experiment = hge.Experiment([60.0], plan, noise)
+    traces = experiment.traces(seed=2)
+    assert traces.output_na.shape == (1, 1000) and traces.drive_volt.shape == (1, 1000, 1)
+    assert np.allclose(traces.output_na, traces.clean_na + traces.noise_na)
+    assert np.allclose(traces.clean_na[0], 60.0 * traces.drive_volt[0, :, 0])
+    drive = traces.drive_volt[0, :, 0]
+    own = (traces.output_na[0] @ drive) / (drive @ drive)
+    deviation = np.sqrt(experiment.exact().variance[0])
+    assert abs(own - 60.0) < 5 * deviation
+    assert experiment.read(traces.output_na) == pytest.approx(traces.derivatives)
+    assert experiment.read(traces.clean_na) == pytest.approx(experiment.truth() + experiment.exact().bias)
+    with pytest.raises(ValueError, match="samples of a record"):
+        experiment.read(np.zeros(10))
+
+
+def test_a_function_is_a_device(plan, noise):
+    slopes = np.array([1.0, 2.0, 3.0])
+
+    def currents(volt):
+        return 20 * np.tanh(volt @ slopes)
+
+    def gradient(volt):
+        return 20 * slopes / np.cosh(volt @ slopes) ** 2
+
+    at = [0.1, 0.0, -0.05]
+    plain = hge.Experiment(hge.device(currents, parameters=3), plan, noise, at=at)
+    known = hge.Experiment(hge.device(currents, parameters=3, gradient=gradient), plan, noise, at=at)
+    assert known.truth() == pytest.approx(gradient(np.array(at)))
+    assert np.isnan(plain.truth()).all() and "derivatives" in plain.exact().gap
+    # bias against derivatives that the user knows
+    assert plain.exact(truth=gradient(np.array(at))).bias == pytest.approx(known.exact().bias)
+    assert np.array_equal(plain.trials(5, seed=1), known.trials(5, seed=1))
+    moved = known.at([0.2, 0.0, 0.0])
+    assert moved.current() == pytest.approx(20 * np.tanh(0.2))
+    assert moved.truth() == pytest.approx(gradient(np.array([0.2, 0.0, 0.0])))
+
+
+def test_what_a_function_raises_is_told():
+    def wrong(volt):
+        if volt.any():
+            raise RuntimeError("the cable is off")
+        return np.zeros(len(volt))
+
+    plan = hge.estimator("fd", duration_s=0.01, amplitude_volt=0.01)
+    with pytest.raises(ValueError, match="the cable is off"):
+        hge.Experiment(hge.device(wrong, parameters=2), plan)
+    with pytest.raises(ValueError, match="shape"):
+        hge.device(lambda volt: np.zeros(7), parameters=2)
+    with pytest.raises(RuntimeError, match="NaN nA"):
+        hge.device(lambda volt: np.full(len(volt), np.nan), parameters=1).currents([0.0])
+
+
+def test_a_scenario_runs_on_a_function():
+    device = hge.device(lambda volt: 10 * np.sin(volt[:, 0]) + volt[:, 1], parameters=2)
+    scenario = {
+        "study": {"name": "s", "kind": "response"},
+        "device": {"kind": "linear", "gradient_na_per_volt": [1, 1]},
+        "response": {"parameter": 1, "from_volt": -1.0, "to_volt": 1.0, "points": 5},
+    }
+    found = hge.run(scenario, device=device)
+    assert found.current.values.ravel() == pytest.approx(10 * np.sin(np.linspace(-1, 1, 5)))
+
+
+def test_wrong_settings_are_named(plan):
+    with pytest.raises(ValueError, match="unknown field `psd`"):
+        hge.noise("power-law", psd=1)
+    with pytest.raises(ValueError, match="must be one of"):
+        hge.noise("pink")
+    with pytest.raises(ValueError, match="estimator.duration"):
+        hge.estimator("hge", duration=0.1)
+    with pytest.raises(ValueError, match="one for each of the 2 parameters"):
+        hge.Experiment([1.0, 2.0], plan)
+    with pytest.raises(ValueError, match="finite"):
+        hge.noise("white", psd_na2_per_hz=np.nan)
+    with pytest.raises(TypeError, match="parameters"):
+        hge.device(lambda volt: volt)
+
+
+def test_noise_has_its_density(noise):
+    """White noise in 32 segments: the band of 95 % holds the density at most lines; fewer than 90 % of 127 do so once in 10³ seeds."""
+    white = hge.noise("white", psd_na2_per_hz=2e-5)
+    record = white.record(32 * 256, seed=4)
+    assert record.var() == pytest.approx(2e-5 * 5000, rel=5 * np.sqrt(2 / record.size))
+    found = hge.welch(record, 10_000.0, 256)
+    inside = (found.low[1:-1] < 2e-5) & (2e-5 < found.high[1:-1])
+    assert inside.mean() > 0.9
+    assert noise.density([1000.0, 500.0]) == pytest.approx([1e-5, 1e-5 * 2**1.5], rel=1e-6)
+    assert np.array_equal(noise.records(100, 3, seed=1)[:2], noise.records(100, 2, seed=1))
+
+
+def test_ctrl_c_ends_a_long_run_within_a_second():
+    program = textwrap.dedent("""
+        import hge
+        plan = hge.estimator("hge", duration_s=0.1, amplitude_volt=8e-3, frequencies_hz=[1000])
+        experiment = hge.Experiment([1.0], plan, hge.noise("white", psd_na2_per_hz=1e-5))
+        print("begun", flush=True)
+        experiment.trials(100_000_000)
+    """)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout.readline() == b"begun\n"
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=60)
+    assert b"KeyboardInterrupt" in errors
