@@ -61,7 +61,8 @@ pub(crate) fn hge_of(
     let at = |e: SettingError| KeyError::at("estimator", e);
     let mut hge = settings.hge(rate_hz, parameters).map_err(at)?;
     if settings.amplitude_volt.given().is_none() {
-        let instrument = settings.instrument.build(hge.samples().map_err(from_estimator)?, rate_hz).map_err(at)?;
+        let instrument =
+            settings.instrument.build(hge.samples().map_err(from_estimator)?, rate_hz).map_err(from_estimator)?;
         hge.amplitude_volt = seek(&hge, instrument)?;
         remarks.push(remark(&hge.amplitude_volt));
     }

@@ -8,11 +8,11 @@ use device::{
     Device, DeviceKind, LinearSettings, NetworkSettings, PolynomialSettings, SurrogateSettings, Surroundings,
 };
 use estimators::EstimatorKind;
-use estimators::curve_fit::CurveFitSettings;
-use estimators::differences::FdSettings;
+use estimators::curve_fit::CurveFit;
+use estimators::differences::FiniteDifferences;
 use estimators::hge::HgeSettings;
-use estimators::random::{RandomCodeSettings, SpsaSettings};
-use estimators::walsh::WalshSettings;
+use estimators::random::RandomCode;
+use estimators::walsh::Walsh;
 use noise::{
     NoNoise, NoiseKind, NoiseModel, PowerLaw, RelaxationNoise, TabulatedNoise, TelegraphNoise, TraceNoise, WhiteNoise,
 };
@@ -28,7 +28,6 @@ use training::genetic::Genetic;
 use training::loss::{CorrelationLoss, CrossEntropyLoss, FisherLoss, LossKind, MeanSquareLoss};
 use training::optimiser::OptimiserKind;
 use training::second_order::SecondOrderSettings;
-use training::spsa::Spsa;
 #[cfg(feature = "fitted-network")]
 use training::surrogate::Surrogate;
 use training::tasks::{BallTask, CsvTask, TaskKind, TeacherTask, TruthTableTask};
@@ -131,15 +130,15 @@ kinds! {
         /// Homodyne gradient extraction.
         "hge" => Hge(HgeSettings),
         /// Finite differences.
-        "fd" => Fd(FdSettings),
+        "fd" => Fd(FiniteDifferences),
         /// Simultaneous perturbation.
-        "spsa" => Spsa(SpsaSettings),
+        "spsa" => Spsa(estimators::random::Spsa),
         /// Walsh codes.
-        "walsh" => Walsh(WalshSettings),
+        "walsh" => Walsh(Walsh),
         /// Random codes.
-        "random-code" => RandomCode(RandomCodeSettings),
+        "random-code" => RandomCode(RandomCode),
         /// Polynomial fit to a current-voltage curve.
-        "curve-fit" => CurveFit(CurveFitSettings),
+        "curve-fit" => CurveFit(CurveFit),
     }
 }
 
@@ -177,7 +176,7 @@ kinds! {
         /// Gradient descent.
         "descent" => Descent(DescentSettings),
         /// Simultaneous perturbation of the loss.
-        "spsa" => Spsa(Spsa),
+        "spsa" => Spsa(training::spsa::Spsa),
         /// The same, with an estimate of the Hessian.
         "second-order-spsa" => SecondOrderSpsa(SecondOrderSettings),
         /// Genetic algorithm.

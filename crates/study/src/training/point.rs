@@ -120,7 +120,7 @@ impl StudyPoint for TrainingPoint {
             // a record, or the reading of a current where no derivative is measured
             let samples = meter.scheme().map_or(meter.samples_of_pattern(), Scheme::samples);
             let instrument = estimator.settings().instrument().build(samples, rate_hz);
-            meter = meter.with_instrument(instrument.map_err(|e| KeyError::at("estimator", e))?);
+            meter = meter.with_instrument(instrument.map_err(from_estimator)?);
         }
         if let Some(from) = optimiser.second_derivatives() {
             check_second_derivatives(from, &meter, answer)?;
