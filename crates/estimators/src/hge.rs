@@ -269,7 +269,7 @@ impl Hge {
                 return Err(EstimatorError::setting(
                     FREQUENCIES,
                     format!("{f} Hz for parameter {}", m + 1),
-                    format!("must lie below half of sampling.rate_hz ({nyquist_hz} Hz)"),
+                    format!("must lie below half of the sampling rate ({nyquist_hz} Hz)"),
                 ));
             }
             if self.readout == LockInReadout::Curvature && 2.0 * f.abs() >= nyquist_hz {
@@ -277,7 +277,7 @@ impl Hge {
                     FREQUENCIES,
                     format!("{f} Hz for parameter {}", m + 1),
                     format!(
-                        "must lie below a quarter of sampling.rate_hz ({} Hz), as readout \"curvature\" reads at twice it",
+                        "must lie below a quarter of the sampling rate ({} Hz), as readout \"curvature\" reads at twice it",
                         0.5 * nyquist_hz
                     ),
                 ));

@@ -1,6 +1,5 @@
-//! The lists of kinds of noise, devices, estimators, tasks, losses and optimisers. A line here is all that a new kind needs beside its own file
-//! (and the path of its type): the type of
-//! the section, its parser, the kinds that messages name as allowed, and the JSON Schema follow from it.
+//! The lists of kinds of noise, devices, estimators, tasks, losses and optimisers. Besides its own file, a new kind needs only a line here:
+//! the type of the section, its parser, the allowed kinds in messages, and the JSON Schema follow from it.
 
 use std::sync::Arc;
 
@@ -36,9 +35,9 @@ use crate::language::document::KeyError;
 use crate::language::layered::LayeredSettings;
 use crate::language::scenario::section;
 
-/// What can be read from the table of a section, without its `kind`.
+/// Types that can be read from the table of a section without its `kind`.
 pub(crate) trait FromTable: Sized {
-    /// Understands the table that stands at `at`.
+    /// Reads the table at `at`.
     fn from_table(value: Value, at: &str) -> Result<Self, KeyError>;
 }
 
@@ -64,7 +63,7 @@ macro_rules! kinds {
         }
 
         impl $section {
-            /// The kinds that there are.
+            /// All kinds.
             pub const KINDS: &[&str] = &[$($(#[cfg($on)])? $kind),+];
 
             pub(crate) fn parse(value: Value, at: &str) -> Result<Self, KeyError> {
@@ -147,11 +146,11 @@ kinds! {
     TaskSection of TaskKind {
         /// A Boolean gate.
         "truth-table" => TruthTable(TruthTableTask),
-        /// A ball.
+        /// Points inside and outside of a ball.
         "ball" => Ball(BallTask),
-        /// Currents of the device itself, at hidden controls.
+        /// Currents of the device itself at hidden controls.
         "teacher" => Teacher(TeacherTask),
-        /// Anything else.
+        /// Patterns from a file.
         "csv" => Csv(CsvTask),
     }
 }
@@ -184,13 +183,13 @@ kinds! {
         /// CMA-ES.
         #[cfg(feature = "cma-es")]
         "cma-es" => CmaEs(CmaEs),
-        /// Surrogate route.
+        /// Gradient descent on a neural network fitted to the device.
         #[cfg(feature = "fitted-network")]
         "surrogate" => Surrogate(Surrogate),
     }
 }
 
-/// Takes the kind out of a table, if it is one of those that are allowed.
+/// Removes the kind from a table, if it is an allowed one.
 pub(crate) fn kind_of(value: Value, at: &str, allowed: &[&str]) -> Result<(String, Value), KeyError> {
     let Value::Table(mut table) = value else {
         return Err(KeyError::new(at, format!("found a {}, must be a table", value.type_str())));
