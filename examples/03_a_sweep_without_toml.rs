@@ -25,13 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut by_hge, mut by_differences) = (Vec::new(), Vec::new());
     for duration_s in durations_s {
         by_hge.push(mean_squared_error(Hge::new(10_000.0, duration_s, 8e-3, vec![1000.0]), &noise)?);
-        let differences = FiniteDifferences {
-            rate_hz: 10_000.0,
-            duration_s,
-            amplitude_volt: vec![8e-3],
-            difference: Difference::Central,
-            filter: FilterSettings::default(),
-        };
+        let differences = FiniteDifferences::new(10_000.0, duration_s, 8e-3);
         by_differences.push(mean_squared_error(differences, &noise)?);
     }
 

@@ -43,9 +43,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1000.0, exponent: 1.5, corner_hz: 0.1 };
     let frequencies_hz = (0..5).map(|m| 1000.0 - 40.0 * f64::from(m)).collect();
-    let scheme = Hge::new(10_000.0, 0.1, 8e-3, frequencies_hz).scheme(5)?;
+    let hge = Hge::new(10_000.0, 0.1, 8e-3, frequencies_hz).build(5)?;
     let timing = Timing { rate_hz: 10_000.0, ramp_s: 0.01, hold_s: 0.1 };
-    let meter = Meter::new(Arc::clone(&device), wiring, Some(scheme), Answer::Sampled, &law.noise()?, timing, 4)?;
+    let meter = Meter::new(Arc::clone(&device), wiring, Some(hge.into()), Answer::Sampled, &law.noise()?, timing, 4)?;
 
     let patterns = truth_table("AND", [[-0.7, 0.7]; 2])?;
     let loss = Loss::CorrelationOverSeparation {

@@ -181,7 +181,7 @@ fn changed_studies_are_refused_with_the_difference() {
         let output = bench.run(&bench.write("changed.toml", &changed.to_string()), &[]);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{said}");
-        for word in [difference, file, "--fresh", "another --output or study.name"] {
+        for word in [difference, file, "--fresh", "another --output or another name of the study"] {
             assert!(said.contains(word), "wanted {word:?} in {said}");
         }
         assert!(std::fs::read(bench.path("out/small.h5")).expect("a file") == results_before);

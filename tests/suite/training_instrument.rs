@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use device::{Activation, Device, DeviceError, NeuralSurrogate};
-use estimators::differences::{Difference, FiniteDifferences};
+use estimators::differences::FiniteDifferences;
 use estimators::filter::FilterSettings;
 use estimators::hge::{Hge, LockInReadout, Mode};
 use estimators::instrument::{Converter, Instrument};
-use estimators::random::{Distribution, Sides, Spsa};
+use estimators::random::Spsa;
 use estimators::{Experiment, Route, Scheme};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use noise::{NoiseModel, RecordGenerator, Spectrum};
@@ -56,22 +56,8 @@ fn schemes() -> Vec<(&'static str, Scheme)> {
         readout: LockInReadout::X,
         filter: FilterSettings::default(),
     };
-    let differences = FiniteDifferences {
-        rate_hz: RATE_HZ,
-        duration_s: 0.05,
-        amplitude_volt: vec![8e-3],
-        difference: Difference::Central,
-        filter: FilterSettings::default(),
-    };
-    let spsa = Spsa {
-        rate_hz: RATE_HZ,
-        duration_s: 0.05,
-        amplitude_volt: vec![8e-3],
-        sides: Sides::Two,
-        directions: 5,
-        distribution: Distribution::Rademacher,
-        filter: FilterSettings::default(),
-    };
+    let differences = FiniteDifferences::new(RATE_HZ, 0.05, 8e-3);
+    let spsa = Spsa { directions: 5, ..Spsa::new(RATE_HZ, 0.05, 8e-3) };
     vec![
         ("HGE", Scheme::Fixed(hge.build(5).expect("a scheme"))),
         ("FD", Scheme::Fixed(differences.build(5).expect("a scheme"))),

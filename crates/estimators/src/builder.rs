@@ -6,63 +6,7 @@ use device::Device;
 use noise::{NoiseModel, RecordGenerator};
 use rand::Rng;
 
-use crate::curve_fit::CurveFit;
-use crate::differences::FiniteDifferences;
-use crate::hge::Hge;
-use crate::random::{RandomCode, Spsa};
-use crate::walsh::Walsh;
-use crate::{EstimatorError, ExactErrors, Experiment, Instrument, Route, Scheme, Workspace};
-
-/// An estimator: defines the perturbation and the readout.
-pub trait Estimator {
-    /// The scheme for `parameters` derivatives.
-    ///
-    /// # Errors
-    /// If a setting is out of range.
-    fn scheme(&self, parameters: usize) -> Result<Scheme, EstimatorError>;
-}
-
-impl Estimator for Hge {
-    fn scheme(&self, parameters: usize) -> Result<Scheme, EstimatorError> {
-        self.build(parameters).map(Scheme::Fixed)
-    }
-}
-
-impl Estimator for FiniteDifferences {
-    fn scheme(&self, parameters: usize) -> Result<Scheme, EstimatorError> {
-        self.build(parameters).map(Scheme::Fixed)
-    }
-}
-
-impl Estimator for Walsh {
-    fn scheme(&self, parameters: usize) -> Result<Scheme, EstimatorError> {
-        self.build(parameters).map(Scheme::Fixed)
-    }
-}
-
-impl Estimator for CurveFit {
-    fn scheme(&self, _parameters: usize) -> Result<Scheme, EstimatorError> {
-        self.build().map(Scheme::Fixed)
-    }
-}
-
-impl Estimator for Spsa {
-    fn scheme(&self, parameters: usize) -> Result<Scheme, EstimatorError> {
-        self.build(parameters).map(Scheme::Random)
-    }
-}
-
-impl Estimator for RandomCode {
-    fn scheme(&self, parameters: usize) -> Result<Scheme, EstimatorError> {
-        self.build(parameters).map(Scheme::Random)
-    }
-}
-
-impl Estimator for Scheme {
-    fn scheme(&self, _parameters: usize) -> Result<Scheme, EstimatorError> {
-        Ok(self.clone())
-    }
-}
+use crate::{Estimator, EstimatorError, ExactErrors, Experiment, Instrument, Route, Workspace};
 
 /// An experiment being set up: device, operating point, estimator, noise.
 #[derive(Clone, Debug)]
@@ -70,7 +14,7 @@ pub struct Setup {
     device: Arc<dyn Device>,
     operating_point_volt: Option<Vec<f64>>,
     noise: NoiseModel,
-    instrument: Instrument,
+    instrument: Option<Instrument>,
     route: Option<Route>,
 }
 
@@ -111,10 +55,10 @@ impl<E: Estimator> SetupWith<E> {
         self
     }
 
-    /// With an instrument; default an ideal one.
+    /// With an instrument; default that of the estimator, which is ideal unless it says otherwise.
     #[must_use]
     pub fn through(mut self, instrument: Instrument) -> Self {
-        self.setup.instrument = instrument;
+        self.setup.instrument = Some(instrument);
         self
     }
 
@@ -134,8 +78,11 @@ impl<E: Estimator> SetupWith<E> {
         device::check_single_output(setup.device.as_ref())?;
         let operating_point_volt =
             device::operating_point_volt(setup.device.as_ref(), setup.operating_point_volt.as_deref())?;
-        let scheme = estimator.scheme(setup.device.parameters())?;
-        let instrument = setup.instrument.checked(scheme.samples(), scheme.rate_hz())?;
+        let scheme = estimator.scheme(setup.device.as_ref(), &operating_point_volt)?;
+        let instrument = match setup.instrument {
+            Some(instrument) => instrument.checked(scheme.samples(), scheme.rate_hz())?,
+            None => estimator.instrument().build(scheme.samples(), scheme.rate_hz())?,
+        };
         let generator = RecordGenerator::new(&setup.noise, scheme.rate_hz(), scheme.samples())?;
         let route = setup.route.unwrap_or(Route::Weights);
         let is_gaussian = setup.noise.is_gaussian();
@@ -166,13 +113,7 @@ impl Experiment {
     /// The same, on a shared device.
     #[must_use]
     pub fn on_shared(device: Arc<dyn Device>) -> Setup {
-        Setup {
-            device,
-            operating_point_volt: None,
-            noise: NoiseModel::None,
-            instrument: Instrument::default(),
-            route: None,
-        }
+        Setup { device, operating_point_volt: None, noise: NoiseModel::None, instrument: None, route: None }
     }
 
     /// The exact derivatives of the device; NaN where unknown \[nA/V, then nA/V² for second derivatives\].
@@ -219,6 +160,11 @@ mod tests {
     use rand_pcg::Pcg64;
 
     use super::*;
+    use crate::Scheme;
+    use crate::curve_fit::CurveFit;
+    use crate::differences::FiniteDifferences;
+    use crate::hge::Hge;
+    use crate::instrument::InstrumentSettings;
 
     fn curve() -> Polynomial {
         Polynomial::new(20.0, vec![vec![60.0, 45.0, -110.0], vec![-5.0]], None).unwrap()
@@ -245,6 +191,31 @@ mod tests {
         let (mut workspace, mut estimate) = (Workspace::default(), vec![0.0; 2]);
         by_hand.trial_into(&mut Pcg64::seed_from_u64(1), &mut workspace, &mut estimate).unwrap();
         assert_eq!(built.trial(&mut Pcg64::seed_from_u64(1)).unwrap(), estimate);
+    }
+
+    /// Settings bring their instrument along, unless another one is given.
+    #[test]
+    fn the_instrument_is_that_of_the_estimator_unless_another_is_given() {
+        let slow = InstrumentSettings { hold_samples: 3, delay_samples: 7, ..InstrumentSettings::default() };
+        let fd = |instrument| FiniteDifferences { instrument, ..FiniteDifferences::new(10_000.0, 0.02, 0.1) };
+        let setup = |instrument| Experiment::on(curve()).at(&[0.1, 0.0]).with(fd(instrument));
+        let bias = |setup: SetupWith<FiniteDifferences>| setup.build().unwrap().exact().unwrap().bias;
+        let (ideal, seen_late) = (bias(setup(InstrumentSettings::default())), bias(setup(slow.clone())));
+        assert!((ideal[0] - seen_late[0]).abs() > 0.1, "{ideal:?} {seen_late:?}");
+        assert_eq!(bias(setup(slow).through(Instrument::default())), ideal);
+        let late = Instrument { hold_samples: 3, delay_samples: 7, ..Instrument::default() };
+        assert_eq!(bias(setup(InstrumentSettings::default()).through(late)), seen_late);
+    }
+
+    /// A cubic fitted to a cubic: no bias.
+    #[test]
+    fn curves_are_fitted_around_the_operating_point() {
+        let fit = CurveFit { range_volt: Some([-0.6, 0.6]), ..CurveFit::new(10_000.0, 0.121, 121) };
+        let experiment = Experiment::on(curve()).with(fit).at(&[0.3, 0.0]).build().unwrap();
+        assert!(experiment.exact().unwrap().bias.iter().all(|bias| bias.abs() < 1e-9));
+        let without_range = Experiment::on(curve()).with(CurveFit::new(10_000.0, 0.121, 121));
+        let message = without_range.build().unwrap_err().to_string();
+        assert!(message.contains("`range_volt` is missing, and the device has no ranges"), "{message}");
     }
 
     #[test]

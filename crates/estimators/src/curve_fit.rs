@@ -4,6 +4,7 @@
 //! The basis polynomials are orthogonal over the voltages (G. E. Forsythe, J. SIAM 5, 74 (1957)), which keeps the fit
 //! well-conditioned up to the highest degree allowed.
 
+use device::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use settings::{PerParameter, SettingError};
@@ -11,17 +12,20 @@ use settings::{PerParameter, SettingError};
 use crate::error::EstimatorError;
 use crate::filter::LowPass;
 use crate::instrument::InstrumentSettings;
-use crate::kind::{EstimatorKind, Surroundings};
+use crate::kind::{Estimator, EstimatorKind, Surroundings};
 use crate::readout::{Channel, Reference, Window};
 use crate::scheme::{Combination, Measurement, Perturbation, RecordScheme, Scheme, Waveform, samples_in};
 
 /// Highest degree allowed.
 pub const HIGHEST_DEGREE: usize = 9;
 
-/// Polynomial fitted to a measured current-voltage curve, for one parameter after the other.
+/// A measurement by polynomials fitted to current-voltage curves, for one parameter after the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CurveFitSettings {
+pub struct CurveFit {
+    /// Sampling rate (Hz); that of `[sampling]` in a scenario.
+    #[serde(skip)]
+    pub rate_hz: f64,
     /// Degree of the polynomial.
     #[serde(default = "cubic")]
     pub degree: usize,
@@ -39,58 +43,6 @@ pub struct CurveFitSettings {
 
 fn cubic() -> usize {
     3
-}
-
-impl EstimatorKind for CurveFitSettings {
-    fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
-        let Some((device, operating_point_volt)) = around.operating_point else {
-            let message = "found \"curve-fit\": it fits a curve around a fixed operating point, but training moves it";
-            return Err(SettingError::new("kind", message));
-        };
-        let range_volt = match (self.range_volt, device.range_volt()) {
-            (Some([low, high]), _) => vec![(low, high); operating_point_volt.len()],
-            (None, Some((low, high))) => low.into_iter().zip(high).collect(),
-            (None, None) => {
-                let message =
-                    "is missing, and the device has no ranges of its own: give [lowest, highest] voltage of the curve";
-                return Err(SettingError::new("range_volt", message));
-            }
-        };
-        let fit = CurveFit {
-            rate_hz: around.rate_hz,
-            duration_s: self.duration_s,
-            points: self.points,
-            degree: self.degree,
-            range_volt,
-            operating_point_volt: operating_point_volt.to_vec(),
-        };
-        Ok(Scheme::Fixed(fit.build()?))
-    }
-
-    fn amplitude_volt(&self) -> Option<&PerParameter> {
-        None
-    }
-
-    fn instrument(&self) -> &InstrumentSettings {
-        &self.instrument
-    }
-}
-
-/// A measurement by fits to current-voltage curves.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CurveFit {
-    /// Sampling rate \[Hz\].
-    pub rate_hz: f64,
-    /// Duration of a curve, for one parameter \[s\].
-    pub duration_s: f64,
-    /// Number of voltages, applied in increasing order for equal times; the current at each is the mean of its samples.
-    pub points: usize,
-    /// Degree of the polynomial.
-    pub degree: usize,
-    /// Lowest and highest voltage \[V\], for each parameter.
-    pub range_volt: Vec<(f64, f64)>,
-    /// Operating point \[V\], for each parameter; the others stay there while one is varied.
-    pub operating_point_volt: Vec<f64>,
 }
 
 /// Weights of the currents at `x` whose weighted sum is the derivative at `at` of the least-squares polynomial.
@@ -119,11 +71,28 @@ fn derivative_weights(x: &[f64], degree: usize, at: f64) -> Vec<f64> {
 }
 
 impl CurveFit {
-    /// The measurement of the derivatives, one curve after the other.
+    /// Cubics fitted to curves of `points` voltages each, over the range of the device.
+    #[must_use]
+    pub fn new(rate_hz: f64, duration_s: f64, points: usize) -> Self {
+        let instrument = InstrumentSettings::default();
+        Self { rate_hz, degree: cubic(), points, range_volt: None, duration_s, instrument }
+    }
+
+    /// The measurement of the derivatives of `device` at an operating point \[V\], one curve after the other, in which
+    /// one parameter takes all voltages in increasing order and the others stay. The current at a voltage is the mean
+    /// of its samples.
     ///
     /// # Errors
-    /// If a setting is out of range, or an operating point lies outside its curve.
-    pub fn build(&self) -> Result<Measurement, EstimatorError> {
+    /// If a setting is out of range, there is no range of voltages, or an operating point lies outside its curve.
+    pub fn build(&self, device: &dyn Device, operating_point_volt: &[f64]) -> Result<Measurement, EstimatorError> {
+        let ranges_volt = match (self.range_volt, device.range_volt()) {
+            (Some([low, high]), _) => vec![(low, high); operating_point_volt.len()],
+            (None, Some((low, high))) => low.into_iter().zip(high).collect(),
+            (None, None) => {
+                let reason = "and the device has no ranges of its own: give [lowest, highest] voltage of the curve";
+                return Err(EstimatorError::Missing { field: "range_volt", reason });
+            }
+        };
         let samples = samples_in(self.duration_s, self.rate_hz, 2)?;
         if !(1..=HIGHEST_DEGREE).contains(&self.degree) {
             let allowed = format!("must be 1 to {HIGHEST_DEGREE}");
@@ -133,8 +102,11 @@ impl CurveFit {
             let allowed = format!("must be above the degree ({}) and at most the samples ({samples})", self.degree);
             return Err(EstimatorError::setting("points", self.points, allowed));
         }
-        let parameters = self.operating_point_volt.len();
-        let records = (0..parameters).map(|m| self.record(m, samples / self.points)).collect::<Result<_, _>>()?;
+        let parameters = operating_point_volt.len();
+        let hold = samples / self.points;
+        let curves = ranges_volt.into_iter().zip(operating_point_volt).enumerate();
+        let records = curves.map(|(m, (range_volt, at))| self.record(m, range_volt, *at, hold));
+        let records = records.collect::<Result<_, _>>()?;
         Ok(Measurement {
             rate_hz: self.rate_hz,
             samples,
@@ -146,9 +118,9 @@ impl CurveFit {
         })
     }
 
-    fn record(&self, m: usize, hold: usize) -> Result<RecordScheme, EstimatorError> {
+    /// The curve of parameter `m` between two voltages, with the operating point `at` \[V\] and `hold` samples at each.
+    fn record(&self, m: usize, (low, high): (f64, f64), at: f64, hold: usize) -> Result<RecordScheme, EstimatorError> {
         const KEY: &str = "range_volt";
-        let ((low, high), at) = (self.range_volt[m], self.operating_point_volt[m]);
         let found = format!("[{low}, {high}]");
         if !(low.is_finite() && high.is_finite() && low < high) {
             return Err(EstimatorError::setting(KEY, found, "must be two voltages, the lower one first"));
@@ -175,27 +147,55 @@ impl CurveFit {
     }
 }
 
+impl Estimator for CurveFit {
+    fn scheme(&self, device: &dyn Device, operating_point_volt: &[f64]) -> Result<Scheme, EstimatorError> {
+        self.build(device, operating_point_volt).map(Scheme::from)
+    }
+
+    fn instrument(&self) -> InstrumentSettings {
+        self.instrument.clone()
+    }
+}
+
+impl EstimatorKind for CurveFit {
+    fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
+        let Some((device, operating_point_volt)) = around.operating_point else {
+            let message = "found \"curve-fit\": it fits a curve around a fixed operating point, but training moves it";
+            return Err(SettingError::new("kind", message));
+        };
+        let sampled = Self { rate_hz: around.rate_hz, ..self.clone() };
+        Ok(sampled.build(device, operating_point_volt)?.into())
+    }
+
+    fn amplitude_volt(&self) -> Option<&PerParameter> {
+        None
+    }
+
+    fn instrument(&self) -> &InstrumentSettings {
+        &self.instrument
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use device::Linear;
+
     use super::*;
 
-    fn fit(degree: usize, points: usize, at: f64) -> CurveFit {
-        CurveFit {
-            rate_hz: 10_000.0,
-            duration_s: 0.121,
-            points,
-            degree,
-            range_volt: vec![(-0.6, 0.6)],
-            operating_point_volt: vec![at],
-        }
+    fn fit(degree: usize, points: usize) -> CurveFit {
+        CurveFit { degree, range_volt: Some([-0.6, 0.6]), ..CurveFit::new(10_000.0, 0.121, points) }
+    }
+
+    fn device() -> Linear {
+        Linear::new(vec![1.0], 0.0).unwrap()
     }
 
     /// The reading for a known curve I(V).
-    fn reading(fit: &CurveFit, current: impl Fn(f64) -> f64) -> f64 {
-        let measurement = fit.build().unwrap();
+    fn reading(fit: &CurveFit, at: f64, current: impl Fn(f64) -> f64) -> f64 {
+        let measurement = fit.build(&device(), &[at]).unwrap();
         let volt = measurement.perturbation_volt(0, 0.0);
         let weights = measurement.weights(0);
-        weights.iter().zip(&volt).map(|(w, v)| w * current(v + fit.operating_point_volt[0])).sum()
+        weights.iter().zip(&volt).map(|(w, v)| w * current(v + at)).sum()
     }
 
     #[test]
@@ -204,11 +204,11 @@ mod tests {
         for at in [-0.6, -0.2, 0.1, 0.6] {
             let slope = 60.0 + 90.0 * at - 330.0 * at * at;
             for (degree, points) in [(3, 4), (3, 121), (5, 121), (9, 121)] {
-                let found = reading(&fit(degree, points, at), cubic);
+                let found = reading(&fit(degree, points), at, cubic);
                 assert!((found - slope).abs() < 1e-9, "degree {degree}, {points} points at {at} V: {found} {slope}");
             }
         }
-        let ninth = reading(&fit(9, 121, 0.5), |v| v.powi(9));
+        let ninth = reading(&fit(9, 121), 0.5, |v| v.powi(9));
         assert!((ninth / (9.0 * 0.5_f64.powi(8)) - 1.0).abs() < 1e-9, "{ninth}");
     }
 
@@ -219,21 +219,22 @@ mod tests {
         let volts: Vec<f64> = (0..11).map(|k| -0.6 + 0.12 * f64::from(k)).collect();
         let slope = volts.iter().map(|v| v * curve(*v)).sum::<f64>() / volts.iter().map(|v| v * v).sum::<f64>();
         for at in [-0.3, 0.4] {
-            assert!((reading(&fit(1, 11, at), curve) - slope).abs() < 1e-12);
+            assert!((reading(&fit(1, 11), at, curve) - slope).abs() < 1e-12);
         }
     }
 
     #[test]
     fn curves_that_cannot_be_fitted_are_refused() {
-        for (fit, key) in [
-            (fit(0, 121, 0.1), "degree"),
-            (fit(10, 121, 0.1), "degree"),
-            (fit(3, 3, 0.1), "points"),
-            (fit(3, 1211, 0.1), "points"),
-            (fit(3, 121, 0.7), "range_volt"),
-            (CurveFit { range_volt: vec![(0.6, -0.6)], ..fit(3, 121, 0.1) }, "range_volt"),
+        for (fit, at, key) in [
+            (fit(0, 121), 0.1, "degree"),
+            (fit(10, 121), 0.1, "degree"),
+            (fit(3, 3), 0.1, "points"),
+            (fit(3, 1211), 0.1, "points"),
+            (fit(3, 121), 0.7, "range_volt"),
+            (CurveFit { range_volt: Some([0.6, -0.6]), ..fit(3, 121) }, 0.1, "range_volt"),
+            (CurveFit { range_volt: None, ..fit(3, 121) }, 0.1, "range_volt` is missing"),
         ] {
-            let message = fit.build().unwrap_err().to_string();
+            let message = fit.build(&device(), &[at]).unwrap_err().to_string();
             assert!(message.contains(key), "{message}");
         }
     }

@@ -2,16 +2,14 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use settings::{PerParameter, SettingError};
+use settings::PerParameter;
 
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::FilterSettings;
 use crate::instrument::InstrumentSettings;
-use crate::kind::{EstimatorKind, Surroundings};
+use crate::kind::estimator;
 use crate::readout::{Channel, Reference, Window};
-use crate::scheme::{
-    Combination, Measurement, Perturbation, RecordScheme, Scheme, Waveform, check_weights, samples_in,
-};
+use crate::scheme::{Combination, Measurement, Perturbation, RecordScheme, Waveform, check_weights, samples_in};
 
 /// The two levels compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,10 +22,13 @@ pub enum Difference {
     Central,
 }
 
-/// Finite differences.
+/// A measurement by finite differences: the two levels of each parameter, one parameter after the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FdSettings {
+pub struct FiniteDifferences {
+    /// Sampling rate (Hz); that of `[sampling]` in a scenario.
+    #[serde(skip)]
+    pub rate_hz: f64,
     /// Central or forward.
     #[serde(default)]
     pub difference: Difference,
@@ -43,43 +44,21 @@ pub struct FdSettings {
     pub instrument: InstrumentSettings,
 }
 
-impl EstimatorKind for FdSettings {
-    fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
-        let differences = FiniteDifferences {
-            rate_hz: around.rate_hz,
-            duration_s: self.duration_s,
-            amplitude_volt: self.amplitude_volt.to_vec(),
-            difference: self.difference,
-            filter: self.filter,
-        };
-        Ok(Scheme::Fixed(differences.build(around.parameters)?))
-    }
-
-    fn amplitude_volt(&self) -> Option<&PerParameter> {
-        Some(&self.amplitude_volt)
-    }
-
-    fn instrument(&self) -> &InstrumentSettings {
-        &self.instrument
-    }
-}
-
-/// A measurement by finite differences.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FiniteDifferences {
-    /// Sampling rate \[Hz\].
-    pub rate_hz: f64,
-    /// Duration of a record, for one parameter \[s\].
-    pub duration_s: f64,
-    /// Step α \[V\]; one for all, or one for each parameter.
-    pub amplitude_volt: Vec<f64>,
-    /// Forward or central.
-    pub difference: Difference,
-    /// Low-pass of each level, settled at half the duration.
-    pub filter: FilterSettings,
-}
-
 impl FiniteDifferences {
+    /// Central differences with one step \[V\]. Override fields as in `FiniteDifferences { difference:
+    /// Difference::Forward, ..FiniteDifferences::new(…) }`.
+    #[must_use]
+    pub fn new(rate_hz: f64, duration_s: f64, amplitude_volt: f64) -> Self {
+        Self {
+            rate_hz,
+            difference: Difference::Central,
+            duration_s,
+            amplitude_volt: PerParameter::All(amplitude_volt),
+            filter: FilterSettings::default(),
+            instrument: InstrumentSettings::default(),
+        }
+    }
+
     /// The measurement of `parameters` derivatives, one after the other.
     ///
     /// # Errors
@@ -87,7 +66,7 @@ impl FiniteDifferences {
     pub fn build(&self, parameters: usize) -> Result<Measurement, EstimatorError> {
         let samples = samples_in(self.duration_s, self.rate_hz, 16)?;
         check_weights("duration_s", self.duration_s, samples, parameters, "parameters")?;
-        let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;
+        let amplitude_volt = amplitudes(&self.amplitude_volt.to_vec(), parameters)?;
         let half = samples / 2;
         let records = (0..parameters)
             .map(|m| {
@@ -121,3 +100,5 @@ impl FiniteDifferences {
         })
     }
 }
+
+estimator!(FiniteDifferences);

@@ -12,6 +12,14 @@ pub enum EstimatorError {
         /// What is allowed.
         allowed: String,
     },
+    /// A setting is needed that is not given.
+    #[error("`{field}` is missing, {reason}")]
+    Missing {
+        /// The field.
+        field: &'static str,
+        /// Why it is needed.
+        reason: &'static str,
+    },
     /// The device could not be evaluated.
     #[error(transparent)]
     Device(#[from] device::DeviceError),
@@ -30,6 +38,7 @@ impl From<EstimatorError> for settings::SettingError {
     fn from(error: EstimatorError) -> Self {
         match error {
             EstimatorError::Setting { field, found, allowed } => Self::found(field, found, allowed),
+            EstimatorError::Missing { field, reason } => Self::new(field, format!("is missing, {reason}")),
             other => Self::whole(other.to_string()),
         }
     }

@@ -14,6 +14,7 @@
 
 use std::f64::consts::FRAC_PI_2;
 
+use device::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use settings::{PerParameter, SettingError};
@@ -22,7 +23,7 @@ use crate::balance::AmplitudeChoice;
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::FilterSettings;
 use crate::instrument::InstrumentSettings;
-use crate::kind::{EstimatorKind, Surroundings};
+use crate::kind::{Estimator, EstimatorKind, Surroundings};
 use crate::readout::{Channel, Reference, Window};
 use crate::scheme::Scheme;
 use crate::scheme::{Combination, Measurement, Perturbation, RecordScheme, Waveform, check_weights, samples_in};
@@ -165,7 +166,7 @@ impl EstimatorKind for HgeSettings {
         if let Some(balanced_volt) = around.balanced_volt {
             hge.amplitude_volt = balanced_volt.to_vec();
         }
-        Ok(Scheme::Fixed(hge.build(around.parameters)?))
+        Ok(hge.build(around.parameters)?.into())
     }
 
     fn amplitude_volt(&self) -> Option<&PerParameter> {
@@ -181,7 +182,13 @@ impl EstimatorKind for HgeSettings {
     }
 }
 
-/// A measurement by homodyne gradient extraction.
+impl Estimator for Hge {
+    fn scheme(&self, device: &dyn Device, _: &[f64]) -> Result<Scheme, EstimatorError> {
+        self.build(device.parameters()).map(Scheme::from)
+    }
+}
+
+/// A measurement by homodyne gradient extraction, of a given number of derivatives at a given sampling rate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hge {
     /// Sampling rate \[Hz\].
@@ -262,7 +269,7 @@ impl Hge {
                 return Err(EstimatorError::setting(
                     FREQUENCIES,
                     format!("{f} Hz for parameter {}", m + 1),
-                    format!("must lie below half of sampling.rate_hz ({nyquist_hz} Hz)"),
+                    format!("must lie below half of the sampling rate ({nyquist_hz} Hz)"),
                 ));
             }
             if self.readout == LockInReadout::Curvature && 2.0 * f.abs() >= nyquist_hz {
@@ -270,7 +277,7 @@ impl Hge {
                     FREQUENCIES,
                     format!("{f} Hz for parameter {}", m + 1),
                     format!(
-                        "must lie below a quarter of sampling.rate_hz ({} Hz), as readout \"curvature\" reads at twice it",
+                        "must lie below a quarter of the sampling rate ({} Hz), as readout \"curvature\" reads at twice it",
                         0.5 * nyquist_hz
                     ),
                 ));

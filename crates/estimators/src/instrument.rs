@@ -3,7 +3,6 @@
 use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use settings::SettingError;
 
 use crate::error::EstimatorError;
 
@@ -42,7 +41,7 @@ impl InstrumentSettings {
     ///
     /// # Errors
     /// Names the invalid field.
-    pub fn build(&self, samples: usize, rate_hz: f64) -> Result<Instrument, SettingError> {
+    pub fn build(&self, samples: usize, rate_hz: f64) -> Result<Instrument, EstimatorError> {
         let converter = |field: &'static str, s: &Option<ConverterSettings>| {
             s.as_ref().map(|s| Converter::new(field, s.bits, s.low, s.high)).transpose()
         };
@@ -53,7 +52,7 @@ impl InstrumentSettings {
             delay_samples: self.delay_samples,
             ramp_s: self.ramp_s,
         };
-        Ok(instrument.checked(samples, rate_hz)?)
+        instrument.checked(samples, rate_hz)
     }
 }
 

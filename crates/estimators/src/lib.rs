@@ -56,12 +56,12 @@ pub mod scheme;
 pub mod traces;
 pub mod walsh;
 
-pub use builder::{Estimator, Setup, SetupWith};
+pub use builder::{Setup, SetupWith};
 pub use error::EstimatorError;
 pub use exact::ExactErrors;
 pub use experiment::{Experiment, Route, Workspace};
 pub use instrument::Instrument;
-pub use kind::{EstimatorKind, Surroundings};
+pub use kind::{Estimator, EstimatorKind, Surroundings};
 pub use probe::Probe;
 pub use scheme::{Measurement, Scheme};
 pub use traces::Traces;

@@ -112,8 +112,9 @@ pub fn held_currents_na(device: &dyn Device, parameters_volt: ArrayView2<f64>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Distribution, Sides, Spsa};
+    use crate::random::Spsa;
     use rand::SeedableRng;
+    use settings::PerParameter;
 
     #[test]
     fn rows_that_repeat_the_one_before_are_one_run() {
@@ -124,15 +125,8 @@ mod tests {
     /// The perturbation of drawn directions holds each level for its window, and a ramp only smooths its steps.
     #[test]
     fn directions_are_held_window_by_window() {
-        let spsa = Spsa {
-            rate_hz: 1000.0,
-            duration_s: 0.08,
-            amplitude_volt: vec![0.01, 0.02],
-            sides: Sides::Two,
-            directions: 2,
-            distribution: Distribution::Rademacher,
-            filter: crate::filter::FilterSettings::default(),
-        };
+        let amplitude_volt = PerParameter::Each(vec![0.01, 0.02]);
+        let spsa = Spsa { amplitude_volt, directions: 2, ..Spsa::new(1000.0, 0.08, 0.01) };
         let probe = Probe::new(Scheme::Random(spsa.build(2).unwrap()));
         let directions = probe.draw(&mut rand_pcg::Pcg64::seed_from_u64(3));
         assert_eq!(directions.len(), 4);

@@ -7,14 +7,14 @@ use ndarray::Array2;
 use rand::{Rng, RngExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use settings::{PerParameter, SettingError};
+use settings::PerParameter;
 
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::{FilterSettings, LowPass};
 use crate::instrument::InstrumentSettings;
-use crate::kind::{EstimatorKind, Surroundings};
+use crate::kind::estimator;
 use crate::readout::{Channel, Reference, Window};
-use crate::scheme::{Scheme, Waveform, check_weights, samples_in};
+use crate::scheme::{Waveform, check_weights, samples_in};
 
 /// Distribution of the components of a random direction: symmetric, of unit variance, bounded away from zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -69,10 +69,13 @@ pub enum Sides {
     Two,
 }
 
-/// Simultaneous perturbation.
+/// A measurement by simultaneous perturbation, averaged over directions within the duration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SpsaSettings {
+pub struct Spsa {
+    /// Sampling rate (Hz); that of `[sampling]` in a scenario.
+    #[serde(skip)]
+    pub rate_hz: f64,
     /// One- or two-sided.
     #[serde(default)]
     pub sides: Sides,
@@ -98,52 +101,13 @@ fn one() -> usize {
     1
 }
 
-impl EstimatorKind for SpsaSettings {
-    fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
-        let spsa = Spsa {
-            rate_hz: around.rate_hz,
-            duration_s: self.duration_s,
-            amplitude_volt: self.amplitude_volt.to_vec(),
-            sides: self.sides,
-            directions: self.directions,
-            distribution: self.distribution,
-            filter: self.filter,
-        };
-        Ok(Scheme::Random(spsa.build(around.parameters)?))
-    }
-
-    fn amplitude_volt(&self) -> Option<&PerParameter> {
-        Some(&self.amplitude_volt)
-    }
-
-    fn instrument(&self) -> &InstrumentSettings {
-        &self.instrument
-    }
-}
-
-/// A measurement by simultaneous perturbation, averaged over K directions within the duration.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Spsa {
-    /// Sampling rate \[Hz\].
-    pub rate_hz: f64,
-    /// Duration of the record, for all parameters and directions \[s\].
-    pub duration_s: f64,
-    /// Step c \[V\]; one for all, or one for each parameter.
-    pub amplitude_volt: Vec<f64>,
-    /// One- or two-sided.
-    pub sides: Sides,
-    /// Number of directions K, each with 1/K of the duration.
-    pub directions: usize,
-    /// Distribution of the directions.
-    pub distribution: Distribution,
-    /// Low-pass of each level, settled at the end of its window.
-    pub filter: FilterSettings,
-}
-
-/// Random codes.
+/// A measurement with a random code: a random direction for each chip, with which the output is correlated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RandomCodeSettings {
+pub struct RandomCode {
+    /// Sampling rate (Hz); that of `[sampling]` in a scenario.
+    #[serde(skip)]
+    pub rate_hz: f64,
     /// Number of chips (time slots), each with a random direction.
     pub chips: usize,
     /// Distribution of the code.
@@ -156,42 +120,6 @@ pub struct RandomCodeSettings {
     /// Instrument.
     #[serde(default)]
     pub instrument: InstrumentSettings,
-}
-
-impl EstimatorKind for RandomCodeSettings {
-    fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
-        let code = RandomCode {
-            rate_hz: around.rate_hz,
-            duration_s: self.duration_s,
-            amplitude_volt: self.amplitude_volt.to_vec(),
-            chips: self.chips,
-            distribution: self.distribution,
-        };
-        Ok(Scheme::Random(code.build(around.parameters)?))
-    }
-
-    fn amplitude_volt(&self) -> Option<&PerParameter> {
-        Some(&self.amplitude_volt)
-    }
-
-    fn instrument(&self) -> &InstrumentSettings {
-        &self.instrument
-    }
-}
-
-/// A measurement with a random code: a random direction for each chip, with which the output is correlated.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RandomCode {
-    /// Sampling rate \[Hz\].
-    pub rate_hz: f64,
-    /// Duration of the record, for all parameters \[s\].
-    pub duration_s: f64,
-    /// Amplitude α \[V\]; one for all, or one for each parameter.
-    pub amplitude_volt: Vec<f64>,
-    /// Number of chips.
-    pub chips: usize,
-    /// Distribution of the code.
-    pub distribution: Distribution,
 }
 
 /// A measurement whose perturbation is drawn again for every estimate.
@@ -284,13 +212,29 @@ fn at_least_one(key: &'static str, value: usize) -> Result<usize, EstimatorError
 }
 
 impl Spsa {
+    /// One direction, two-sided, of components ±1, with one step \[V\]. Override fields as in `Spsa { directions: 5,
+    /// ..Spsa::new(…) }`.
+    #[must_use]
+    pub fn new(rate_hz: f64, duration_s: f64, amplitude_volt: f64) -> Self {
+        Self {
+            rate_hz,
+            sides: Sides::Two,
+            directions: 1,
+            distribution: Distribution::Rademacher,
+            duration_s,
+            amplitude_volt: PerParameter::All(amplitude_volt),
+            filter: FilterSettings::default(),
+            instrument: InstrumentSettings::default(),
+        }
+    }
+
     /// The measurement of `parameters` derivatives.
     ///
     /// # Errors
     /// If a setting is out of range or a window would be shorter than 8 samples.
     pub fn build(&self, parameters: usize) -> Result<RandomMeasurement, EstimatorError> {
         let samples = samples_in(self.duration_s, self.rate_hz, 16)?;
-        let step_volt = amplitudes(&self.amplitude_volt, parameters)?;
+        let step_volt = amplitudes(&self.amplitude_volt.to_vec(), parameters)?;
         let directions = at_least_one("directions", self.directions)?;
         let most = samples / 16;
         if directions > most {
@@ -319,14 +263,29 @@ impl Spsa {
     }
 }
 
+estimator!(Spsa);
+
 impl RandomCode {
+    /// A code of `chips` chips ±1, with one amplitude \[V\].
+    #[must_use]
+    pub fn new(rate_hz: f64, duration_s: f64, amplitude_volt: f64, chips: usize) -> Self {
+        Self {
+            rate_hz,
+            chips,
+            distribution: Distribution::Rademacher,
+            duration_s,
+            amplitude_volt: PerParameter::All(amplitude_volt),
+            instrument: InstrumentSettings::default(),
+        }
+    }
+
     /// The measurement of `parameters` derivatives.
     ///
     /// # Errors
     /// If a setting is out of range or a chip would be shorter than one sample.
     pub fn build(&self, parameters: usize) -> Result<RandomMeasurement, EstimatorError> {
         let samples = samples_in(self.duration_s, self.rate_hz, 2)?;
-        let step_volt = amplitudes(&self.amplitude_volt, parameters)?;
+        let step_volt = amplitudes(&self.amplitude_volt.to_vec(), parameters)?;
         let chips = at_least_one("chips", self.chips)?;
         if chips > samples {
             return Err(EstimatorError::setting(
@@ -349,3 +308,5 @@ impl RandomCode {
         })
     }
 }
+
+estimator!(RandomCode);

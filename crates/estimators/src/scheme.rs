@@ -163,6 +163,18 @@ pub enum Scheme {
     Random(RandomMeasurement),
 }
 
+impl From<Measurement> for Scheme {
+    fn from(measurement: Measurement) -> Self {
+        Self::Fixed(measurement)
+    }
+}
+
+impl From<RandomMeasurement> for Scheme {
+    fn from(measurement: RandomMeasurement) -> Self {
+        Self::Random(measurement)
+    }
+}
+
 impl Scheme {
     /// Samples in each record.
     #[must_use]

@@ -3,21 +3,22 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use settings::{PerParameter, SettingError};
+use settings::PerParameter;
 
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::LowPass;
 use crate::instrument::InstrumentSettings;
-use crate::kind::{EstimatorKind, Surroundings};
+use crate::kind::estimator;
 use crate::readout::{Channel, Reference, Window};
-use crate::scheme::{
-    Combination, Measurement, Perturbation, RecordScheme, Scheme, Waveform, check_weights, samples_in,
-};
+use crate::scheme::{Combination, Measurement, Perturbation, RecordScheme, Waveform, check_weights, samples_in};
 
-/// Walsh (Hadamard) codes.
+/// A measurement with Walsh (Hadamard) codes, of all parameters at once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct WalshSettings {
+pub struct Walsh {
+    /// Sampling rate (Hz); that of `[sampling]` in a scenario.
+    #[serde(skip)]
+    pub rate_hz: f64,
     /// Chips (time slots) in a period, a power of two above the number of parameters; the smallest possible if not
     /// given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,42 +39,6 @@ fn one() -> usize {
     1
 }
 
-impl EstimatorKind for WalshSettings {
-    fn build(&self, around: &Surroundings) -> Result<Scheme, SettingError> {
-        let walsh = Walsh {
-            rate_hz: around.rate_hz,
-            duration_s: self.duration_s,
-            amplitude_volt: self.amplitude_volt.to_vec(),
-            chips: self.chips,
-            periods: self.periods,
-        };
-        Ok(Scheme::Fixed(walsh.build(around.parameters)?))
-    }
-
-    fn amplitude_volt(&self) -> Option<&PerParameter> {
-        Some(&self.amplitude_volt)
-    }
-
-    fn instrument(&self) -> &InstrumentSettings {
-        &self.instrument
-    }
-}
-
-/// A code-multiplexed measurement with Walsh codes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Walsh {
-    /// Sampling rate \[Hz\].
-    pub rate_hz: f64,
-    /// Duration of the record, for all parameters \[s\].
-    pub duration_s: f64,
-    /// Amplitude α \[V\]; one for all, or one for each parameter.
-    pub amplitude_volt: Vec<f64>,
-    /// Chips in a period: a power of two above the number of parameters; the smallest possible if not given.
-    pub chips: Option<usize>,
-    /// Periods of the code in the record.
-    pub periods: usize,
-}
-
 /// Entry of the Hadamard matrix in natural order.
 #[must_use]
 pub fn walsh(row: usize, chip: usize) -> f64 {
@@ -81,6 +46,19 @@ pub fn walsh(row: usize, chip: usize) -> f64 {
 }
 
 impl Walsh {
+    /// One period of the shortest code, with one amplitude \[V\].
+    #[must_use]
+    pub fn new(rate_hz: f64, duration_s: f64, amplitude_volt: f64) -> Self {
+        Self {
+            rate_hz,
+            chips: None,
+            periods: 1,
+            duration_s,
+            amplitude_volt: PerParameter::All(amplitude_volt),
+            instrument: InstrumentSettings::default(),
+        }
+    }
+
     /// The measurement of `parameters` derivatives, all at once.
     ///
     /// # Errors
@@ -88,7 +66,7 @@ impl Walsh {
     pub fn build(&self, parameters: usize) -> Result<Measurement, EstimatorError> {
         let samples = samples_in(self.duration_s, self.rate_hz, 2)?;
         check_weights("duration_s", self.duration_s, samples, parameters, "parameters")?;
-        let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;
+        let amplitude_volt = amplitudes(&self.amplitude_volt.to_vec(), parameters)?;
         let chips = self.chips.unwrap_or_else(|| (parameters + 1).next_power_of_two());
         if !chips.is_power_of_two() || chips <= parameters {
             return Err(EstimatorError::setting(
@@ -148,3 +126,5 @@ impl Walsh {
         })
     }
 }
+
+estimator!(Walsh);

@@ -51,13 +51,7 @@
 //! # let noise = law.noise()?;
 //! # let hge = Hge::new(10_000.0, 0.1, 8e-3, vec![1000.0, 960.0, 920.0]);
 //! let device = || Linear::new(vec![60.0, -20.0, 5.0], 0.0);
-//! let fd = FiniteDifferences {
-//!     rate_hz: 10_000.0,
-//!     duration_s: 0.1,
-//!     amplitude_volt: vec![8e-3],
-//!     difference: Difference::Central,
-//!     filter: FilterSettings::default(),
-//! };
+//! let fd = FiniteDifferences::new(10_000.0, 0.1, 8e-3);
 //! let by_hge = Experiment::on(device()?).with(hge).under(&noise).build()?.exact()?;
 //! let by_fd = Experiment::on(device()?).with(fd).under(&noise).build()?.exact()?;
 //! assert!(by_fd.variance[0] > 100.0 * by_hge.variance[0]);

@@ -53,8 +53,8 @@ pub enum StoreError {
     Vanished(PathBuf),
     /// A checkpoint of another scenario, program or seed.
     #[error(
-        "`{}` holds work of another scenario or program:\n{}\nTo keep it, give another --output or study.name; to start over, \
-         give --fresh",
+        "`{}` holds work of another scenario or program:\n{}\nTo keep it, give another --output or another name of the study; to start \
+         over, give --fresh",
         path.display(),
         differences.join("\n")
     )]

@@ -45,7 +45,7 @@ pub(crate) fn sweep_dimensions(study: &Study) -> (Vec<Dimension>, Vec<Variable>)
     (dimensions, variables)
 }
 
-/// The dimension of an axis: its names, its numbers, or, for vectors, their numbers in order.
+/// The dimension of an axis: its names, its numbers, or, for vectors, their indices.
 fn axis_dimension(key: &AxisKey, scalars: Option<&[f64]>, vectors: bool) -> Dimension {
     let (coordinate, units) = match (&key.labels, scalars) {
         (Some(labels), _) => (Coordinate::Labels(labels.clone()), ""),

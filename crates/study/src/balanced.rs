@@ -1,5 +1,5 @@
-//! `estimator.amplitude_volt = "balanced"`: amplitudes of homodyne gradient extraction, one for each parameter, at which the exact
-//! mean squared error of all first derivatives together, averaged over signs of the sines, is least.
+//! `estimator.amplitude_volt = "balanced"`: the amplitudes of homodyne gradient extraction, one for each parameter, that minimise the exact
+//! mean squared error summed over all first derivatives and averaged over the signs of the sines.
 
 use std::sync::Arc;
 
@@ -21,27 +21,28 @@ use crate::language::scenario::Scenario;
 use crate::point::from_estimator;
 use crate::study::Library;
 
-/// Part of the range of a parameter that an amplitude takes at most, and the amplitude at most where there is no range \[V\].
+/// Largest amplitude as a fraction of a parameter's range, and largest amplitude where there is no range \[V\].
 const MOST_OF_RANGE: f64 = 0.25;
 const MOST_VOLT: f64 = 0.25;
-/// Most patterns of signs of the sines at an operating point.
+/// Largest number of sign patterns of the sines at an operating point.
 const MOST_SIGNS: usize = 16;
-/// Random controls at random patterns, and signs of the sines, for whose mean error training is balanced.
+/// Number of random controls, each with a random pattern and random signs of the sines, over whose mean error amplitudes of training are
+/// balanced.
 const PLACES: usize = 6;
 
-/// Whether amplitudes are sought now: it takes seconds, too long for points that are only checked.
+/// Whether to compute balanced amplitudes: this takes seconds, too long for points that are only checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Balancing {
-    /// Balanced amplitudes.
+    /// Compute them.
     Sought,
-    /// Some amplitude, in their place.
+    /// Use the largest amplitude instead.
     LeftOut,
 }
 
-/// What amplitudes are balanced for.
+/// The experiment for which amplitudes are balanced.
 #[derive(Clone, Copy)]
 pub(crate) struct Surroundings<'s> {
-    /// Device, task and training: with the measurement, noise and operating point, what tells one search from another.
+    /// Device, task and training; together with measurement, noise and operating point they identify a search.
     pub(crate) scenario: &'s Scenario,
     pub(crate) instrument: Instrument,
     pub(crate) noise: &'s NoiseModel,
@@ -49,8 +50,7 @@ pub(crate) struct Surroundings<'s> {
     pub(crate) balancing: Balancing,
 }
 
-/// Homodyne gradient extraction as its settings say; where they leave the amplitudes open, with those that `seek` finds, and a remark
-/// that tells them.
+/// Homodyne gradient extraction from its settings. If these ask for balanced amplitudes, `seek` finds them, and a remark states them.
 pub(crate) fn hge_of(
     settings: &HgeSettings,
     rate_hz: f64,
@@ -61,7 +61,8 @@ pub(crate) fn hge_of(
     let at = |e: SettingError| KeyError::at("estimator", e);
     let mut hge = settings.hge(rate_hz, parameters).map_err(at)?;
     if settings.amplitude_volt.given().is_none() {
-        let instrument = settings.instrument.build(hge.samples().map_err(from_estimator)?, rate_hz).map_err(at)?;
+        let instrument =
+            settings.instrument.build(hge.samples().map_err(from_estimator)?, rate_hz).map_err(from_estimator)?;
         hge.amplitude_volt = seek(&hge, instrument)?;
         remarks.push(remark(&hge.amplitude_volt));
     }
@@ -93,8 +94,8 @@ pub(crate) fn at_operating_point(
     balanced(hge, signs.into_iter().map(place).collect(), most_volt, around)
 }
 
-/// Patterns of signs, true for the opposite one, in which each parameter has each sign as often, and with every other one as often the
-/// same sign as the opposite one: rows of a Hadamard matrix. Of more than 15 parameters some have the sign of another.
+/// Sign patterns (true: reversed) from rows of a Hadamard matrix: each parameter has both signs equally often, and any two have equal signs
+/// as often as opposite ones. With more than 15 parameters, some share their signs.
 fn signs(parameters: usize) -> Vec<Vec<bool>> {
     let patterns = (parameters + 1).next_power_of_two().min(MOST_SIGNS);
     let code = |m: usize| m % (patterns - 1) + 1;
@@ -102,7 +103,7 @@ fn signs(parameters: usize) -> Vec<Vec<bool>> {
     (0..patterns).map(pattern).collect()
 }
 
-/// Amplitudes of the measurements of a training run: least error on the average over random controls within their ranges, at random
+/// Amplitudes for the measurements of a training run, which minimise the error averaged over random controls within their ranges and random
 /// patterns.
 pub(crate) fn for_training(
     hge: &Hge,
@@ -153,13 +154,13 @@ fn balanced(
     library.amplitudes(key, sought).map_err(from_estimator)
 }
 
-/// How amplitudes are told to the user.
+/// The remark that states balanced amplitudes.
 fn remark(amplitudes_volt: &[f64]) -> String {
     let shown: Vec<String> = amplitudes_volt.iter().map(|a| format!("{a:.3e}")).collect();
     format!("balanced        amplitude_volt = [{}] at the first point", shown.join(", "))
 }
 
-/// A device whose inputs stand still: its parameters are the controls.
+/// A device with fixed inputs; its parameters are the controls.
 #[derive(Debug)]
 struct WithInputs {
     device: Arc<dyn Device>,

@@ -18,12 +18,12 @@ pub(crate) struct Column {
     pub(crate) units: &'static str,
     /// What it is.
     pub(crate) long_name: &'static str,
-    /// Whether it stands over the axes of the sweep; else it is one of all points together.
+    /// Whether it has a value at every point of the sweep; otherwise it belongs to all points together.
     over_axes: bool,
 }
 
 impl Column {
-    /// One that stands over the axes of the sweep, then over its own dimensions.
+    /// A column over the axes of the sweep, then over its own dimensions.
     pub(crate) const fn new(
         name: &'static str,
         over: &'static [&'static str],
@@ -33,20 +33,20 @@ impl Column {
         Self { name, over, units, long_name, over_axes: true }
     }
 
-    /// The same of all points together, over its own dimensions alone.
+    /// The same column for all points together, over its own dimensions alone.
     pub(crate) const fn of_all_points(self) -> Self {
         Self { over_axes: false, ..self }
     }
 
-    /// Values at a point of the sweep, with the lengths of its dimensions.
+    /// Number of values at a point of the sweep, given the lengths of its dimensions.
     pub(crate) fn values_of_point(&self, length: impl Fn(&str) -> u64) -> u64 {
         if self.over_axes { self.over.iter().fold(1, |n: u64, d| n.saturating_mul(length(d))) } else { 0 }
     }
 }
 
-/// Everything that a kind of study may declare.
+/// All columns that a kind of study declares.
 pub(crate) struct KindColumns {
-    /// The variable by which the kind is known: all results of the kind have it.
+    /// The variable that identifies the kind: all results of the kind have it.
     pub(crate) main: &'static str,
     /// All columns, in groups of which some may be missing.
     pub(crate) groups: &'static [&'static [Column]],
@@ -58,18 +58,18 @@ impl KindColumns {
     }
 }
 
-/// The outline of a study's results, and where its columns stand in it.
+/// The outline of a study's results, and the positions of its columns.
 pub(crate) struct Outline {
     pub(crate) results: Results,
     places: Places,
 }
 
-/// Where columns stand among the variables of results that were begun.
+/// Positions of columns among the variables of the results.
 pub(crate) struct Places(Vec<(&'static str, usize)>);
 
 impl Outline {
-    /// The axes of the sweep with their values, then the dimensions and columns of the kind of study. Columns without
-    /// all of their dimensions are an error of the kind.
+    /// The axes of the sweep with their values, then the dimensions and columns of the kind of study. Panics if a dimension of a
+    /// column is missing: that is an error in the code of the kind.
     pub(crate) fn new<'c>(study: &Study, own: Vec<Dimension>, columns: impl IntoIterator<Item = &'c Column>) -> Self {
         let (mut dimensions, mut variables) = sweep_dimensions(study);
         let axes = 0..study.axes.len();
@@ -109,7 +109,7 @@ impl Places {
         sink.append(*place, values)
     }
 
-    /// Appends values and, up to `length`, nothing.
+    /// Appends values, padded with NaN to `length`.
     pub(crate) fn append_padded(
         &self,
         sink: &mut dyn Sink,
@@ -123,18 +123,18 @@ impl Places {
     }
 }
 
-/// Dimensions along which there may be nothing: no trace is kept of large tasks, and a task need not have the others.
+/// Dimensions that may have length zero: no trace is kept for large tasks, and a task need not have the others.
 const MAY_BE_EMPTY: [&str; 4] = ["trace_time_s", "test_pattern", "input", "control"];
 
 fn names<'r>(results: &'r Results, variable: &Variable) -> Vec<&'r str> {
     variable.dimensions.iter().map(|&d| results.dimensions[d].name.as_str()).collect()
 }
 
-/// Refuses results in which a variable of a kind of study does not stand over the dimensions that it is declared with, or
-/// has nothing along one of them; so whoever has checked results may index one variable as another one that belongs to it.
+/// Refuses results in which a variable of a kind of study has other dimensions than declared, or a dimension of length zero. After this
+/// check, variables that belong together can be indexed alike.
 ///
 /// # Errors
-/// The variable, what was found, and what belongs there.
+/// Names the variable, what was found, and what was expected.
 pub fn check(results: &Results) -> Result<(), String> {
     ALL_COLUMNS.iter().try_for_each(|kind| check_kind(results, kind))
 }

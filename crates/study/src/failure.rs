@@ -3,15 +3,15 @@ use std::path::PathBuf;
 use results::StoreError;
 use sweep::SweepError;
 
-/// A scenario that cannot be run, with the place to look at.
+/// An error in a scenario, with its place.
 #[derive(Debug, thiserror::Error)]
 #[error("{}{}: {message}", file.display(), line.map_or(String::new(), |line| format!(":{line}")))]
 pub struct ScenarioError {
     /// The scenario file.
     pub file: PathBuf,
-    /// Line of the offending key, if it stands in the file.
+    /// Line of the key, if it is in the file.
     pub line: Option<usize>,
-    /// Key, what was found, what is allowed.
+    /// The key, what was found and what is allowed.
     pub message: String,
 }
 
@@ -19,7 +19,7 @@ pub struct ScenarioError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PointError {
-    /// Its scenario is not sound.
+    /// Its scenario is invalid.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
     /// Its experiment failed.
@@ -36,14 +36,14 @@ impl From<device::DeviceError> for PointError {
     }
 }
 
-/// Anything that stops a study.
+/// Errors of a study.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StudyError {
-    /// The scenario is at fault.
+    /// An error in the scenario.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
-    /// The sweep could not be finished.
+    /// An error of the sweep.
     #[error(transparent)]
     Sweep(#[from] SweepError),
 }

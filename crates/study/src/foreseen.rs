@@ -1,17 +1,17 @@
-//! The shape of results before anything is computed, so that what will be done with them can be tried beforehand.
+//! The outline of results before anything is computed, so that figures can be checked before a study runs.
 
 use crate::Study;
 use results::store::MOST_SINGLE;
 use results::{Coordinate, Results};
 
-/// Values that are kept of a swept number: its ends and one between.
+/// Number of values kept of a swept number: the ends and one between.
 const SWEPT_VALUES: usize = 3;
-/// Values that are kept of any other dimension but the parameters, of which a figure may ask for one.
+/// Number of values kept of any other dimension. All parameters are kept, since a figure may select one.
 const OTHER_VALUES: usize = 1000;
 
-/// Stand-in for the results of a study: their dimensions, variables and units, every value 1. Of each swept number only the
-/// ends and one value between are there, and of the repetitions one, so that it is small for any study. What is too large to
-/// be read back with [`store::read_small`](results::store::read_small) is missing.
+/// Placeholder for the results of a study: dimensions, variables and units, with 1 for every value. To keep it small, swept numbers
+/// are reduced to the ends and one value between, and repetitions to one. Variables too large for
+/// [`store::read_small`](results::store::read_small) are omitted.
 #[must_use]
 pub fn foreseen(study: &Study) -> Results {
     let mut results = study.about().foreseen();
@@ -35,7 +35,7 @@ pub fn foreseen(study: &Study) -> Results {
     results
 }
 
-/// Keeps a few numbers, evenly; names stay, as a figure may ask for one of them.
+/// Reduces numbers to `most` evenly spaced ones; names are kept, since a figure may select one.
 fn thin(coordinate: &mut Coordinate, most: usize) {
     if let Coordinate::Numbers(x) = coordinate
         && x.len() > most

@@ -1,4 +1,4 @@
-//! What a study is: every key of its scenario, and the files that it reads.
+//! Identity of a study: every key of its scenario, and the content of the files that it reads.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,10 +9,10 @@ use toml::{Table, Value};
 
 use crate::{ScenarioError, Study};
 
-/// That of a study. What only its figure or its description says does not count.
+/// Identity of a study. Figure and description are not part of it.
 ///
 /// # Errors
-/// If a file that the scenario names cannot be read.
+/// If an input file cannot be read.
 pub fn identity_of(study: &Study, program: &Program) -> Result<Identity, ScenarioError> {
     let mut entries = BTreeMap::new();
     let resolved: Table = toml::from_str(&study.resolved_text()).unwrap_or_default();

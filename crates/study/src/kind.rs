@@ -1,4 +1,4 @@
-//! The list of kinds of studies, and what each of them says of itself.
+//! The list of kinds of studies, and the interface that each implements.
 
 use std::time::Duration;
 
@@ -21,28 +21,28 @@ use crate::training::Training;
 use crate::training::point::TrainingPoint;
 use crate::{PointError, Study, needs};
 
-/// A kind of study: settings, work, and what results it will have.
+/// A kind of study: settings, work and results.
 pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
-    /// What it makes of a point of the scenario.
+    /// Its point, built from the scenario.
     type Checked: StudyPoint;
-    /// Everything that its results may hold.
+    /// All columns that its results may have.
     const COLUMNS: KindColumns;
-    /// Keys that make a coordinate which all points share, and so cannot be swept.
+    /// Keys that cannot be swept because they define a coordinate shared by all points.
     const SHARED: &'static [&'static str];
-    /// Whether `study.repetitions` says how often something is done at each point.
+    /// Whether points are repeated `study.repetitions` times.
     const IS_REPEATED: bool;
     /// What its steps are called.
     const STEPS: &'static str = "steps";
-    /// Bytes that stay in memory of each point until all are put together.
+    /// Memory that each point occupies until the results are combined, in bytes.
     const BYTES_OF_COLLECTED_POINT: u64 = 0;
 
-    /// The work of a study of this kind, with its first point.
+    /// The work of a study of this kind, given its first point.
     fn of(study: &'s Study, first: &'s Self::Checked) -> Self;
 
-    /// Outline of the results, as far as they are known beforehand, of one repetition.
+    /// Outline of the results before the study runs, for one repetition.
     fn foreseen(&self) -> Outline;
 
-    /// Those of its columns that the results will hold.
+    /// The columns that the results of this study will have.
     fn columns(&self) -> Vec<&'static Column> {
         Self::COLUMNS.groups.iter().copied().flatten().collect()
     }
@@ -50,24 +50,24 @@ pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
     /// Length of a dimension of its columns at the first point.
     fn length(&self, dimension: &str) -> usize;
 
-    /// Numbers in the results for a point, if all are like the first.
+    /// Number of values in the results for a point, assuming that all are like the first.
     fn stored_numbers(&self) -> u64 {
         let of_column = |column: &&Column| column.values_of_point(|dimension| self.length(dimension) as u64);
         self.columns().iter().map(of_column).fold(0, u64::saturating_add)
     }
 
-    /// Repetitions whose single results are read back for a figure.
+    /// Number of repetitions whose individual results are read back for a figure.
     fn stored_repetitions(&self) -> u64 {
         let is_single = |column: &&Column| column.over.contains(&"repetition");
         if self.columns().iter().any(is_single) { self.length("repetition") as u64 } else { 0 }
     }
 
-    /// Bytes that a thread works with, at most.
+    /// Memory of a thread at work, at most, in bytes.
     fn bytes_at_work(&self) -> u64 {
         0
     }
 
-    /// Time \[s\] of a step of a point, on average over all.
+    /// Mean time of a step of a point \[s\].
     fn step_s(&self, ready: &mut Self::Point, point: usize) -> Result<f64, PointError> {
         // the first one may prepare what all others use
         match needs::ended_s(self, ready, point, self.steps().min(2))?[..] {
@@ -81,7 +81,7 @@ pub(crate) trait StudyWork<'s>: Work<Error = PointError> + Sized {
     }
 }
 
-/// What is known of a study before it runs, whatever its kind.
+/// Properties of a study that are known before it runs, for any kind.
 pub(crate) trait About {
     fn foreseen(&self) -> Results;
     fn stored_numbers(&self) -> u64;
@@ -232,7 +232,7 @@ macro_rules! declare_kinds {
                 }
             }
 
-            /// What a study of this kind makes of a point.
+            /// The point of a study of this kind.
             pub(crate) fn build(self, mut given: Given<'_>) -> Result<Point, KeyError> {
                 let of_kind = match self {
                     $(Self::$variant => PointOfKind::$variant(Box::new($point::build(&mut given)?)),)+
@@ -244,7 +244,7 @@ macro_rules! declare_kinds {
         /// The columns of each kind.
         pub(crate) static ALL_COLUMNS: &[KindColumns] = &[$(<$work as StudyWork>::COLUMNS),+];
 
-        /// What a kind of study needs at a point.
+        /// A point, as its kind of study needs it.
         #[derive(Debug)]
         pub enum PointOfKind {
             $(#[doc = concat!("At a point of a study of kind `", $kind, "`.")] $variant(Box<$point>),)+
@@ -267,7 +267,7 @@ macro_rules! declare_kinds {
             }
         }
 
-        /// What is known of a study before it runs.
+        /// Properties of a study that are known before it runs.
         pub(crate) fn about(study: &Study) -> Box<dyn About + '_> {
             match study.first_of_kind() {
                 $(PointOfKind::$variant(first) => Box::new(Known($work::of(study, first))),)+

@@ -1,5 +1,5 @@
-//! Largest numbers that a study may ask for. They are checked before anything is allocated, computed or written, so that a
-//! slip of the finger ends in a message with its key and not in a machine without memory.
+//! Limits of a study. They are checked before anything is allocated, computed or written, so that a typing error gives a message with its
+//! key instead of exhausting the memory.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -10,22 +10,22 @@ use crate::Study;
 use crate::language::document::KeyError;
 use crate::needs;
 
-/// Most repetitions at a point.
+/// Largest number of repetitions at a point.
 pub const MOST_REPETITIONS: u64 = 10_000_000_000;
 
-/// Most repetitions of an adaptive study over all points.
+/// Largest number of repetitions of an adaptive study over all points.
 pub const MOST_BUDGET: u64 = 1_000_000_000_000;
 
-/// Most numbers in the results of a study: 800 GB.
+/// Largest number of values in the results of a study: 800 GB.
 pub const MOST_NUMBERS: u64 = 100_000_000_000;
 
-/// Sampling rates \[Hz\].
+/// Allowed sampling rates \[Hz\].
 pub const RATES_HZ: RangeInclusive<f64> = 1e-6..=1e12;
 
 /// A whole number within `allowed`.
 ///
 /// # Errors
-/// With the key, what was found and what is allowed, if it is not.
+/// If it is not: with the key, what was found and what is allowed.
 pub(crate) fn within<T: Ord + Display>(key: &str, found: T, allowed: RangeInclusive<T>) -> Result<T, KeyError> {
     settings::within(key, found, allowed).map_err(|e| KeyError::at("", e))
 }
@@ -38,7 +38,7 @@ pub(crate) fn number_within(key: &str, found: f64, allowed: RangeInclusive<f64>)
     settings::number_within(key, found, allowed).map_err(|e| KeyError::at("", e))
 }
 
-/// Refuses a study of more units or numbers than there may be.
+/// Refuses a study with too many units or values.
 pub(crate) fn check_sizes(study: &Study, numbers: u64) -> Result<(), KeyError> {
     let points = study.points();
     let repeated = study.section.kind.is_repeated();

@@ -1,4 +1,4 @@
-//! What a study takes of the machine, told before it takes it: memory, disk, time.
+//! Estimates of the memory, disk and time that a study needs, before it runs.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use sweep::SweepError;
 use sweep::schedule::Stage;
 use sweep::work::{Step, Work};
 
-/// Memory and disk that a study takes.
+/// Memory and disk that a study needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
     /// Numbers in the results.
@@ -22,19 +22,19 @@ pub struct Needs {
     pub memory_bytes: u64,
 }
 
-/// The program, its store's cache, and what waits in front of it to be saved.
+/// The program, the cache of its checkpoint, and work that waits to be saved.
 const BASE_BYTES: u64 = 250_000_000;
-/// Bytes of a point in the list of points, of a unit in the list of units, of one that is dealt to shards, and of one at a
-/// point that is being worked on.
+/// Bytes of a point in the list of points; of a unit in the list of units, in the distribution among shards, and at a point that is being
+/// computed.
 const BYTES_OF_POINT: u64 = 16;
 const BYTES_OF_UNIT: u64 = 1;
 const BYTES_OF_DEALT_UNIT: u64 = 4;
 const BYTES_OF_UNIT_AT_WORK: u64 = 24;
-/// Bytes of a value of a swept key: as it stands in the scenario, and as a coordinate of the results.
+/// Bytes of a value of a swept key: in the scenario, and as a coordinate of the results.
 const BYTES_OF_VALUE: u64 = 72 + 16;
 
 impl Needs {
-    /// Those of a study on `threads` threads, in one of `shards` parts, if every point is like the first one.
+    /// Needs of a study on `threads` threads, as one of `shards` shards, assuming that all points are like the first.
     #[must_use]
     pub fn new(study: &Study, threads: usize, shards: usize) -> Self {
         let numbers = stored_numbers(study);
@@ -57,14 +57,14 @@ impl Needs {
         }
     }
 
-    /// Whether a user would want to know of them beforehand: more than 2 GB of memory or disk.
+    /// Whether they exceed 2 GB of memory or disk, which a user is told before the study runs.
     #[must_use]
     pub fn are_large(&self) -> bool {
         self.memory_bytes.max(self.disk_bytes) > 2_000_000_000
     }
 }
 
-/// Bytes of the values of swept keys, and of what they consist of.
+/// Bytes of the values of swept keys, and of their components.
 fn axes_bytes(study: &Study) -> u64 {
     let keys = study.axes.iter().flat_map(|a| &a.keys);
     let bytes = keys.map(|key| {
@@ -74,8 +74,8 @@ fn axes_bytes(study: &Study) -> u64 {
     bytes.sum()
 }
 
-/// Weights as they are and folded, with their spectra while the exact error is computed; a record of perturbations, asked for,
-/// applied, and where they differ; the noise of a record, its covariance, and what makes it.
+/// Bytes of a scheme in use: weights, plain and folded, and their spectra while the exact error is computed; a record of perturbations,
+/// requested, applied, and their differences; the noise of a record, its covariance, and its generator.
 pub(crate) fn scheme_bytes(scheme: &Scheme) -> u64 {
     let samples = scheme.samples() as u64;
     let parameters = scheme.parameters() as u64;
@@ -90,30 +90,30 @@ pub(crate) fn scheme_bytes(scheme: &Scheme) -> u64 {
     8 * samples * (2 * all + 3 * perturbed + scheme.records() as u64) + spectra + NOISE_BYTES_OF_SAMPLE * samples
 }
 
-/// Bytes that noise takes for each sample of a record: its covariance and eigenvalues, and the work space of a transform.
+/// Bytes of noise for each sample of a record: covariance, eigenvalues, and work space of the Fourier transform.
 pub(crate) const NOISE_BYTES_OF_SAMPLE: u64 = 160;
 
-/// Units of work of a study, or of its pilot.
+/// Number of units of a study, or of its pilot.
 pub(crate) fn planned_units(study: &Study) -> u64 {
     (study.points() as u64).saturating_mul(study.about().units_of_point())
 }
 
-/// Repetitions that a study makes in all, or its pilot, if the need for more is not known yet.
+/// Number of repetitions over all points, or of the pilot of an adaptive study.
 #[must_use]
 pub fn total_repetitions(study: &Study) -> u64 {
     (study.points() as u64).saturating_mul(study.section.repetitions)
 }
 
-/// Numbers that the results of a study hold, if every point is like the first one.
+/// Number of values in the results of a study, assuming that all points are like the first.
 pub(crate) fn stored_numbers(study: &Study) -> u64 {
     study.about().stored_numbers().saturating_mul(study.points() as u64)
 }
 
-/// Points of which the time is measured, at most.
+/// Largest number of points at which the time is measured.
 pub const MOST_PROBED: usize = 5;
 
-/// Processor time that a study will take \[s\], measured at up to [`MOST_PROBED`] of its points, after `patience` at no further
-/// ones; for training studies at most that, as if every run used its whole budget.
+/// Estimate of the processor time of a study \[s\], from up to [`MOST_PROBED`] of its points; no further point is tried after
+/// `patience`. For training studies an upper limit, as if every run used its whole budget.
 ///
 /// # Errors
 /// If a point cannot be computed.
@@ -121,7 +121,7 @@ pub fn estimated_cpu_s(study: &Study, patience: Duration) -> Result<f64, SweepEr
     study.about().estimated_cpu_s(study, patience)
 }
 
-/// Times \[s\] at which each of the first `steps` of a point has ended, from their beginning.
+/// Times \[s\] at which the first `steps` steps of a point end, since their start.
 pub(crate) fn ended_s<W: Work>(work: &W, ready: &W::Point, point: usize, steps: u64) -> Result<Vec<f64>, W::Error> {
     let mut state = work.begin(ready, None);
     let started = Instant::now();

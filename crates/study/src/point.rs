@@ -1,4 +1,4 @@
-//! One point of a sweep: what a scenario gives to every kind of study there, and what the kind makes of it.
+//! One point of a sweep: what every kind of study is given there, and the point that the kind builds from it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::study::{Library, read_at};
 /// A point of the sweep, checked.
 #[derive(Debug)]
 pub struct Point {
-    /// Its scenario, every key set.
+    /// Its scenario, with all swept keys set.
     pub scenario: Scenario,
-    /// What was left out of input files, and amplitudes that were found: one sentence each.
+    /// Remarks, one sentence each: lines left out of input files, balanced amplitudes.
     pub remarks: Vec<String>,
     /// What its kind of study needs.
     pub of_kind: PointOfKind,
@@ -35,11 +35,11 @@ pub struct Point {
 pub struct OperatedDevice {
     /// The device.
     pub device: Arc<dyn Device>,
-    /// Where its gradient is measured \[V\], one voltage for each parameter.
+    /// Operating point \[V\], one voltage for each parameter.
     pub operating_point_volt: Vec<f64>,
 }
 
-/// What a scenario gives at one point to whatever kind of study.
+/// What every kind of study is given at a point.
 pub(crate) struct Given<'s> {
     pub(crate) scenario: Scenario,
     pub(crate) noise: NoiseModel,
@@ -51,12 +51,12 @@ pub(crate) struct Given<'s> {
     idle: Vec<String>,
 }
 
-/// What a kind of study makes of a point: everything that it needs there, checked.
+/// A point of a kind of study: everything that it needs there, validated.
 pub(crate) trait StudyPoint: Sized {
-    /// Understands and checks its own part of what is given.
+    /// Reads and validates its own part of the scenario.
     fn build(given: &mut Given<'_>) -> Result<Self, KeyError>;
 
-    /// Lengths that the results must have room for.
+    /// Lengths of dimensions of the results at this point.
     fn extent(&self) -> Extent {
         Extent::default()
     }
@@ -67,10 +67,10 @@ pub(crate) trait StudyPoint: Sized {
     }
 }
 
-/// The largest lengths that any checked point has.
+/// The largest lengths at any checked point.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Extent {
-    /// Parameters of the device, where each of them has results.
+    /// Number of parameters of the device, if there are results for each.
     pub(crate) parameters: usize,
     /// Whether second derivatives are measured at any point.
     pub(crate) curvature: bool,
@@ -88,7 +88,7 @@ impl Extent {
     }
 }
 
-/// Where the settings stand that an estimator's error is about.
+/// Adds the place of the setting that an estimator's error is about.
 pub(crate) fn from_estimator(error: EstimatorError) -> KeyError {
     match error {
         // how trials are computed is the study's choice
@@ -103,13 +103,13 @@ pub(crate) fn from_device(error: DeviceError) -> KeyError {
     KeyError::at("device", error.into())
 }
 
-/// The device of a section, and what it shares with those of other points.
+/// The device of a section, with what it shares with devices of other points.
 fn build_device(section: &DeviceSection, folder: &Path, library: &Library) -> Result<Arc<dyn Device>, KeyError> {
     let around = device::Surroundings { folder, shelf: library.shelf() };
     section.build(&around).map_err(|e| KeyError::at("device", e))
 }
 
-/// The device of a scenario's tree, whatever else stands in it or is missing.
+/// The device of a scenario's tree, ignoring the rest of the scenario.
 pub(crate) fn device_of(
     base: &Table,
     axes: &[SweepAxis],
@@ -121,7 +121,7 @@ pub(crate) fn device_of(
     build_device(&section, folder, library)
 }
 
-/// What a study needs of its scenario, or that its table is missing.
+/// A required table of the scenario.
 pub(crate) fn needed<'s, T>(section: &'s Option<T>, name: &str) -> Result<&'s T, KeyError> {
     section.as_ref().ok_or_else(|| KeyError::new("", format!("the table `[{name}]` is missing")))
 }
@@ -152,7 +152,7 @@ impl<'s> Given<'s> {
         Ok(Self { scenario, noise, folder, library, balancing, remarks, operated, idle })
     }
 
-    /// The device, or that its table is missing.
+    /// The device, from its required table.
     pub(crate) fn operated(&self) -> Result<OperatedDevice, KeyError> {
         needed(&self.operated, "device").cloned()
     }

@@ -1,4 +1,4 @@
-//! A study: a scenario with its axes, known to be sound.
+//! A study: a validated scenario with its axes.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -101,11 +101,11 @@ impl Library {
     }
 }
 
-/// Points of a sweep that are all checked before it runs. Of larger ones, every value of each axis is, up to
-/// [`MOST_VALUES`] of them evenly, and as many points across the grid; the rest is checked as it runs.
+/// Largest sweep of which all points are checked before it runs. In larger ones, up to [`MOST_VALUES`] evenly spaced values of each
+/// axis are checked, and as many points across the grid; the others are checked when they are computed.
 const MOST_CHECKED: usize = 10_000;
 
-/// Values of an axis of a large sweep that are checked.
+/// Number of values checked on each axis of a large sweep.
 const MOST_VALUES: usize = 300;
 
 impl Study {
@@ -172,12 +172,12 @@ impl Study {
         })
     }
 
-    /// The largest lengths that any checked point has.
+    /// The largest lengths at any checked point.
     pub(crate) fn extent(&self) -> Extent {
         self.extent
     }
 
-    /// What is known of it before it runs.
+    /// Properties of the study that are known before it runs.
     pub(crate) fn about(&self) -> Box<dyn About + '_> {
         kind::about(self)
     }
@@ -191,13 +191,12 @@ impl Study {
     /// One point of the sweep, ready to be prepared.
     ///
     /// # Errors
-    /// If it is not sound, which [`Study::new`] says before, but for some points of sweeps of more than 10 000.
+    /// If it is invalid. [`Study::new`] has checked this, except at some points of sweeps of more than 10 000.
     pub fn point(&self, point: usize) -> Result<Point, ScenarioError> {
         self.given(point, Balancing::Sought, resolved)
     }
 
-    /// As [`Study::point`], for what does not depend on amplitudes: where they are to be balanced, which takes seconds, some others
-    /// stand in their place.
+    /// As [`Study::point`], but without balancing amplitudes, which takes seconds: placeholders are used instead.
     ///
     /// # Errors
     /// As [`Study::point`].
@@ -205,7 +204,7 @@ impl Study {
         self.given(point, Balancing::LeftOut, resolved)
     }
 
-    /// What a kind of study makes of a point.
+    /// The point as its kind of study needs it.
     pub(crate) fn point_of<P: StudyPoint>(&self, point: usize) -> Result<P, ScenarioError> {
         self.given(point, Balancing::Sought, |mut given| P::build(&mut given))
     }
@@ -237,7 +236,7 @@ impl Study {
         self.first.scenario.figure.as_ref().map(|figure| &figure.0)
     }
 
-    /// `[figure]` with its defaults filled in, as the results are to hold it.
+    /// `[figure]` with its defaults filled in, as written to the results.
     pub fn set_figure(&mut self, figure: Table) {
         self.first.scenario.figure = Some(FigureTable(figure));
     }
@@ -245,7 +244,7 @@ impl Study {
     /// Every file that is read at any point of the sweep, as the scenario names it.
     ///
     /// # Errors
-    /// At a point that is not sound, which [`Study::new`] says before, but for some points of sweeps of more than 10 000.
+    /// At an invalid point. [`Study::new`] has checked this, except at some points of sweeps of more than 10 000.
     pub fn files(&self) -> Result<BTreeSet<InputFile>, ScenarioError> {
         let axes: Vec<SweepAxis> =
             self.axes.iter().map(|axis| if names_files(axis) { axis.clone() } else { first_of(axis) }).collect();
@@ -257,7 +256,7 @@ impl Study {
         Ok(files)
     }
 
-    /// What the study's points share.
+    /// Files and noise generators that the points share.
     #[must_use]
     pub fn library(&self) -> &Library {
         &self.library
@@ -269,7 +268,7 @@ impl Study {
         coordinates(&self.axes, point)
     }
 
-    /// What is said of a point that failed: the scenario, which point, where it is, and why.
+    /// Message for a point that failed: the scenario, the point, its coordinates, and the reason.
     pub(crate) fn failure(&self, point: usize, error: &PointError) -> String {
         let (file, at) = (self.document.file.display(), self.coordinates(point));
         format!("{file}: point {point} of the sweep ({at}) failed: {error}")
@@ -292,7 +291,7 @@ impl Study {
 /// The key of the device's operating point, which has one voltage for each parameter.
 const OPERATING_POINT: &str = "device.operating_point_volt";
 
-/// Parameters of the device and their ranges: those that all devices of the sweep share, as far as they are looked at.
+/// Parameters of the device and their ranges, if all devices of the sweep that are checked agree.
 fn operating_components(
     base: &Table,
     others: &[SweepAxis],
@@ -334,8 +333,8 @@ fn at_point(error: KeyError, axes: &[SweepAxis], point: usize) -> KeyError {
     KeyError { message: format!("{} (at {})", error.message, coordinates(axes, point)), ..error }
 }
 
-/// Whether an axis can change which files are read: it sets words in a section that may name files. Neither a file nor the kind
-/// of what reads one is a number.
+/// Whether an axis can change which files are read, that is, sets words in a section that may name files (file names and kinds are never
+/// numbers).
 fn names_files(axis: &SweepAxis) -> bool {
     let in_section = |path: &str| path.split('.').next().is_some_and(|first| SECTIONS.contains(&first));
     axis.keys.iter().any(|key| in_section(&key.path) && key.values.iter().any(holds_words))
@@ -350,7 +349,7 @@ fn holds_words(value: &Value) -> bool {
     }
 }
 
-/// The axis with its first values alone.
+/// The axis reduced to its first values.
 fn first_of(axis: &SweepAxis) -> SweepAxis {
     let first = |key: &AxisKey| AxisKey { path: key.path.clone(), values: key.values[..1].to_vec(), labels: None };
     SweepAxis { keys: axis.keys.iter().map(first).collect() }
@@ -377,7 +376,7 @@ fn points_to_check(axes: &[SweepAxis]) -> Vec<usize> {
     chosen
 }
 
-/// Refuses to sweep what makes a coordinate that all points share.
+/// Refuses to sweep keys that define a coordinate shared by all points.
 fn check_common_coordinates(first: &Scenario, axes: &[SweepAxis]) -> Result<(), KeyError> {
     let shared = first.study.kind.shared();
     match axes.iter().flat_map(|a| &a.keys).find(|k| shared.contains(&k.path.as_str())) {
@@ -399,8 +398,8 @@ fn coordinates(axes: &[SweepAxis], point: usize) -> String {
     if parts.is_empty() { "the only one".to_owned() } else { parts.join(", ") }
 }
 
-/// What `parse` makes of the tree of a point, and the swept keys that have no effect there: where another axis gives the whole
-/// table above a key, some of its tables may not know the key, as a fit to a whole curve has no amplitude.
+/// The result of `parse` for the tree of a point, and the swept keys that have no effect there: if another axis sets the whole table
+/// above a key, some of its tables may not have the key (a fit to a whole curve has no amplitude).
 pub(crate) fn read_at<T>(
     base: &Table,
     axes: &[SweepAxis],
@@ -426,7 +425,7 @@ pub(crate) fn read_at<T>(
     }
 }
 
-/// The tree of one point: every swept key set but those in `without`, shallow ones first so that deeper ones refine them.
+/// The tree of one point: every swept key is set, except those in `without`, and outer keys before inner ones.
 fn table_at(base: &Table, axes: &[SweepAxis], point: usize, without: &[String]) -> Result<Table, KeyError> {
     let indices = axes::indices(axes, point);
     let mut changes: Vec<(&str, &Value)> = axes

@@ -100,7 +100,7 @@ impl Needs {
             return Ok(all);
         }
         Err(StoreError::Shards(format!(
-            "study.budget_repetitions is distributed over all points after the pilots of all shards, but those of shards {} \
+            "the budget of repetitions is distributed over all points after the pilots of all shards, but those of shards {} \
              are missing: run each of them with --pilot first",
             few(&missing, ", ", "")
         )))

@@ -13,7 +13,7 @@ mod text;
 pub use archive::{Archive, archive_of};
 pub use columns::{Columns, read_columns};
 pub use npy::{MOST_NUMBERS, read_npy};
-pub use plain::{plain, plain_toml};
+pub use plain::plain;
 pub use text::read_text;
 
 /// Errors in a file.

@@ -1,6 +1,6 @@
 //! Rewrites messages of the parsing libraries in plain English.
 
-/// Largest whole number that TOML holds.
+/// Largest whole number in settings.
 const LARGEST: i64 = i64::MAX;
 
 /// Message for a value of the wrong type or outside the range of its type; other messages are kept, on one line.
@@ -34,16 +34,6 @@ pub fn plain(message: &str) -> String {
         other => format!("{other} is needed"),
     };
     format!("found {found}: {needed}")
-}
-
-/// Message for a line that is not valid TOML.
-#[must_use]
-pub fn plain_toml(message: &str, line: &str) -> String {
-    let line: String = line.trim().chars().take(80).collect();
-    if message.contains("too large") || message.contains("as i128") {
-        return format!("found `{line}`: whole numbers must lie from {} to {LARGEST}", i64::MIN);
-    }
-    format!("not valid TOML: {}: `{line}`", message.trim_end().replace('\n', "; "))
 }
 
 #[cfg(test)]

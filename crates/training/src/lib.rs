@@ -36,13 +36,15 @@ pub mod task;
 pub mod tasks;
 pub mod threshold;
 pub mod update;
+pub mod wiring;
 
 pub use error::TrainingError;
 pub use loss::{Loss, LossValue, Separation};
-pub use meter::{Answer, Meter, Timing, Wiring};
+pub use meter::{Answer, Meter, Timing};
 pub use optimiser::{Optimiser, OptimiserKind};
 pub use session::{Judge, Limits, Session};
 pub use targets::Targets;
 pub use task::Patterns;
 pub use threshold::Threshold;
 pub use update::Update;
+pub use wiring::Wiring;

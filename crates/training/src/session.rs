@@ -339,8 +339,9 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
-    use crate::meter::{Answer, Timing, Wiring};
+    use crate::meter::{Answer, Timing};
     use crate::targets::Targets;
+    use crate::wiring::Wiring;
 
     /// I = 2 w + 3 w² + x w of one input x and one control w, E the mean of (I − t)² over x = 0 and x = 1, by hand at w = 0.5:
     /// I = 1.75, 2.25; I' = 5, 6; I'' = 6; with t = 1, E' = (2 · 0.75 · 5 + 2 · 1.25 · 6)/2, E'' = Σ (I'² + (I − t) I'').

@@ -6,21 +6,22 @@
 //! trajectories at voltages to both sides; since g hardly varies, it costs little, and the sum of both is exact in the limit of
 //! long trajectories, but for the curvature of the second part over the step, of which the stated error holds an estimate.
 //!
-//! All voltages change at once, by the same step up or down, in the patterns of a Hadamard matrix: of eight electrodes, every one of
-//! sixteen trajectories then tells of every derivative, and variances are an eighth of those with one voltage after another
-//! (Hotelling, Ann. Math. Stat. 15, 297 (1944)).
+//! All voltages change at once, in the patterns of a Hadamard matrix ([`patterns`]).
+
+mod patterns;
+mod walk;
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64Dxsm;
 use rayon::prelude::*;
 
 use super::blocks::{Block, ratios};
-use super::currents::{Sampler, Simulation, equilibrated};
+use super::currents::{Sampler, equilibrated};
 use super::projection::{Averages, Basis, Correction, Gains};
-use super::trap::{Passage, Trap, TrapWalk};
-use super::{HopCounts, hops_until_look, numbered, stride};
+use super::trap::{Passage, Trap};
 use crate::network::{Landscape, NEGLIGIBLE, Network, Survey};
 use crate::occupation::Occupation;
+use walk::{Walk, Walked};
 
 /// Trajectories at the voltages themselves, for h and again for the averages.
 const TRAJECTORIES: usize = 4;
@@ -102,117 +103,6 @@ pub struct EventResponse {
     pub hops: u64,
     /// States that were looked at.
     pub states: u64,
-}
-
-/// What the curvature over a step adds to the errors of remainders that grow by e over kT/e, one by each voltage, of which only what
-/// exceeds their noise counts. The voltages change together, so that a difference of two of them changes by two steps, and the curvature
-/// along one adds to the others: at most (2 step)²/6 of a remainder, which sinh(V₁ − V₂) reaches.
-fn curvature_errors(remainders: &[f64], noise: f64, step_kt: f64) -> Vec<f64> {
-    let beyond_noise: Vec<f64> = remainders.iter().map(|r| r * r - noise * noise).collect();
-    let typical = beyond_noise.iter().sum::<f64>() / remainders.len() as f64;
-    beyond_noise.iter().map(|own| own.max(typical).max(0.0).sqrt() * (2.0 * step_kt).powi(2) / 6.0).collect()
-}
-
-/// Whether voltage `m` goes up (1) or down (−1) in a pattern: an entry of Sylvester's Hadamard matrix.
-fn sign(pattern: usize, m: usize) -> f64 {
-    if (pattern & m).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
-}
-
-/// Size of a Hadamard matrix with a row for every voltage.
-fn patterns(electrodes: usize) -> usize {
-    electrodes.next_power_of_two()
-}
-
-/// A trajectory of which single states are looked at.
-struct Walk<'a> {
-    landscape: &'a Landscape<'a>,
-    /// The trap at the walk's voltages, if there is one.
-    passage: Option<&'a Passage<'a>>,
-    start: Occupation,
-    approach: u64,
-    sampler: Sampler,
-    states: usize,
-    seed: u64,
-    /// Its number among all walks of the search.
-    number: u64,
-}
-
-/// What is known after a walk but of the states that it looked at.
-struct Walked {
-    last: Occupation,
-    /// Time that passed and the longest step, that of the approach included; with a trap alone.
-    time: f64,
-    longest: f64,
-    /// How often it was looked at on entering the trap by each member, in each block.
-    entries: Vec<Vec<u32>>,
-}
-
-/// How a walk moves on.
-enum Mover<'a> {
-    ByHops(Simulation<'a>, HopCounts),
-    ThroughTrap(Box<TrapWalk<'a>>),
-}
-
-impl Walk<'_> {
-    /// Calls `visit` with the block of each state outside of the trap, the state, its hops and the time it lasts on average.
-    fn run(&self, mut visit: impl FnMut(usize, &Occupation, &Survey, f64)) -> Walked {
-        let mut rng = numbered(self.seed, self.number);
-        let landscape = self.landscape;
-        let (mut time, mut longest) = (0.0, 0.0_f64);
-        let mut mover = match self.passage {
-            None => {
-                let simulation = equilibrated(landscape, self.start, self.sampler, self.approach, &mut rng);
-                Mover::ByHops(simulation, HopCounts::new(landscape.network.sites()))
-            }
-            Some(passage) => {
-                let mut walk = TrapWalk::new(passage, self.start);
-                for _ in 0..self.approach {
-                    longest = longest.max(walk.time());
-                    walk.step(&mut rng);
-                }
-                Mover::ThroughTrap(Box::new(walk))
-            }
-        };
-        let members = self.passage.map_or(0, |passage| passage.trap().members.len());
-        let mut entries = vec![vec![0; members]; BLOCKS];
-        let mut survey = Survey::default();
-        for number in 0..self.states {
-            let hops = hops_until_look(landscape.network, &mut rng);
-            let block = number * BLOCKS / self.states;
-            match &mut mover {
-                Mover::ByHops(simulation, ignored) => simulation.run(landscape, hops, &mut rng, ignored),
-                Mover::ThroughTrap(walk) => {
-                    for _ in 0..hops {
-                        let duration = walk.time();
-                        time += duration;
-                        longest = longest.max(duration);
-                        walk.step(&mut rng);
-                    }
-                    if let Some(entry) = walk.entry() {
-                        entries[block][entry as usize] += 1;
-                        continue;
-                    }
-                }
-            }
-            let state = mover.state();
-            landscape.survey(&state, NEGLIGIBLE, &mut survey);
-            visit(block, &state, &survey, 1.0 / survey.total_rate);
-        }
-        Walked { last: mover.state(), time, longest, entries }
-    }
-
-    fn hops(&self) -> u64 {
-        self.approach + stride(self.landscape.network) * self.states as u64
-    }
-}
-
-impl Mover<'_> {
-    fn state(&self) -> Occupation {
-        match self {
-            Self::ByHops(simulation, _) => simulation.state(),
-            Self::ThroughTrap(walk) => walk.state(),
-        }
-    }
 }
 
 /// One search at given voltages.
@@ -350,7 +240,7 @@ impl Search<'_> {
                 });
                 if let Some(passage) = walk.passage {
                     let mut survey = Survey::default();
-                    let entries = sum_of(&walked.entries);
+                    let entries = walked.all_entries();
                     for (state, (time, squared)) in self.trap.members.iter().zip(passage.times(&entries)) {
                         if time > 0.0 {
                             self.landscape.survey(state, NEGLIGIBLE, &mut survey);
@@ -378,15 +268,10 @@ impl Search<'_> {
     ) -> EventResponse {
         let (states, step_kt) = (round.measured(), round.step_kt);
         let electrodes = self.network().electrodes();
-        let shifts = if self.options.derivatives { 2 * patterns(electrodes) } else { 0 };
-        let aside: Vec<Landscape<'_>> = (0..shifts)
-            .map(|t| {
-                let step = if t % 2 == 0 { -step_kt } else { step_kt };
-                let voltages_kt = self.landscape.voltages_kt().iter().enumerate();
-                self.network().landscape(&voltages_kt.map(|(m, v)| v + step * sign(t / 2, m)).collect::<Vec<f64>>())
-            })
-            .collect();
-        let found: Vec<Averaged> = (0..TRAJECTORIES + shifts)
+        let shifted = patterns::voltages_kt(self.landscape.voltages_kt(), step_kt).into_iter();
+        let shifted = shifted.filter(|_| self.options.derivatives);
+        let aside: Vec<Landscape<'_>> = shifted.map(|voltages_kt| self.network().landscape(&voltages_kt)).collect();
+        let found: Vec<Averaged> = (0..TRAJECTORIES + aside.len())
             .into_par_iter()
             .map(|t| {
                 let is_here = t < TRAJECTORIES;
@@ -419,10 +304,10 @@ impl Search<'_> {
         let (mut gradient, mut errors) = (Vec::new(), Vec::new());
         let (mut remainder, mut curvature) = (Vec::new(), Vec::new());
         for k in 0..if self.options.derivatives { electrodes } else { 0 } {
-            let (left, noise) = remainders_of(k, &shifted, electrodes, step_kt);
+            let (left, noise) = patterns::remainders(k, &shifted, electrodes, step_kt);
             let projected = &central[electrodes + k * electrodes..][..electrodes];
             gradient.push(projected.iter().zip(&left).map(|((value, _), left)| value + left).collect::<Vec<f64>>());
-            let curved = curvature_errors(&left, noise, step_kt);
+            let curved = patterns::curvature_errors(&left, noise, step_kt);
             let error = projected.iter().zip(&curved).map(|((_, own), curved)| own.hypot(noise).hypot(*curved));
             errors.push(error.collect::<Vec<f64>>());
             remainder.push(left);
@@ -489,7 +374,7 @@ impl Search<'_> {
         if let Some(passage) = walk.passage {
             // what a unit of time in each member of the trap adds
             let mut survey = Survey::default();
-            let visited = sum_of(&walked.entries);
+            let visited = walked.all_entries();
             let members: Vec<Block> = passage
                 .times(&visited)
                 .iter()
@@ -513,18 +398,6 @@ impl Search<'_> {
     }
 }
 
-/// The remainders of the current into electrode `k`, one by each voltage, and the standard error that they have in common, from the
-/// means and errors at the voltages of every pattern, first down, then up.
-fn remainders_of(k: usize, shifted: &[Vec<(f64, f64)>], electrodes: usize, step_kt: f64) -> (Vec<f64>, f64) {
-    let scale = step_kt * shifted.len() as f64;
-    let remainder = |m: usize| {
-        let differences = shifted.chunks_exact(2).enumerate();
-        differences.map(|(t, pair)| sign(t, m) * (pair[1][k].0 - pair[0][k].0)).sum::<f64>() / scale
-    };
-    let noise = shifted.iter().map(|means| means[k].1.powi(2)).sum::<f64>().sqrt() / scale;
-    ((0..electrodes).map(remainder).collect(), noise)
-}
-
 /// Averages along a walk.
 struct Averaged {
     blocks: Vec<Block>,
@@ -532,11 +405,6 @@ struct Averaged {
     /// As in [`Walked`].
     time: f64,
     longest: f64,
-}
-
-fn sum_of(entries: &[Vec<u32>]) -> Vec<u32> {
-    let length = entries.first().map_or(0, Vec::len);
-    (0..length).map(|member| entries.iter().map(|block| block[member]).sum()).collect()
 }
 
 /// A look at states: what they add to averages.
@@ -600,58 +468,6 @@ impl<'a> Look<'a> {
             let (k, m) = (n / electrodes, n % electrodes);
             for (site, row) in self.by_site.chunks_exact(electrodes).enumerate() {
                 *derivative += network.potential(m, site) * row[k];
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Means at the voltages of every pattern of a current that depends on two differences of voltages, in all.
-    fn shifted(electrodes: usize, step_kt: f64, current: impl Fn(&[f64]) -> f64) -> Vec<Vec<(f64, f64)>> {
-        (0..2 * patterns(electrodes))
-            .map(|t| {
-                let step = if t % 2 == 0 { -step_kt } else { step_kt };
-                let voltages: Vec<f64> = (0..electrodes).map(|m| step * sign(t / 2, m)).collect();
-                vec![(current(&voltages), 0.1)]
-            })
-            .collect()
-    }
-
-    #[test]
-    fn remainders_of_a_linear_current_are_its_slopes() {
-        for electrodes in [1, 2, 3, 7, 8] {
-            let slopes: Vec<f64> = (0..electrodes).map(|m| m as f64 - 2.5).collect();
-            let means = shifted(electrodes, 0.7, |v| 4.0 + v.iter().zip(&slopes).map(|(v, s)| v * s).sum::<f64>());
-            let (found, noise) = remainders_of(0, &means, electrodes, 0.7);
-            for (a, b) in found.iter().zip(&slopes) {
-                assert!((a - b).abs() < 1e-12, "{electrodes} electrodes: {found:?}");
-            }
-            // an error of 0.1 at each of 2 P voltages
-            let expected = 0.1 / (0.7 * (2.0 * patterns(electrodes) as f64).sqrt());
-            assert!((noise - expected).abs() < 1e-12, "{electrodes} electrodes: {noise} {expected}");
-        }
-    }
-
-    #[test]
-    fn curvature_of_differences_of_voltages_is_in_the_error() {
-        for electrodes in [2, 3, 7, 8] {
-            for step_kt in [0.1, 0.5, 1.0] {
-                let last = electrodes - 1;
-                let means = shifted(electrodes, step_kt, |v| (v[0] - v[last]).sinh() + 0.3 * (v[1] - v[last]).sinh());
-                let (found, _) = remainders_of(0, &means, electrodes, step_kt);
-                let stated = curvature_errors(&found, 0.0, step_kt);
-                let mut exact = vec![0.0; electrodes];
-                exact[0] += 1.0;
-                exact[1] += 0.3;
-                exact[last] -= 1.3;
-                for m in 0..electrodes {
-                    // the stated error is the first term of a series
-                    let off = (found[m] - exact[m]).abs();
-                    assert!(off < 1.3 * stated[m], "{electrodes} electrodes, step {step_kt}: {off} {}", stated[m]);
-                }
             }
         }
     }

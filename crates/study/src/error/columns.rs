@@ -9,7 +9,7 @@ const SQUARE: &str = "nA^2/V^2";
 const CURVATURE_LINEAR: &str = "nA/V^2";
 const CURVATURE_SQUARE: &str = "nA^2/V^4";
 
-/// Of the gradient. `rows_of` computes the first ten, in this order.
+/// Columns of the gradient. `rows_of` computes the first ten, in this order.
 pub(super) const GRADIENT: &[Column] = &[
     Column::new("true_gradient", PARAMETER, LINEAR, "exact gradient of the device"),
     Column::new("bias", PARAMETER, LINEAR, "bias of the estimate, Monte Carlo"),
@@ -25,7 +25,7 @@ pub(super) const GRADIENT: &[Column] = &[
     Column::new("response_ratio", PARAMETER, "1", "mean response of the other parameters over the own one, exact"),
 ];
 
-/// Of second derivatives, where they are measured; in the order of `rows_of`.
+/// Columns of second derivatives, if measured; in the order of `rows_of`.
 pub(super) const CURVATURE: &[Column] = &[
     Column::new(
         "true_curvature",
@@ -72,7 +72,7 @@ pub(super) const CURVATURE: &[Column] = &[
 pub(super) const TIME: &[Column] =
     &[Column::new("measurement_time_s", &[], "s", "time that one estimate of the whole gradient takes")];
 
-/// Of studies with a target.
+/// Columns of studies with a target.
 pub(super) const TARGET: &[Column] = &[
     Column::new("repetitions", &[], "1", "repetitions made"),
     Column::new(
@@ -83,7 +83,7 @@ pub(super) const TARGET: &[Column] = &[
     ),
 ];
 
-/// Of every repetition, where they are stored.
+/// Columns of every repetition, if stored.
 pub(super) const ESTIMATES: &[Column] = &[
     Column::new("estimate", ESTIMATE, LINEAR, "estimate of the gradient, each repetition"),
     Column::new(
@@ -94,7 +94,7 @@ pub(super) const ESTIMATES: &[Column] = &[
     ),
 ];
 
-/// And of second derivatives, where they are measured.
+/// The same for second derivatives, if measured.
 pub(super) const CURVATURE_ESTIMATES: &[Column] = &[Column::new(
     "curvature_estimate",
     ESTIMATE,

@@ -29,15 +29,15 @@ pub(crate) struct Errors<'s> {
     first: &'s ErrorPoint,
 }
 
-/// A point of it, ready to be repeated.
+/// A point of an error study, ready to be repeated.
 pub(crate) struct ReadyPoint {
     setup: ErrorPoint,
     experiment: Experiment,
-    /// Of each derivative: the gradient, then the second derivatives where they are measured.
+    /// For each derivative: the gradient, then the second derivatives if measured.
     truth: Vec<f64>,
 }
 
-/// Moments of one unit, and its estimates if they are kept.
+/// Moments of one unit, and its estimates if these are stored.
 pub(crate) struct Repeated {
     moments: Vec<Moments>,
     estimates: Vec<f64>,
@@ -45,7 +45,7 @@ pub(crate) struct Repeated {
     workspace: Workspace,
 }
 
-/// What is known of a point without Monte Carlo, each list over the derivatives: the gradient, then second derivatives.
+/// Values at a point that need no Monte Carlo, one for each derivative: the gradient, then second derivatives.
 struct Head<'r> {
     measurement_time_s: f64,
     parameters: usize,
@@ -103,8 +103,8 @@ fn merge<'r>(total: &mut [Moments], unit: &'r Saved) -> &'r [f64] {
     estimates
 }
 
-/// Standard error of the mean squared error (of the variance where the true derivative is not known), as a fraction of
-/// itself, of the derivative where it is largest.
+/// Relative standard error of the mean squared error (of the variance if the true derivative is unknown), for the derivative for which it
+/// is largest.
 fn relative_error(moments: &[Moments], truth: &[f64]) -> f64 {
     let fraction = |e: Estimated| if e.value > 0.0 { e.standard_error / e.value } else { 0.0 };
     let each = moments.iter().zip(truth).map(|(m, &g)| {
@@ -115,7 +115,7 @@ fn relative_error(moments: &[Moments], truth: &[f64]) -> f64 {
 }
 
 impl Errors<'_> {
-    /// Columns of results that hold second derivatives or not.
+    /// Columns of the results, with or without second derivatives.
     fn columns_with(&self, curvature: bool) -> Vec<&'static Column> {
         let section = &self.study.section;
         let groups = [
@@ -138,7 +138,7 @@ impl Errors<'_> {
     }
 }
 
-/// Trials whose time is measured.
+/// Number of trials whose time is measured.
 const TRIALS_PROBED: u64 = 20;
 
 impl<'s> StudyWork<'s> for Errors<'s> {
@@ -251,7 +251,7 @@ impl Work for Errors<'_> {
         self.study.failure(point, error)
     }
 
-    /// Relative error after all units of a point.
+    /// Relative error from all units of a point.
     fn relative_error(&self, finished: &Finished, schedule: &Schedule, point: usize) -> Result<f64, SweepError> {
         let head = finished.head(point)?;
         let head = Head::of(&head);
@@ -316,7 +316,7 @@ fn rows_of(head: &Head, moments: &[Moments], which: Range<usize>) -> Vec<Vec<f64
     rows
 }
 
-/// Appends what is known of the errors of a point, padded to `parameters`.
+/// Appends the errors at a point, padded to `parameters`.
 fn append_errors(
     head: &Head,
     moments: &[Moments],

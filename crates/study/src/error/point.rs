@@ -1,4 +1,4 @@
-//! A point of an error study: estimator, device, noise and instrument, from which the experiment is made that is repeated.
+//! A point of an error study: estimator, device, noise and instrument, which make up the experiment that is repeated.
 
 use std::sync::Arc;
 
@@ -12,22 +12,22 @@ use settings::SettingError;
 use crate::balanced::{self, Surroundings};
 use crate::language::document::KeyError;
 use crate::language::scenario::RouteChoice;
-use crate::point::{Extent, Given, OperatedDevice, StudyPoint, needed};
+use crate::point::{Extent, Given, OperatedDevice, StudyPoint, from_estimator, needed};
 use crate::study::Library;
 
-/// Longest record whose noise colour is folded into the weights.
+/// Longest record whose noise is folded into the weights ([`noise::folding`]).
 const LONGEST_FOLDED: usize = 16_384;
 
 /// Everything that an error study needs at a point.
 #[derive(Debug)]
 pub struct ErrorPoint {
-    /// The device, at the point where its gradient is measured.
+    /// The device at its operating point.
     pub operated: OperatedDevice,
     /// The noise.
     pub noise: NoiseModel,
-    /// What is done and read.
+    /// Perturbation and readout.
     pub scheme: Scheme,
-    /// By how much each parameter is moved \[V\]; 1 where the estimator has no amplitude.
+    /// Amplitude of each parameter \[V\]; 1 if the estimator has none.
     pub amplitude_volt: Vec<f64>,
     instrument: Instrument,
     /// Homodyne gradient extraction, if the estimator is one.
@@ -35,7 +35,7 @@ pub struct ErrorPoint {
     rate_hz: f64,
     repetitions: u64,
     route: RouteChoice,
-    /// Noise density for the published expressions \[nA²/Hz\], where it is not that of the noise.
+    /// Noise density for the published expressions \[nA²/Hz\], if it is not that of the noise.
     published_psd_na2_per_hz: Option<f64>,
 }
 
@@ -65,7 +65,7 @@ impl StudyPoint for ErrorPoint {
             operating_point: Some((device.as_ref(), operating_point_volt)),
         };
         let scheme = estimator.build(&around).map_err(at)?;
-        let instrument = estimator.instrument().build(scheme.samples(), rate_hz).map_err(at)?;
+        let instrument = estimator.instrument().build(scheme.samples(), rate_hz).map_err(from_estimator)?;
         let amplitude = estimator.amplitude_volt();
         let amplitude_of = |m: usize| match &hge {
             Some(hge) => hge.amplitude_of(m),
@@ -104,10 +104,10 @@ impl StudyPoint for ErrorPoint {
 }
 
 impl ErrorPoint {
-    /// True gradient \[nA/V\] of the first output; NaN where the device does not know it.
+    /// True gradient \[nA/V\] of the first output; NaN if unknown.
     ///
     /// # Errors
-    /// If the device cannot find it at the operating point.
+    /// If the device cannot compute it at the operating point.
     pub fn true_gradient(&self) -> Result<Vec<f64>, DeviceError> {
         let OperatedDevice { device, operating_point_volt } = &self.operated;
         Ok(match device.gradient(operating_point_volt)? {
@@ -116,10 +116,10 @@ impl ErrorPoint {
         })
     }
 
-    /// True second derivatives \[nA/V²\] of the first output; NaN where the device does not know them.
+    /// True second derivatives \[nA/V²\] of the first output; NaN if unknown.
     ///
     /// # Errors
-    /// If the device cannot find them at the operating point.
+    /// If the device cannot compute them at the operating point.
     pub fn true_curvature(&self) -> Result<Vec<f64>, DeviceError> {
         let OperatedDevice { device, operating_point_volt } = &self.operated;
         Ok(match device.curvature(operating_point_volt)? {
@@ -128,7 +128,7 @@ impl ErrorPoint {
         })
     }
 
-    /// Whether second derivatives are measured with the first ones.
+    /// Whether second derivatives are measured too.
     #[must_use]
     pub fn reads_curvature(&self) -> bool {
         self.hge.as_ref().is_some_and(|hge| hge.readout == LockInReadout::Curvature)
@@ -180,7 +180,7 @@ impl ErrorPoint {
     /// response on the weakest held against 4 %; none for other estimators.
     ///
     /// # Errors
-    /// If the device cannot find its responses.
+    /// If the device cannot compute its responses.
     pub fn findings(&self) -> Result<Vec<Finding>, DeviceError> {
         let Some(hge) = self.hge.as_ref().filter(|hge| hge.mode == Mode::Parallel) else { return Ok(Vec::new()) };
         let gradient = self.true_gradient()?;
@@ -205,7 +205,7 @@ impl ErrorPoint {
             .unwrap_or_else(|e| vec![Finding { severity: Severity::Warning, message: format!("not checked: {e}") }]))
     }
 
-    /// Published mean squared error \[(nA/V)²\], B25 Eqs. (8) and (10); NaN where it is not defined.
+    /// Published mean squared error \[(nA/V)²\], B25 Eqs. (8) and (10); NaN if not defined.
     #[must_use]
     pub fn published(&self, true_gradient: &[f64]) -> Vec<f64> {
         let undefined = vec![f64::NAN; true_gradient.len()];

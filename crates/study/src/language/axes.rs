@@ -10,10 +10,10 @@ use toml::{Table, Value};
 use crate::language::document::KeyError;
 use settings::seed::{self, Purpose};
 
-/// Most points of a grid.
+/// Largest number of points of a grid.
 pub const MOST_POINTS: usize = 10_000_000;
 
-/// Most numbers of which the values of an axis consist, points times components: they take up to half a gigabyte.
+/// Largest number of values of an axis times their components; they need up to half a gigabyte.
 pub const MOST_NUMBERS: usize = 10_000_000;
 
 /// One swept key.
@@ -30,7 +30,7 @@ pub struct AxisKey {
 /// Keys that advance together: usually one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepAxis {
-    /// The keys; all have equally many values.
+    /// The keys, all with the same number of values.
     pub keys: Vec<AxisKey>,
 }
 
@@ -41,7 +41,7 @@ impl SweepAxis {
         self.keys[0].values.len()
     }
 
-    /// Never: empty axes are refused.
+    /// Always false: empty axes are refused.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -122,20 +122,20 @@ pub struct SweepSchema {
 /// Lowest and highest value of each component of a parameter vector.
 pub type Bounds = (Vec<f64>, Vec<f64>);
 
-/// What is drawn at random for a key that holds one number for each parameter of the device.
+/// Ranges of random values of a key with one number for each parameter of the device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Components {
     /// Number of parameters.
     pub count: usize,
-    /// Their ranges, or why there are none.
+    /// Their ranges, or the reason why there are none.
     pub bounds: Result<Bounds, String>,
 }
 
-/// The key that holds one number for each parameter of the device.
+/// The key with one number for each parameter of the device.
 pub struct PerParameter<'c> {
     /// Its dotted path.
     pub path: &'c str,
-    /// What is drawn for it, given the other axes.
+    /// Ranges of its random values, given the other axes.
     pub components: &'c dyn Fn(&[SweepAxis]) -> Result<Components, KeyError>,
 }
 
@@ -143,7 +143,7 @@ pub struct PerParameter<'c> {
 struct Entry<'t> {
     path: &'t str,
     value: &'t Value,
-    /// Of the stream that random values are drawn from.
+    /// Number of the random stream of its values.
     number: u64,
 }
 
@@ -180,7 +180,7 @@ pub fn parse(sweep: Option<&Value>, seed: u64, per_parameter: &PerParameter<'_>)
     Ok(axes)
 }
 
-/// Refuses, before any value is made, axes that span too many points.
+/// Refuses axes that span too many points, before any value is computed.
 fn check_points(groups: &[Vec<Entry<'_>>]) -> Result<(), KeyError> {
     let lengths = groups.iter().filter_map(|group| group.first()).map(|entry| declared_length(entry.value));
     // one that is too long by itself is refused with its own key
@@ -191,7 +191,7 @@ fn check_points(groups: &[Vec<Entry<'_>>]) -> Result<(), KeyError> {
     }
 }
 
-/// Number of values of an axis as it is written; 0 where it is not written as it must be.
+/// Number of values of an axis as written; 0 if it is invalid.
 fn declared_length(value: &Value) -> usize {
     let list = value.as_array().or_else(|| value.get("values")?.as_array());
     let number = || value.get("points").or_else(|| value.get("random"))?.as_integer();
@@ -241,7 +241,7 @@ fn together(keys: Vec<AxisKey>) -> Result<SweepAxis, KeyError> {
     }
 }
 
-/// Gives what is drawn at random for a key; none if that is a number.
+/// Ranges of random values of a key; none if its values are single numbers.
 type ComponentsOf<'c> = &'c mut dyn FnMut() -> Result<Option<Components>, KeyError>;
 
 fn axis_key(entry: &Entry<'_>, seed: u64, components_of: ComponentsOf<'_>) -> Result<AxisKey, KeyError> {
@@ -296,9 +296,9 @@ fn check_scale(path: &str, from: f64, to: f64, scale: Scale) -> Result<(), KeyEr
     Ok(())
 }
 
-/// Relative distance from a whole number that is rounding alone.
+/// Relative distance from a whole number that is attributed to rounding.
 const WHOLE_WITHIN: f64 = 1e-12;
-/// Up to here, every whole number is a floating-point number.
+/// Up to this, every whole number is exact in floating point.
 const LARGEST_WHOLE: f64 = 9.007_199_254_740_992e15;
 
 fn range_values(path: &str, range: &Range) -> Result<Vec<Value>, KeyError> {
@@ -325,7 +325,7 @@ fn range_values(path: &str, range: &Range) -> Result<Vec<Value>, KeyError> {
     Ok(values().map(|x| if whole { Value::Integer(x.round() as i64) } else { Value::Float(x) }).collect())
 }
 
-/// Refuses, before they are made, more values of `components` numbers than an axis may have.
+/// Refuses more values of `components` numbers than an axis may have, before they are computed.
 fn check_length(path: &str, key: &str, found: usize, components: usize) -> Result<(), KeyError> {
     let most = MOST_NUMBERS / components.max(1);
     if found <= most {

@@ -8,24 +8,24 @@ use toml::{Spanned, Table, Value};
 
 use crate::ScenarioError;
 
-/// A problem with one key, before it is known where the key stands.
+/// An error at a key, before its line is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyError {
     /// Dotted path of the key.
     pub key: String,
-    /// What was found, what is allowed.
+    /// What was found and what is allowed.
     pub message: String,
-    /// Whether the table that holds the key knows no such key.
+    /// Whether the table has no such key.
     pub is_unknown: bool,
 }
 
 impl KeyError {
-    /// A problem with `key`.
+    /// An error at `key`.
     pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self { key: key.into(), message: message.into(), is_unknown: false }
     }
 
-    /// A problem with settings that stand at `place`.
+    /// An error in the settings at `place`.
     #[must_use]
     pub fn at(place: &str, error: SettingError) -> Self {
         let SettingError { field, message } = error.within(place);
@@ -33,7 +33,7 @@ impl KeyError {
     }
 }
 
-/// A scenario file, read but not yet understood.
+/// A scenario file as a TOML tree, not yet interpreted.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// Where it was read.
@@ -59,7 +59,7 @@ impl Document {
         Self::parse(file, text)
     }
 
-    /// Parses the text of a scenario; `file` is where paths in it start and what messages name.
+    /// Parses the text of a scenario; `file` appears in messages, and paths are relative to its folder.
     ///
     /// # Errors
     /// If it is not TOML.
@@ -67,16 +67,16 @@ impl Document {
         let table = toml::from_str::<Table>(&text).map_err(|e| {
             let line = e.span().map(|span| line_at(&text, span.start));
             let found = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
-            ScenarioError { file: file.to_owned(), line, message: tables::plain_toml(e.message(), found) }
+            ScenarioError { file: file.to_owned(), line, message: invalid_toml(e.message(), found) }
         })?;
         Ok(Self { file: file.to_owned(), text, table, overridden: Vec::new() })
     }
 
-    /// Applies `key=value`, with the key and the value as TOML writes them; a bare word is taken as a string. Whatever stood at
-    /// the key is replaced, a table as a whole; whole numbers in the key index lists.
+    /// Applies `key=value`, with key and value in TOML syntax; a bare word is a string. The previous value is replaced, a table as a
+    /// whole; whole numbers in the key are indices of lists.
     ///
     /// # Errors
-    /// If it is not an assignment, or the key runs through a value that is neither a table nor a list.
+    /// If it is not an assignment, or a parent of the key is neither a table nor a list.
     pub fn set(&mut self, assignment: &str) -> Result<(), ScenarioError> {
         let refuse = |message: String| ScenarioError {
             file: self.file.clone(),
@@ -94,7 +94,7 @@ impl Document {
         Ok(())
     }
 
-    /// Refuses a change from the command line to what the sweep gives at every point: it would have no effect.
+    /// Refuses a change from the command line that has no effect, because the sweep sets the key at every point.
     ///
     /// # Errors
     /// At the first such change.
@@ -112,13 +112,13 @@ impl Document {
         Err(KeyError::new("", message))
     }
 
-    /// Folder from which paths in the scenario start.
+    /// Folder to which paths in the scenario are relative.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.file.parent().unwrap_or_else(|| Path::new("."))
     }
 
-    /// The error at its line in this file, or with a note that a change from the command line is at fault.
+    /// The error with its line in this file, or with a note that it comes from the command line.
     #[must_use]
     pub fn locate(&self, error: KeyError) -> ScenarioError {
         let message = match error.key.as_str() {
@@ -154,7 +154,7 @@ impl Document {
         Origin::File(line)
     }
 
-    /// Every swept key, zipped ones too, and what gave it.
+    /// Every swept key, including zipped ones, and its origin.
     fn axes(&self) -> Vec<(String, Origin)> {
         let in_file = DeTable::parse(&self.text).map_or(Vec::new(), |tree| axis_offsets(tree.get_ref()));
         let changed = |axis: &str| {
@@ -173,7 +173,7 @@ impl Document {
             .collect()
     }
 
-    /// Line of a dotted key in the file, or of its nearest ancestor there.
+    /// Line of a dotted key in the file, or of its nearest parent.
     fn line_of(&self, key: &str) -> Option<usize> {
         let tree = DeTable::parse(&self.text).ok()?;
         let (mut offset, mut here) = in_table(tree.get_ref(), key)?;
@@ -188,10 +188,10 @@ impl Document {
     }
 }
 
-/// A value and the part of a dotted key that goes on below it.
+/// A value, and the rest of a dotted key below it.
 type Below<'t, 'k> = (&'t Spanned<DeValue<'t>>, &'k str);
 
-/// Where the first part of a dotted key stands in a table, and what stands there.
+/// Position and value of the first part of a dotted key in a table.
 fn in_table<'t, 'k>(table: &'t DeTable<'t>, key: &'k str) -> Option<(usize, Below<'t, 'k>)> {
     let hits = table.iter().filter(|(k, _)| is_at_or_below(key, k.get_ref()));
     let (k, value) = hits.max_by_key(|(k, _)| k.get_ref().len())?;
@@ -205,15 +205,24 @@ fn in_array<'t, 'k>(items: &'t DeArray<'t>, key: &'k str) -> Option<(usize, Belo
     Some((item.span().start, (item, rest)))
 }
 
-/// Where a value comes from.
+/// Message for a line that is not valid TOML.
+fn invalid_toml(message: &str, line: &str) -> String {
+    let line: String = line.trim().chars().take(80).collect();
+    if message.contains("too large") || message.contains("as i128") {
+        return format!("found `{line}`: whole numbers must lie from {} to {}", i64::MIN, i64::MAX);
+    }
+    format!("not valid TOML: {}: `{line}`", message.trim_end().replace('\n', "; "))
+}
+
+/// Origin of a value.
 #[derive(Clone, Copy, Debug)]
 enum Origin {
     CommandLine,
-    /// The file, at a line if the key stands there.
+    /// The file, with the line if the key is in it.
     File(Option<usize>),
 }
 
-/// The parts of a key as TOML writes it.
+/// The parts of a key in TOML syntax.
 fn path_of(key: &str) -> Result<Vec<String>, String> {
     const NOT_A_KEY: &str = "must read key=value, the key as in a.b or a.\"b.c\"";
     let mut table: Table = toml::from_str(&format!("{key} = 0")).map_err(|_| NOT_A_KEY.to_owned())?;
@@ -234,7 +243,7 @@ fn path_of(key: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// A value as TOML writes it; what TOML does not understand is a word, unless it begins like a list, a table or a string.
+/// A value in TOML syntax; anything that is not TOML is a word, unless it starts like a list, a table or a string.
 fn value_of(text: &str) -> Result<Value, String> {
     match toml::from_str::<Table>(&format!("value = {text}")) {
         Ok(mut table) if table.len() == 1 => table.remove("value").ok_or_else(|| "holds no value".to_owned()),
@@ -253,7 +262,7 @@ fn is_whole_number(text: &str) -> bool {
     digits.starts_with(|c: char| c.is_ascii_digit()) && digits.chars().all(|c| c.is_ascii_digit() || c == '_')
 }
 
-/// Whether dotted path `key` is `ancestor` or lies below it.
+/// Whether the dotted path `key` is `ancestor` or below it.
 pub(crate) fn is_at_or_below(key: &str, ancestor: &str) -> bool {
     key.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
@@ -271,7 +280,7 @@ fn holds(table: &Table, path: &str) -> bool {
         .is_some()
 }
 
-/// Every swept key, zipped ones too.
+/// Every swept key, including zipped ones.
 fn swept_keys(table: &Table) -> Vec<String> {
     let Some(sweep) = table.get("sweep").and_then(Value::as_table) else { return Vec::new() };
     let groups = sweep.get("zip").and_then(Value::as_array).into_iter().flatten();
@@ -279,7 +288,7 @@ fn swept_keys(table: &Table) -> Vec<String> {
     std::iter::once(sweep).chain(zipped).flat_map(Table::keys).filter(|k| *k != "zip").cloned().collect()
 }
 
-/// Every swept key, zipped ones too, and where it stands.
+/// Every swept key, including zipped ones, and its position.
 fn axis_offsets(tree: &DeTable<'_>) -> Vec<(String, usize)> {
     let Some(sweep) = tree.get("sweep").and_then(|v| v.get_ref().as_table()) else { return Vec::new() };
     let groups = sweep.get("zip").and_then(|v| v.get_ref().as_array()).into_iter().flat_map(|a| a.iter());
@@ -296,10 +305,10 @@ fn line_at(text: &str, offset: usize) -> usize {
     text[..offset.min(text.len())].matches('\n').count() + 1
 }
 
-/// Sets the value at a dotted path; missing tables are made, whole numbers in the path index lists.
+/// Sets the value at a dotted path; missing tables are created, and whole numbers in the path are indices of lists.
 ///
 /// # Errors
-/// If the path runs through a value that is neither a table nor a list.
+/// If a parent is neither a table nor a list.
 pub fn set_path(table: &mut Table, path: &str, value: Value) -> Result<(), KeyError> {
     let parts: Vec<&str> = path.split('.').collect();
     set_in(table, &parts, value).map_err(|message| KeyError::new(path, message))

@@ -1,4 +1,4 @@
-//! Which files a scenario reads. What a study is depends on what stands in them.
+//! The input files of a scenario; their content is part of the identity of a study.
 
 use settings::InputFile;
 use toml::Table;

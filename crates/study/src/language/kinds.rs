@@ -1,6 +1,5 @@
-//! The lists of kinds of noise, devices, estimators, tasks, losses and optimisers. A line here is all that a new kind needs beside its own file
-//! (and the path of its type): the type of
-//! the section, its parser, the kinds that messages name as allowed, and the JSON Schema follow from it.
+//! The lists of kinds of noise, devices, estimators, tasks, losses and optimisers. Besides its own file, a new kind needs only a line here:
+//! the type of the section, its parser, the allowed kinds in messages, and the JSON Schema follow from it.
 
 use std::sync::Arc;
 
@@ -9,11 +8,11 @@ use device::{
     SurrogateSettings, Surroundings,
 };
 use estimators::EstimatorKind;
-use estimators::curve_fit::CurveFitSettings;
-use estimators::differences::FdSettings;
+use estimators::curve_fit::CurveFit;
+use estimators::differences::FiniteDifferences;
 use estimators::hge::HgeSettings;
-use estimators::random::{RandomCodeSettings, SpsaSettings};
-use estimators::walsh::WalshSettings;
+use estimators::random::RandomCode;
+use estimators::walsh::Walsh;
 use noise::{
     NoNoise, NoiseKind, NoiseModel, PowerLaw, RelaxationNoise, TabulatedNoise, TelegraphNoise, TraceNoise, WhiteNoise,
 };
@@ -29,7 +28,6 @@ use training::genetic::Genetic;
 use training::loss::{CorrelationLoss, CrossEntropyLoss, FisherLoss, LossKind, MeanSquareLoss};
 use training::optimiser::OptimiserKind;
 use training::second_order::SecondOrderSettings;
-use training::spsa::Spsa;
 #[cfg(feature = "fitted-network")]
 use training::surrogate::Surrogate;
 use training::tasks::{BallTask, CsvTask, TaskKind, TeacherTask, TruthTableTask};
@@ -38,9 +36,9 @@ use crate::language::document::KeyError;
 use crate::language::layered::LayeredSettings;
 use crate::language::scenario::section;
 
-/// What can be read from the table of a section, without its `kind`.
+/// Types that can be read from the table of a section without its `kind`.
 pub(crate) trait FromTable: Sized {
-    /// Understands the table that stands at `at`.
+    /// Reads the table at `at`.
     fn from_table(value: Value, at: &str) -> Result<Self, KeyError>;
 }
 
@@ -66,7 +64,7 @@ macro_rules! kinds {
         }
 
         impl $section {
-            /// The kinds that there are.
+            /// All kinds.
             pub const KINDS: &[&str] = &[$($(#[cfg($on)])? $kind),+];
 
             /// Understands the table of a section that stands at `at`.
@@ -140,15 +138,15 @@ kinds! {
         /// Homodyne gradient extraction.
         "hge" => Hge(HgeSettings),
         /// Finite differences.
-        "fd" => Fd(FdSettings),
+        "fd" => Fd(FiniteDifferences),
         /// Simultaneous perturbation.
-        "spsa" => Spsa(SpsaSettings),
+        "spsa" => Spsa(estimators::random::Spsa),
         /// Walsh codes.
-        "walsh" => Walsh(WalshSettings),
+        "walsh" => Walsh(Walsh),
         /// Random codes.
-        "random-code" => RandomCode(RandomCodeSettings),
+        "random-code" => RandomCode(RandomCode),
         /// Polynomial fit to a current-voltage curve.
-        "curve-fit" => CurveFit(CurveFitSettings),
+        "curve-fit" => CurveFit(CurveFit),
     }
 }
 
@@ -157,11 +155,11 @@ kinds! {
     TaskSection of TaskKind {
         /// A Boolean gate.
         "truth-table" => TruthTable(TruthTableTask),
-        /// A ball.
+        /// Points inside and outside of a ball.
         "ball" => Ball(BallTask),
-        /// Currents of the device itself, at hidden controls.
+        /// Currents of the device itself at hidden controls.
         "teacher" => Teacher(TeacherTask),
-        /// Anything else.
+        /// Patterns from a file.
         "csv" => Csv(CsvTask),
     }
 }
@@ -186,7 +184,7 @@ kinds! {
         /// Gradient descent.
         "descent" => Descent(DescentSettings),
         /// Simultaneous perturbation of the loss.
-        "spsa" => Spsa(Spsa),
+        "spsa" => Spsa(training::spsa::Spsa),
         /// The same, with an estimate of the Hessian.
         "second-order-spsa" => SecondOrderSpsa(SecondOrderSettings),
         /// Genetic algorithm.
@@ -194,13 +192,13 @@ kinds! {
         /// CMA-ES.
         #[cfg(feature = "cma-es")]
         "cma-es" => CmaEs(CmaEs),
-        /// Surrogate route.
+        /// Gradient descent on a neural network fitted to the device.
         #[cfg(feature = "fitted-network")]
         "surrogate" => Surrogate(Surrogate),
     }
 }
 
-/// Takes the kind out of a table, if it is one of those that are allowed.
+/// Removes the kind from a table, if it is an allowed one.
 pub(crate) fn kind_of(value: Value, at: &str, allowed: &[&str]) -> Result<(String, Value), KeyError> {
     let Value::Table(mut table) = value else {
         return Err(KeyError::new(at, format!("found a {}, must be a table", value.type_str())));

@@ -1,4 +1,4 @@
-//! Devices in layers: settings that hold settings of other devices, of any kind.
+//! Devices in layers: settings that contain settings of other devices of any kind.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::language::scenario::section;
 pub struct LayeredSettings {
     /// Layers; the last one has one device.
     pub layers: Vec<LayerSettings>,
-    /// Where the gradient is measured (V); the middle of the devices' ranges if not given.
+    /// Operating point (V); by default the middle of the devices' ranges.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operating_point_volt: Option<Vec<f64>>,
 }
@@ -27,14 +27,14 @@ pub struct LayeredSettings {
 pub struct LayerSettings {
     /// The devices, each like a `[device]` table.
     pub devices: Vec<DeviceSection>,
-    /// Parameter of each device, from 1, that takes the first input of the layer, the second, …
+    /// Parameters of each device, counted from 1, that receive the first input of the layer, the second, …
     pub inputs: Vec<usize>,
-    /// What makes voltages of the currents of the layer before; not in the first.
+    /// Conversion of the previous layer's currents to voltages; not in the first layer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interface: Option<Interface>,
 }
 
-/// The rest of a layer, beside its devices.
+/// The keys of a layer other than its devices.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlainLayer {
@@ -42,7 +42,7 @@ struct PlainLayer {
     interface: Option<Interface>,
 }
 
-/// The rest of a network of devices, beside its layers.
+/// The keys of a network of devices other than its layers.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlainLayered {

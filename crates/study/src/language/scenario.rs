@@ -1,4 +1,4 @@
-//! The types of a scenario file: what may stand in it, with units and defaults.
+//! The tables of a scenario file, with units and defaults.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -12,18 +12,18 @@ use crate::limits::{MOST_BUDGET, MOST_REPETITIONS, within};
 use crate::point::needed;
 use crate::training::settings::TrainingSection;
 
-/// By which of three equivalent routes trials are computed.
+/// Which of three equivalent routes computes trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RouteChoice {
-    /// `folded` where it is possible and pays, `weights` otherwise.
+    /// `folded` if possible and faster, otherwise `weights`.
     #[default]
     Auto,
-    /// Noise record written out, lock-in run sample by sample.
+    /// A noise record is generated, and lock-ins follow it sample by sample.
     Streaming,
-    /// Noise record written out, scalar products with the weights.
+    /// A noise record is generated, and multiplied by the weights.
     Weights,
-    /// One Gaussian a sample, scalar products with weights that hold the colour of the noise.
+    /// One Gaussian number for each sample, multiplied by weights into which the noise spectrum is folded.
     Folded,
 }
 
@@ -33,10 +33,10 @@ pub enum RouteChoice {
 pub struct StudySection {
     /// Name of the study and of its files.
     pub name: String,
-    /// One line that says what it shows.
+    /// Description in one line.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// What is computed.
+    /// Kind of study.
     #[serde(default)]
     pub kind: StudyKind,
     /// Seed of all random numbers.
@@ -45,14 +45,14 @@ pub struct StudySection {
     /// Monte Carlo repetitions at each point.
     #[serde(default = "default_repetitions")]
     pub repetitions: u64,
-    /// Relative standard error of mse that every point is to reach: `repetitions` then only find out how many each point
-    /// needs.
+    /// Target of the relative standard error of the mean squared error at every point; `repetitions` are then a pilot that
+    /// determines how many each point needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_relative_error: Option<f64>,
-    /// Most repetitions over all points, if there is a target; dealt so that the largest relative error is smallest.
+    /// Largest number of repetitions over all points, if there is a target; distributed so that the largest relative error is minimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_repetitions: Option<u64>,
-    /// Keep every single estimate, not only moments.
+    /// Store every estimate, not only moments.
     #[serde(default)]
     pub store_estimates: bool,
     /// How trials are computed.
@@ -78,15 +78,15 @@ impl Default for SamplingSection {
     }
 }
 
-/// `[published]`: what the published expressions, B25 Eqs. (8) and (10), take that the rest of the scenario does not give.
+/// `[published]`: input of the published expressions, B25 Eqs. (8) and (10).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedSection {
-    /// Noise density S_N (nA²/Hz), the same at every frequency; that of the noise at the frequency that is read if not given.
+    /// Noise density S_N (nA²/Hz), the same at every frequency; by default that of `[noise]` at the frequency of the reference.
     pub psd_na2_per_hz: f64,
 }
 
-/// `[figure]`, which the program that draws understands; here it is only carried along.
+/// `[figure]`, which only the crate `figures` interprets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FigureTable(pub Table);
@@ -200,7 +200,7 @@ fn read_apart<T>(_table: Option<Value>, _name: &str) -> Result<Option<T>, KeyErr
     Ok(None)
 }
 
-/// Keys that a scenario file cannot do without; any other may be given by the sweep instead.
+/// Keys that a scenario file must have; the sweep may set all others.
 const ALWAYS_REQUIRED: [&str; 11] =
     ["study", "name", "kind", "from", "to", "points", "random", "values", "bits", "low", "high"];
 
@@ -221,7 +221,7 @@ pub fn schema<F: JsonSchema>() -> serde_json::Value {
     tree
 }
 
-/// Takes out of every `required` what a sweep may give.
+/// Removes from every `required` the keys that a sweep may set.
 fn relax(tree: &mut serde_json::Value) {
     match tree {
         serde_json::Value::Object(map) => {
@@ -235,7 +235,7 @@ fn relax(tree: &mut serde_json::Value) {
     }
 }
 
-/// Understands the table that stands at `at`.
+/// Reads the table at `at`.
 ///
 /// # Errors
 /// At the first key that is unknown, missing, or of a wrong type.
@@ -289,7 +289,7 @@ fn check_target(study: &StudySection) -> Result<(), KeyError> {
 }
 
 impl Scenario {
-    /// The device of a tree of TOML, whatever else stands in it or is missing.
+    /// The device of a TOML tree, ignoring the rest of the scenario.
     ///
     /// # Errors
     /// At the first key of the device that is unknown, missing, or of a wrong type.
@@ -299,7 +299,7 @@ impl Scenario {
         DeviceSection::parse(device.clone(), "device")
     }
 
-    /// Understands a tree of TOML in which every swept key has been set.
+    /// Reads a TOML tree in which every swept key has been set.
     ///
     /// # Errors
     /// At the first key that is unknown, missing, or of a wrong type.

@@ -102,7 +102,7 @@ fn eigenvalues(mut a: [[f64; 4]; 4]) -> [f64; 4] {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogicSection {
-    /// The parameters that are inputs, from 1: left and right.
+    /// The two input parameters, left and right, counted from 1.
     pub inputs: [usize; 2],
     /// Voltage of a logic 0 (V).
     pub low_volt: f64,
@@ -117,8 +117,8 @@ fn default_offset_weight() -> f64 {
     0.01
 }
 
-/// Bytes that are in memory of each point while the results are put together: currents and weight, fitnesses, components, and
-/// these three lists once more as columns.
+/// Memory of each point in bytes while the results are combined: currents and weight, fitnesses, components, and the same three lists as
+/// columns.
 const BYTES_OF_POINT: u64 = 8 * (5 + 6 + 4 + 2 * (4 + 6 + 4));
 
 const COLUMNS: &[Column] = &[
@@ -139,7 +139,7 @@ const INDICATORS: [&str; 3] = ["Q_l", "Q_r", "Q_lr"];
 /// The logic study; a step is all four cases of a point.
 pub(crate) struct Logic<'s>(&'s Study);
 
-/// A point of it: the device, and its inputs.
+/// A point of a logic study: the device, and its inputs.
 #[derive(Debug)]
 pub struct LogicPoint {
     operated: OperatedDevice,

@@ -18,7 +18,7 @@ use sweep::SweepError;
 use sweep::schedule::{Schedule, Stage, Unit};
 use sweep::work::{Step, Work};
 
-/// Voltages of a step: a dopant network solves them on common states, so that the curve is smooth between them.
+/// Number of voltages in a step. A dopant network computes them on common states, so that the curve is smooth.
 const VOLTAGES_OF_STEP: usize = 64;
 
 const OVER: &[&str] = &["parameter_volt"];
@@ -32,7 +32,7 @@ const COLUMNS: &[Column] = &[
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResponseSection {
-    /// Parameter that is varied, from 1.
+    /// Parameter that is varied, counted from 1.
     pub parameter: usize,
     /// Lowest value (V).
     pub from_volt: f64,
@@ -45,11 +45,11 @@ pub struct ResponseSection {
 /// The response study; a step is a stretch of the curve.
 pub(crate) struct Response<'s> {
     study: &'s Study,
-    /// Of the first point: all have the same voltages.
+    /// Voltages, the same at all points.
     section: &'s ResponseSection,
 }
 
-/// A point of it: the device, and which of its parameters is varied.
+/// A point of a response study: the device, and the parameter that is varied.
 #[derive(Debug)]
 pub struct ResponsePoint {
     operated: OperatedDevice,

@@ -1,7 +1,7 @@
 //! Currents and derivatives of the device at voltages that fill their ranges evenly: what a model of it is fitted to.
 //!
 //! `study.repetitions` points of a Sobol sequence with Owen's scrambling (Burley, J. Comput. Graph. Tech. 9(4), 1 (2020), by the crate
-//! `sobol_burley`), of which any first part fills the ranges too.
+//! `sobol_burley`), any initial part of which fills the ranges evenly too.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,9 +22,9 @@ use sweep::schedule::Schedule;
 use sweep::work::{Step, Work};
 use training::tasks::MOST_VOLT;
 
-/// Most points: the length of the sequence.
+/// Largest number of points: the length of the sequence.
 const MOST_SAMPLES: u64 = 1 << 16;
-/// Most parameters: half of the dimensions that the sequence has.
+/// Largest number of parameters: half of the dimensions of the sequence.
 const MOST_PARAMETERS: usize = 128;
 /// Least width of a range \[V\].
 const LEAST_WIDTH_VOLT: f64 = 1e-9;
@@ -48,7 +48,7 @@ const COLUMNS: &[Column] = &[
     Column::new("range_low_volt", &["parameter"], "V", "lowest voltage of the samples"),
     Column::new("range_high_volt", &["parameter"], "V", "highest voltage of the samples"),
 ];
-/// Those of a sample, which come first.
+/// Number of columns with values for each sample; these come first.
 const COLUMNS_OF_SAMPLE: usize = 5;
 
 /// `[samples]`: the ranges of the voltages of a samples study.
@@ -95,7 +95,7 @@ impl SamplesSection {
 /// The samples study; a step is a sample.
 pub(crate) struct Samples<'s>(&'s Study);
 
-/// A point of it: the device, and the ranges of its parameters.
+/// A point of a samples study: the device, and the ranges of its parameters.
 #[derive(Debug)]
 pub struct SamplesPoint {
     operated: OperatedDevice,

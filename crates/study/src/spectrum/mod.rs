@@ -35,11 +35,11 @@ const COLUMNS: &[Column] = &[
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpectrumSection {
-    /// Duration of each record (s); `study.repetitions` of them are made.
+    /// Duration of each of the `study.repetitions` records (s).
     pub duration_s: f64,
     /// Duration of the segments that are averaged (s).
     pub segment_s: f64,
-    /// Probability with which the band holds the true density.
+    /// Probability that the confidence band contains the true density.
     #[serde(default = "default_confidence")]
     pub confidence: f64,
 }
@@ -54,7 +54,7 @@ pub(crate) struct NoiseSpectrum<'s> {
     first: &'s SpectrumPoint,
 }
 
-/// A point of it: the noise, and lengths in samples.
+/// A point of a spectrum study: the noise, and lengths in samples.
 #[derive(Debug)]
 pub struct SpectrumPoint {
     noise: NoiseModel,
@@ -126,7 +126,7 @@ impl<'s> StudyWork<'s> for NoiseSpectrum<'s> {
         self.first.segment / 2 + 1
     }
 
-    /// A record and what makes it, a segment and its periodogram.
+    /// A record and its generator, a segment and its periodogram.
     fn bytes_at_work(&self) -> u64 {
         let SpectrumPoint { samples, segment, .. } = *self.first;
         (NOISE_BYTES_OF_SAMPLE + 8) * samples as u64 + 48 * segment as u64

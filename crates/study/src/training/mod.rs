@@ -21,11 +21,11 @@ mod columns;
 pub(crate) mod point;
 pub mod settings;
 
-/// Times at which the lowest loss so far is noted, evenly up to the budget.
+/// Number of times, equally spaced up to the budget, at which the lowest loss so far is recorded.
 const TIMES: usize = 200;
-/// Patterns of which a trace over time is kept, at most.
+/// Largest number of patterns for which a trace over time is kept.
 const MOST_TRACED: usize = 16;
-/// Every this many samples of the trace are kept.
+/// One of this many samples of the trace is kept.
 const TRACE_STRIDE: usize = 10;
 
 /// The training study; a step is a run.
@@ -34,7 +34,7 @@ pub(crate) struct Training<'s> {
     first: &'s TrainingPoint,
 }
 
-/// Lengths of what varies from point to point.
+/// Lengths of dimensions, which may differ between points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lengths {
     inputs: usize,
@@ -84,7 +84,7 @@ fn trace_length(point: &TrainingPoint) -> usize {
     }
 }
 
-/// What divides the classes of the training patterns; nothing where their targets are currents.
+/// Threshold between the classes of the training patterns; none if their targets are currents.
 fn threshold(point: &TrainingPoint, currents_na: &[f64]) -> Option<Threshold> {
     let targets: &Targets = &point.training.targets;
     let classes = targets.classes()?;
@@ -94,7 +94,7 @@ fn threshold(point: &TrainingPoint, currents_na: &[f64]) -> Option<Threshold> {
     })
 }
 
-/// Trains once: the numbers of [`SCALARS`], then losses over iterations and times, controls, currents and trace.
+/// Trains once and returns the numbers of [`SCALARS`], then losses over iterations and times, controls, currents and trace.
 fn train(point: &TrainingPoint, rng: &mut rand_pcg::Pcg64) -> Result<Vec<f64>, TrainingError> {
     let mut session = Session::new(&point.meter, &point.training, point.loss, point.limits, &point.range_volt);
     session.judge = point.judge;
@@ -174,8 +174,8 @@ fn length(point: &TrainingPoint, dimension: &str, repetitions: u64) -> usize {
     }
 }
 
-/// Bytes that a run works with: records and weights of the gradient, the noise of a stretch of patterns, the currents and
-/// derivatives of all of them, and the numbers that it gives.
+/// Memory of a run in bytes: records and weights of the gradient, noise of a stretch of patterns, currents and derivatives of all patterns,
+/// and results.
 fn bytes_at_work(point: &TrainingPoint) -> u64 {
     let Lengths { controls, training, test, .. } = Lengths::of_point(point);
     let patterns = training.max(test) as u64;

@@ -35,18 +35,18 @@ pub struct TrainingPoint {
     pub(crate) optimiser: Box<dyn Optimiser>,
 }
 
-/// What a run whose measured loss is low enough must reach without noise to count as solved.
+/// What a run must reach without noise to count as solved, once its measured loss is low enough.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Solved {
-    /// Least distance of every training current from the threshold \[nA\], where all must be right.
+    /// Smallest distance of every training current from the threshold \[nA\], if all must be classified correctly.
     margin_na: f64,
-    /// Part of the test patterns that must be right.
+    /// Fraction of the test patterns that must be classified correctly.
     accuracy: f64,
 }
 
 impl Solved {
-    /// Whether a threshold that was found from training currents without noise, and the part of the test patterns on its
-    /// right side, are good enough.
+    /// Whether a threshold found from training currents without noise, and the fraction of test patterns that it classifies correctly,
+    /// are good enough.
     pub(crate) fn by(&self, threshold: &Threshold, test_accuracy: f64) -> bool {
         if self.accuracy < 1.0 { test_accuracy >= self.accuracy } else { threshold.divides(self.margin_na) }
     }
@@ -55,7 +55,7 @@ impl Solved {
 /// Longest measurement of a run \[s\]: four months.
 const LONGEST_S: f64 = 1e7;
 
-/// Where the settings stand that a meter's error is about.
+/// Adds the place of the setting that a meter's error is about.
 fn from_meter(error: TrainingError) -> KeyError {
     match error {
         TrainingError::Setting { field: "duration_s", .. } => KeyError::at("estimator", error.into()),
@@ -120,7 +120,7 @@ impl StudyPoint for TrainingPoint {
             // a record, or the reading of a current where no derivative is measured
             let samples = meter.scheme().map_or(meter.samples_of_pattern(), Scheme::samples);
             let instrument = estimator.settings().instrument().build(samples, rate_hz);
-            meter = meter.with_instrument(instrument.map_err(|e| KeyError::at("estimator", e))?);
+            meter = meter.with_instrument(instrument.map_err(from_estimator)?);
         }
         if let Some(from) = optimiser.second_derivatives() {
             check_second_derivatives(from, &meter, answer)?;
@@ -138,7 +138,7 @@ impl StudyPoint for TrainingPoint {
     }
 }
 
-/// What is done and read at each pattern; `seek` finds amplitudes where the estimator leaves them open.
+/// Perturbation and readout at each pattern; `seek` finds the amplitudes if they are to be balanced.
 fn scheme_of(
     estimator: &EstimatorSection,
     scenario: &Scenario,
@@ -167,7 +167,7 @@ fn scheme_of(
     settings.build(&around).map_err(|e| KeyError::at("estimator", e))
 }
 
-/// Whether anything tells the second derivatives of the currents.
+/// Refuses an optimiser that needs second derivatives of the currents which are neither measured nor known.
 fn check_second_derivatives(from: GradientFrom, meter: &Meter, answer: Answer) -> Result<(), KeyError> {
     let refused = |why: &str| Err(KeyError::new("training.optimiser.update", format!("found \"curvature\": {why}")));
     match from {

@@ -12,29 +12,29 @@ use crate::language::scenario::section;
 /// `[training]`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct TrainingSection {
-    /// Iterations after which an attempt is given up and begun anew.
+    /// Iterations after which training restarts from new random controls.
     pub max_iterations: usize,
-    /// Loss at which training has succeeded.
+    /// Loss below which training has succeeded.
     pub stop_below: f64,
-    /// Which loss that is.
+    /// Whether that is the measured loss or the one without noise.
     pub judge: Judge,
-    /// Further passes whose mean currents must give such a loss again before it counts; none as published.
+    /// Number of further passes whose mean currents must confirm this loss; none in the publication.
     pub confirmations: usize,
-    /// How far, without noise, every training current must lie from one threshold for a run to count as solved (nA).
+    /// Smallest distance of every training current, without noise, from one threshold for a run to count as solved (nA).
     pub margin_na: f64,
-    /// Part of the test patterns that, without noise, must lie on the right side of the threshold for a run to count as
-    /// solved. At 1 every training pattern must, by `margin_na`.
+    /// Fraction of the test patterns that must be classified correctly, without noise, for a run to count as solved. If it
+    /// is 1, every training pattern must be, by `margin_na`.
     pub solved_accuracy: f64,
-    /// Measurement time after which no new measurement is begun (s).
+    /// Measurement time after which no new measurement starts (s).
     pub budget_s: f64,
     /// Lowest and highest voltage of all controls, or of each (V); the device's own ranges if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range_volt: Option<RangeChoice>,
-    /// How the device's answer to the perturbation is computed.
+    /// How the response of the device to the perturbation is computed.
     pub answer: Answer,
-    /// What is made small.
+    /// Loss that is minimised.
     pub loss: LossSection,
-    /// How the controls are found.
+    /// Optimiser of the controls.
     pub optimiser: OptimiserSection,
 }
 
@@ -48,7 +48,7 @@ pub enum RangeChoice {
     Each(Vec<[f64; 2]>),
 }
 
-/// The rest of `[training]`, beside the tables in it.
+/// The keys of `[training]` that are not tables.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Plain {

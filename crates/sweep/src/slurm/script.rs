@@ -60,7 +60,8 @@ impl Command {
 
 /// Checks that all parts of a submission can be written to scripts.
 pub(super) fn check(submission: &Submission) -> Result<(), SlurmError> {
-    text::check_study_name(&submission.study).map_err(|reason| SlurmError::Unfit { what: "study.name", reason })?;
+    text::check_study_name(&submission.study)
+        .map_err(|reason| SlurmError::Unfit { what: "the name of the study", reason })?;
     submission.command.check()?;
     submission.options.iter().try_for_each(|option| {
         text::one_line(option).map(drop).map_err(|reason| SlurmError::Unfit { what: "--slurm", reason })

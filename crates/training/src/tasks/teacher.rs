@@ -66,8 +66,7 @@ impl TeacherTask {
     fn currents(&self, trained: Trained<'_>, loss: Loss) -> Result<Patterns, SettingError> {
         let Trained { device, wiring, range_volt } = trained;
         if loss != Loss::MeanSquare {
-            let message =
-                "found \"teacher\", whose targets are currents: needs training.loss = { kind = \"mean-square\" }";
+            let message = "found \"teacher\", whose targets are currents: needs the loss \"mean-square\"";
             return Err(SettingError::new("kind", message));
         }
         within("patterns", self.patterns, 1..=MOST_PATTERNS)?;

@@ -17,16 +17,16 @@ use crate::failure::Failure;
 pub(super) struct Conductance {
     /// Device file (JSON in SI units, or of MCNetwork).
     file: PathBuf,
-    /// Electrode whose conductance it is, from 0: minus the derivative of its current by its own voltage.
+    /// Electrode, counted from 0. Its conductance is minus the derivative of its current with respect to its own voltage.
     #[arg(long)]
     electrode: usize,
     /// Temperatures (K).
     #[arg(long, value_delimiter = ',', allow_negative_numbers = true, default_values_t = [50.0, 60.0, 77.0, 100.0, 130.0, 170.0, 220.0, 290.0])]
     temperatures: Vec<f64>,
-    /// Standard error that derivatives of the electrode's current by the other voltages are to reach, as a fraction of the largest.
+    /// Target of the standard error of derivatives with respect to the other voltages, as a fraction of the largest.
     #[arg(long, default_value_t = 0.05)]
     relative_error: f64,
-    /// Most hops for each.
+    /// Largest number of hops at each temperature.
     #[arg(long, default_value_t = 50_000_000)]
     most_hops: u64,
     /// Seed.

@@ -1,4 +1,4 @@
-//! What a device command will take, said before it takes it.
+//! Estimates of the time and memory of a device command, printed before it runs.
 
 use std::time::Instant;
 
@@ -9,14 +9,14 @@ use rand_pcg::Pcg64Dxsm;
 
 use crate::commands::run::human_time;
 
-/// From here on it is said \[s\].
+/// Shortest time that is printed \[s\].
 const LONG_S: f64 = 10.0;
-/// From here on it is said \[bytes\].
+/// Smallest memory that is printed \[bytes\].
 const MUCH: u64 = 1_000_000_000;
-/// Hops of a trial run: a fraction of a second.
+/// Number of hops of a trial run, which takes a fraction of a second.
 const TRIAL_HOPS: u64 = 100_000;
 
-/// Says on standard error how long something takes, if that is long.
+/// Prints to standard error how long something takes, if that is long.
 fn say_if_long(what: &str, seconds: f64) {
     if seconds > LONG_S {
         eprintln!("{what}: about {} (Ctrl-C ends it)", human_time(seconds));

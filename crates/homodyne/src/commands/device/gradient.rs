@@ -14,7 +14,7 @@ use crate::failure::Failure;
 pub(super) struct Gradient {
     #[command(flatten)]
     device_file: DeviceFile,
-    /// Electrode whose current it is, from 0.
+    /// Electrode whose current is differentiated, counted from 0.
     #[arg(long)]
     electrode: usize,
     /// Method.
@@ -100,7 +100,7 @@ impl Gradient {
         Ok(())
     }
 
-    /// Says where the derivatives are not what was asked for.
+    /// Warns if the derivatives do not have the requested precision.
     fn warn(&self, found: &Derivatives) {
         warn_if_apart(found.walks_apart.unwrap_or(0));
         let (Some(hops), Some(reached)) = (found.hops, found.relative_error) else { return };
@@ -138,7 +138,7 @@ impl Gradient {
     }
 }
 
-/// Derivatives of all currents \[eν₀/kT\], and what is known of them.
+/// Derivatives of all currents \[eν₀/kT\], with their errors and bounds.
 #[derive(Default)]
 struct Derivatives {
     rows: Vec<Vec<f64>>,

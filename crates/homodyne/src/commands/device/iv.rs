@@ -11,7 +11,7 @@ use figures::network::{CurrentVoltage, current_voltage};
 use super::{DeviceFile, Method, Steady, check_electrode, draw, foretold, grid, limits, title, write_csv};
 use crate::failure::Failure;
 
-/// What is found at one voltage.
+/// Currents and derivatives at one voltage.
 struct Row {
     currents: Vec<f64>,
     /// Standard errors of events, left-out flow and rounding of a steady state, nothing in mean field.
@@ -105,7 +105,7 @@ impl Iv {
     }
 }
 
-/// One voltage after the other, each begun with what the last one left.
+/// The voltages one after the other, each starting from the last state at the previous one.
 struct Sweep<'a> {
     command: &'a Iv,
     device: &'a DopantNetwork,
@@ -213,7 +213,7 @@ impl Curves<'_> {
         })?)
     }
 
-    /// Standard errors, which bounds are not.
+    /// Standard errors; bounds do not count as such.
     fn bars(&self, electrode: usize) -> Vec<f64> {
         match self.command.method {
             Method::Events => self.column(electrode, |r| &r.uncertainties),

@@ -25,7 +25,7 @@ use dopant_network::{DopantNetwork, NetworkError};
 
 use crate::failure::Failure;
 
-/// Simulated dopant networks: make one, look at it, find its currents, derivatives and noise.
+/// Simulated dopant networks: generate and draw them, compute currents, derivatives and noise.
 ///
 /// Files are JSON, in SI units or those of kmc_dn, which are dimensionless and read as of devices at 77 K (`show` prints how), or device
 /// files of MCNetwork, read with the settings that are its defaults. Voltages are in V, currents in nA. Electrodes are numbered from 0, in the file's order.
@@ -85,7 +85,7 @@ impl Device {
     }
 }
 
-/// By which way currents are found.
+/// Method of computing currents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Method {
     /// The Markov chain on the states that carry the probability: no sampling noise.
@@ -113,7 +113,7 @@ impl Method {
         matches!(self, Self::MeanField | Self::PairMeanField)
     }
 
-    /// What stands beside its currents: left-out flow and rounding of a steady state are bounds, not standard errors.
+    /// Name of the errors of its currents: for a steady state, omitted flow and rounding are bounds, not standard errors.
     fn uncertainty(self) -> &'static str {
         match self {
             Self::SteadyState | Self::MeanField | Self::PairMeanField => "uncertainty",
@@ -183,7 +183,7 @@ impl Steady {
     }
 }
 
-/// Warns where a steady state is one of several.
+/// Warns if a steady state is one of several.
 fn warn_if_apart(walks_apart: usize) {
     if walks_apart > 0 {
         eprintln!(
@@ -193,7 +193,7 @@ fn warn_if_apart(walks_apart: usize) {
     }
 }
 
-/// An electrode that is there.
+/// Checks that an electrode exists.
 fn check_electrode(device: &DopantNetwork, option: &str, electrode: usize) -> Result<(), Failure> {
     let electrodes = device.electrodes.len();
     if electrode < electrodes {
@@ -213,7 +213,7 @@ fn grid(from: f64, to: f64, points: usize, allowed: &RangeInclusive<usize>) -> R
     Ok((0..points).map(|k| from + (to - from) * k as f64 / (points - 1) as f64).collect())
 }
 
-/// Draws panels and says where.
+/// Draws panels and prints the paths of the files.
 fn draw(panels: &[figures::Plot], stem: &Path) -> Result<(), Failure> {
     if let Some(folder) = stem.parent() {
         std::fs::create_dir_all(folder)?;

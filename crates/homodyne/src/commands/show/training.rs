@@ -7,7 +7,7 @@ use statrs::distribution::{Beta, ContinuousCDF};
 
 use super::{coordinate, short};
 
-/// Part of the confidence interval of a rate that lies beyond each of its ends.
+/// Probability that a rate lies beyond one end of its confidence interval.
 const BEYOND: f64 = 0.025;
 
 /// One line for each point: runs that were solved with the 95 % interval of their rate, and medians over the runs.
