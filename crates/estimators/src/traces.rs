@@ -104,8 +104,8 @@ mod tests {
     fn what_is_read_from_traces_is_a_trial() {
         let curve = || Polynomial::new(20.0, vec![vec![60.0, 45.0, -110.0], vec![-5.0]], None).unwrap();
         let noise = NoiseModel::Gaussian(Spectrum::White(1e-5));
-        let check = |estimator: &dyn Fn() -> crate::Scheme, records: usize| {
-            let experiment = Experiment::on(curve()).with(estimator()).at(&[0.1, 0.0]).under(&noise).build().unwrap();
+        let check = |experiment: crate::SetupWith<&dyn Estimator>, records: usize| {
+            let experiment = experiment.at(&[0.1, 0.0]).under(&noise).build().unwrap();
             let traces = experiment.traces(&mut Pcg64::seed_from_u64(1)).unwrap();
             let trial = experiment.trial(&mut Pcg64::seed_from_u64(1)).unwrap();
             assert_eq!(traces.output_na.len(), records);
@@ -120,24 +120,14 @@ mod tests {
             );
             assert!(experiment.read(&[], &traces.directions).is_err());
         };
-        check(&|| Hge::new(10_000.0, 0.1, 8e-3, vec![1000.0, 960.0]).scheme(2).unwrap(), 1);
-        let fd = FiniteDifferences {
-            rate_hz: 10_000.0,
-            duration_s: 0.02,
-            amplitude_volt: vec![8e-3],
-            difference: Difference::Central,
-            filter: FilterSettings::default(),
-        };
-        check(&|| fd.scheme(2).unwrap(), 2);
-        let spsa = Spsa {
-            rate_hz: 10_000.0,
-            duration_s: 0.02,
-            amplitude_volt: vec![8e-3],
-            directions: 3,
-            sides: Sides::Two,
-            distribution: Distribution::Rademacher,
-            filter: FilterSettings::default(),
-        };
-        check(&|| spsa.scheme(2).unwrap(), 1);
+        let hge = Hge::new(10_000.0, 0.1, 8e-3, vec![1000.0, 960.0]);
+        let estimators: [(&dyn Estimator, usize); 3] = [
+            (&hge, 1),
+            (&FiniteDifferences::new(10_000.0, 0.02, 8e-3), 2),
+            (&Spsa { directions: 3, ..Spsa::new(10_000.0, 0.02, 8e-3) }, 1),
+        ];
+        for (estimator, records) in estimators {
+            check(estimator, records);
+        }
     }
 }
