@@ -25,8 +25,10 @@ const LAST_PROBE: u64 = 20_000;
 
 /// Hops that take as long as one step of [`Sampler::Trapping`], measured with 8 to 100 acceptors.
 const HOPS_OF_STEP: f64 = 20.0;
-/// Most steps of a look at whether it is faster.
-const LONGEST_LOOK: u64 = 200_000;
+/// Most steps of a look at whether it is faster, those after which it is given up, and mean number of hops in each of them below which it is.
+const LONGEST_LOOK: u64 = 400_000;
+const FIRST_LOOK: u64 = 12_000;
+const HOPS_AT_FIRST: f64 = 1.5;
 /// Number of the random numbers of this look.
 const TRAPPED: u64 = 1 << 40;
 /// Times that the longest stay must fit into the simulated time.
@@ -254,8 +256,7 @@ impl<'a> Counter<'a> {
         let steps = options.equilibration_hops.unwrap_or(options.hops / 20).max(2);
         if options.sampler == Sampler::Trapping {
             let mut trapping = Box::new(Trapping::new(landscape, start));
-            trapping.run(steps, rng);
-            trapping.weigh();
+            trapping.approach(steps, rng);
             return (Self::Trapping(trapping), steps);
         }
         let simulation = equilibrated(landscape, start, options.sampler, steps, rng);
@@ -318,11 +319,14 @@ impl<'a> Counter<'a> {
 fn trapped<'a>(landscape: &'a Landscape<'a>, start: Occupation, options: &EventOptions) -> Option<Trapping<'a>> {
     let mut trapping = Trapping::new(landscape, start);
     let mut rng = numbered(options.seed, TRAPPED);
-    let probe = (options.hops / HOPS_OF_STEP as u64 / 10).clamp(1, LONGEST_LOOK);
-    trapping.run(probe, &mut rng);
-    let found = trapping.run(probe, &mut rng);
-    trapping.weigh();
-    (found.hops > 2.0 * HOPS_OF_STEP * probe as f64).then_some(trapping)
+    let steps = (options.hops / (5 * HOPS_OF_STEP as u64)).min(LONGEST_LOOK);
+    // where no basin is found at once, there is none
+    let first = trapping.run(steps.min(FIRST_LOOK), &mut rng);
+    if first.hops < HOPS_AT_FIRST * steps.min(FIRST_LOOK) as f64 {
+        return None;
+    }
+    let found = trapping.approach(steps, &mut rng);
+    (found.hops > HOPS_OF_STEP * (steps - steps / 2) as f64).then_some(trapping)
 }
 
 /// Currents into the electrodes \[eν₀\] and their standard errors, from blocks and from what they sum to.

@@ -107,15 +107,15 @@ pub(super) struct Passage<'a> {
 impl<'a> Passage<'a> {
     /// Solves the equations.
     pub(super) fn new(landscape: &'a Landscape<'a>, trap: &'a Trap) -> Self {
-        Self::solved(landscape, Cow::Borrowed(trap))
+        Self::solved(landscape, Cow::Borrowed(trap), 1.0)
     }
 
-    /// The same of a trap that nobody else needs.
-    pub(super) fn owning(landscape: &'a Landscape<'a>, trap: Trap) -> Self {
-        Self::solved(landscape, Cow::Owned(trap))
+    /// The same of a trap that nobody else needs, with the rate of interruptions over that of hops where it cannot be left.
+    pub(super) fn owning(landscape: &'a Landscape<'a>, trap: Trap, interruptions: f64) -> Self {
+        Self::solved(landscape, Cow::Owned(trap), interruptions)
     }
 
-    fn solved(landscape: &'a Landscape<'a>, trap: Cow<'a, Trap>) -> Self {
+    fn solved(landscape: &'a Landscape<'a>, trap: Cow<'a, Trap>, interruptions: f64) -> Self {
         let m = trap.members.len();
         let (mut inside, mut leaving, mut exits) = (vec![0.0; m * m], vec![0.0; m], vec![Vec::new(); m]);
         let mut survey = Survey::default();
@@ -131,7 +131,7 @@ impl<'a> Passage<'a> {
                 }
             }
         }
-        let (times, interrupted) = mean_times(inside, leaving.clone());
+        let (times, interrupted) = mean_times(inside, leaving.clone(), interruptions);
         let stays = times.chunks_exact(m.max(1)).map(|row| row.iter().sum()).collect();
         let mut lasts = times.clone();
         for row in lasts.chunks_exact_mut(m.max(1)) {
@@ -197,8 +197,8 @@ impl<'a> Passage<'a> {
 
 /// Mean times in each state until all of them are left, `[first * m + state]`, from the rates between them, `[from * m + to]`, and
 /// those out of each. Where some cannot be left, the walk is interrupted in one of them, which changes nothing in law: at the rates of
-/// the second list.
-pub(super) fn mean_times(mut inside: Vec<f64>, mut leaving: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
+/// the second list, `interruptions` times the rate out of that one.
+pub(super) fn mean_times(mut inside: Vec<f64>, mut leaving: Vec<f64>, interruptions: f64) -> (Vec<f64>, Vec<f64>) {
     let m = leaving.len();
     (0..m).for_each(|i| inside[i * m + i] = 0.0);
     let typical = (0..m).map(|i| inside[i * m..(i + 1) * m].iter().sum::<f64>()).collect::<Vec<_>>();
@@ -208,7 +208,7 @@ pub(super) fn mean_times(mut inside: Vec<f64>, mut leaving: Vec<f64>) -> (Vec<f6
         let row = &above[k * m..];
         let rate = row[k + 1..].iter().sum::<f64>() + leaving[k];
         if rate <= NEVER * typical[k] {
-            interrupted[k] = if typical[k] > 0.0 { typical[k] } else { 1.0 };
+            interrupted[k] = if typical[k] > 0.0 { interruptions * typical[k] } else { 1.0 };
             leaving[k] += interrupted[k];
         }
         pivots[k] = rate + interrupted[k];
@@ -332,13 +332,13 @@ mod tests {
     /// Ways out that are taken once in 10¹⁵ hops, against the exact solution by hand: 0 ⇄ 1, and 1 leaves at 1e-15.
     #[test]
     fn times_in_a_trap_are_exact_however_seldom_it_is_left() {
-        let (times, interrupted) = mean_times(vec![0.0, 2.0, 0.5, 0.0], vec![0.0, 1e-15]);
+        let (times, interrupted) = mean_times(vec![0.0, 2.0, 0.5, 0.0], vec![0.0, 1e-15], 1.0);
         for (found, wanted) in times.iter().zip([2.5e14, 1e15, 2.5e14, 1e15]) {
             assert!((found / wanted - 1.0).abs() < 1e-14, "{found} {wanted}");
         }
         assert_eq!(interrupted, [0.0, 0.0]);
         // never left: a fifth of the time in the first
-        let (times, interrupted) = mean_times(vec![0.0, 2.0, 0.5, 0.0], vec![0.0, 0.0]);
+        let (times, interrupted) = mean_times(vec![0.0, 2.0, 0.5, 0.0], vec![0.0, 0.0], 1.0);
         assert!((times[3] / times[2] - 4.0).abs() < 1e-14 && interrupted[1] > 0.0, "{times:?} {interrupted:?}");
     }
 
