@@ -107,20 +107,21 @@ pub(super) struct Passage<'a> {
 impl<'a> Passage<'a> {
     /// Solves the equations.
     pub(super) fn new(landscape: &'a Landscape<'a>, trap: &'a Trap) -> Self {
-        Self::solved(landscape, Cow::Borrowed(trap), 1.0)
+        Self::solved(landscape, Cow::Borrowed(trap), 1.0, NEGLIGIBLE)
     }
 
-    /// The same of a trap that nobody else needs, with the rate of interruptions over that of hops where it cannot be left.
-    pub(super) fn owning(landscape: &'a Landscape<'a>, trap: Trap, interruptions: f64) -> Self {
-        Self::solved(landscape, Cow::Owned(trap), interruptions)
+    /// The same of a trap that nobody else needs, with the rate of interruptions over that of hops where it cannot be left,
+    /// and the span of exponents of the hops of each member.
+    pub(super) fn owning(landscape: &'a Landscape<'a>, trap: Trap, interruptions: f64, span: f64) -> Self {
+        Self::solved(landscape, Cow::Owned(trap), interruptions, span)
     }
 
-    fn solved(landscape: &'a Landscape<'a>, trap: Cow<'a, Trap>, interruptions: f64) -> Self {
+    fn solved(landscape: &'a Landscape<'a>, trap: Cow<'a, Trap>, interruptions: f64, span: f64) -> Self {
         let m = trap.members.len();
         let (mut inside, mut leaving, mut exits) = (vec![0.0; m * m], vec![0.0; m], vec![Vec::new(); m]);
         let mut survey = Survey::default();
         for (y, state) in trap.members.iter().enumerate() {
-            landscape.survey(state, NEGLIGIBLE, &mut survey);
+            landscape.survey(state, span, &mut survey);
             for hop in &survey.hops {
                 match trap.place.get(&landscape.after(state, hop.from, hop.to)) {
                     Some(&z) => inside[y * m + z as usize] += hop.rate,

@@ -35,6 +35,9 @@ const STEPS_AHEAD: f64 = 60_000.0;
 /// Hops stored with states before they are discarded (about 24 bytes each), and entries of the basins' matrices (16 bytes each).
 const MOST_REMEMBERED: usize = 1 << 22;
 const MOST_ENTRIES: usize = 1 << 24;
+/// Spans of exponents of the hops of members, and most hops that a stay may be expected to leave out.
+const SPANS: [f64; 3] = [NEGLIGIBLE, 4.0 * NEGLIGIBLE, 16.0 * NEGLIGIBLE];
+const OVERLOOKED: f64 = 1e-3;
 /// Marks a state outside of all basins.
 const OUTSIDE: (u32, u32) = (u32::MAX, u32::MAX);
 
@@ -74,6 +77,8 @@ impl Sums {
 #[derive(Debug)]
 struct Basin<'a> {
     passage: Passage<'a>,
+    /// Span of exponents of the hops that are followed.
+    span: f64,
     /// Total rate of each member's hops \[ν₀\].
     rates: Vec<f64>,
     /// Mean charge \[e\] counted at each electrode for hops within the basin, `[entered * electrodes + electrode]`, and all charge
@@ -92,8 +97,22 @@ struct Basin<'a> {
 }
 
 impl<'a> Basin<'a> {
-    fn new(landscape: &'a Landscape<'a>, members: impl IntoIterator<Item = Occupation>, shares: &[f64]) -> Self {
-        let passage = Passage::owning(landscape, Trap::of(members), INTERRUPTED);
+    /// The longer the stays, the slower the hops that are followed.
+    fn new(landscape: &'a Landscape<'a>, members: &[Occupation], shares: &[f64]) -> Self {
+        let pairs = (landscape.network.sites() as f64).powi(2);
+        let [spans @ .., widest] = SPANS;
+        for span in spans {
+            let basin = Self::with_span(landscape, members, shares, span);
+            let most_hops = basin.hops.iter().copied().fold(0.0, f64::max);
+            if most_hops * pairs * (-span).exp() < OVERLOOKED {
+                return basin;
+            }
+        }
+        Self::with_span(landscape, members, shares, widest)
+    }
+
+    fn with_span(landscape: &'a Landscape<'a>, members: &[Occupation], shares: &[f64], span: f64) -> Self {
+        let passage = Passage::owning(landscape, Trap::of(members.iter().copied()), INTERRUPTED, span);
         let m = passage.trap().members.len();
         let mut basin = Self {
             rates: vec![0.0; m],
@@ -104,6 +123,7 @@ impl<'a> Basin<'a> {
             spent: vec![0.0; m],
             lately: vec![0.0; m],
             entered: 0,
+            span,
             passage,
         };
         basin.weigh(landscape, shares);
@@ -117,7 +137,7 @@ impl<'a> Basin<'a> {
         let length = 2 * electrodes + 1;
         let mut flows = vec![0.0; m * length];
         let rates = &mut self.rates;
-        each_hop_within(landscape, self.passage.trap(), |member, from, to, rate, total_rate| {
+        each_hop_within(landscape, self.passage.trap(), self.span, |member, from, to, rate, total_rate| {
             rates[member] = total_rate;
             let flow = &mut flows[member * length..(member + 1) * length];
             for (e, share) in shares.chunks_exact(shares.len() / electrodes).enumerate() {
@@ -178,10 +198,15 @@ impl<'a> Basin<'a> {
 
 /// Calls `visit` with the member, the sites and the rate \[ν₀\] of each hop from one member of a trap to another, and the rate of all of the member's
 /// hops.
-fn each_hop_within(landscape: &Landscape<'_>, trap: &Trap, mut visit: impl FnMut(usize, usize, usize, f64, f64)) {
+fn each_hop_within(
+    landscape: &Landscape<'_>,
+    trap: &Trap,
+    span: f64,
+    mut visit: impl FnMut(usize, usize, usize, f64, f64),
+) {
     let mut survey = Survey::default();
     for (member, state) in trap.members.iter().enumerate() {
-        landscape.survey(state, NEGLIGIBLE, &mut survey);
+        landscape.survey(state, span, &mut survey);
         for hop in &survey.hops {
             if trap.member(&landscape.after(state, hop.from, hop.to)).is_some() {
                 visit(member, usize::from(hop.from), usize::from(hop.to), hop.rate, survey.total_rate);
@@ -396,7 +421,7 @@ impl<'a> Trapping<'a> {
             member.sites().for_each(|site| self.occupied_time[site] += time);
         }
         let (traffic, sites) = (&mut self.traffic, self.occupied_time.len());
-        each_hop_within(self.landscape, basin.passage.trap(), |member, from, to, rate, _| {
+        each_hop_within(self.landscape, basin.passage.trap(), basin.span, |member, from, to, rate, _| {
             traffic[from * sites + to] += times[member] * rate;
         });
         // of what is taken, nothing is left to be counted again
@@ -456,7 +481,8 @@ impl<'a> Trapping<'a> {
             self.unload(at);
             self.forget(at);
         }
-        self.add(candidates.into_iter().map(|(_, state, _)| state));
+        let members: Vec<Occupation> = candidates.into_iter().map(|(_, state, _)| state).collect();
+        self.add(&members);
         true
     }
 
@@ -471,7 +497,7 @@ impl<'a> Trapping<'a> {
         }
     }
 
-    fn add(&mut self, members: impl IntoIterator<Item = Occupation>) {
+    fn add(&mut self, members: &[Occupation]) {
         let basin = Basin::new(self.landscape, members, &self.shares);
         let m = basin.members().len();
         self.ahead += (m as f64).powi(3) / MEMBERS_CUBED_OF_STEP;
