@@ -202,7 +202,8 @@ fn rates_too_slow_for_numbers_give_no_current() {
         generate.injection_offset_ev = 3.0;
     });
     let landscape = device.network.landscape(&device.voltages_kt(&BIAS_VOLT));
-    for sampler in [Sampler::Automatic, Sampler::Recurring, Sampler::Incremental, Sampler::Direct] {
+    let samplers = [Sampler::Automatic, Sampler::Recurring, Sampler::Incremental, Sampler::Direct, Sampler::Trapping];
+    for sampler in samplers {
         let options = EventOptions { hops: 2000, sampler, ..EventOptions::default() };
         let found = events::currents(&landscape, Occupation::default(), &options);
         assert!(found.currents.iter().all(|i| i.abs() < 1e-250) && found.time > 1e250, "{sampler:?}: {found:?}");

@@ -92,42 +92,33 @@ mod tests {
     use rand::SeedableRng;
     use rand_pcg::Pcg64;
 
-    use super::*;
-    use crate::Estimator;
-    use crate::differences::{Difference, FiniteDifferences};
-    use crate::filter::FilterSettings;
+    use crate::differences::FiniteDifferences;
     use crate::hge::Hge;
-    use crate::random::{Distribution, Sides, Spsa};
+    use crate::random::Spsa;
+    use crate::{Estimator, Experiment};
+
+    fn check(estimator: impl Estimator, records: usize) {
+        let curve = Polynomial::new(20.0, vec![vec![60.0, 45.0, -110.0], vec![-5.0]], None).unwrap();
+        let noise = NoiseModel::Gaussian(Spectrum::White(1e-5));
+        let experiment = Experiment::on(curve).with(estimator).at(&[0.1, 0.0]).under(&noise).build().unwrap();
+        let traces = experiment.traces(&mut Pcg64::seed_from_u64(1)).unwrap();
+        let trial = experiment.trial(&mut Pcg64::seed_from_u64(1)).unwrap();
+        assert_eq!(traces.output_na.len(), records);
+        for (a, b) in traces.derivatives.iter().zip(&trial) {
+            assert!((a - b).abs() < 1e-9 * b.abs(), "{a} {b}");
+        }
+        let (moved, at) = (&traces.drive_volt[0], [0.1, 0.0]);
+        assert!((0..2).any(|m| moved.column(m).iter().any(|v| (v - at[m]).abs() > 1e-3)));
+        let short = vec![vec![0.0; 3]; records];
+        assert!(experiment.read(&short, &traces.directions).unwrap_err().to_string().contains("samples of a record"));
+        assert!(experiment.read(&[], &traces.directions).is_err());
+    }
 
     /// A trial with the same random numbers, for a sine, for several records, and for random directions.
     #[test]
     fn what_is_read_from_traces_is_a_trial() {
-        let curve = || Polynomial::new(20.0, vec![vec![60.0, 45.0, -110.0], vec![-5.0]], None).unwrap();
-        let noise = NoiseModel::Gaussian(Spectrum::White(1e-5));
-        let check = |experiment: crate::SetupWith<&dyn Estimator>, records: usize| {
-            let experiment = experiment.at(&[0.1, 0.0]).under(&noise).build().unwrap();
-            let traces = experiment.traces(&mut Pcg64::seed_from_u64(1)).unwrap();
-            let trial = experiment.trial(&mut Pcg64::seed_from_u64(1)).unwrap();
-            assert_eq!(traces.output_na.len(), records);
-            for (a, b) in traces.derivatives.iter().zip(&trial) {
-                assert!((a - b).abs() < 1e-9 * b.abs(), "{a} {b}");
-            }
-            let (moved, at) = (&traces.drive_volt[0], [0.1, 0.0]);
-            assert!((0..2).any(|m| moved.column(m).iter().any(|v| (v - at[m]).abs() > 1e-3)));
-            let short = vec![vec![0.0; 3]; records];
-            assert!(
-                experiment.read(&short, &traces.directions).unwrap_err().to_string().contains("samples of a record")
-            );
-            assert!(experiment.read(&[], &traces.directions).is_err());
-        };
-        let hge = Hge::new(10_000.0, 0.1, 8e-3, vec![1000.0, 960.0]);
-        let estimators: [(&dyn Estimator, usize); 3] = [
-            (&hge, 1),
-            (&FiniteDifferences::new(10_000.0, 0.02, 8e-3), 2),
-            (&Spsa { directions: 3, ..Spsa::new(10_000.0, 0.02, 8e-3) }, 1),
-        ];
-        for (estimator, records) in estimators {
-            check(estimator, records);
-        }
+        check(Hge::new(10_000.0, 0.1, 8e-3, vec![1000.0, 960.0]), 1);
+        check(FiniteDifferences::new(10_000.0, 0.02, 8e-3), 2);
+        check(Spsa { directions: 3, ..Spsa::new(10_000.0, 0.02, 8e-3) }, 1);
     }
 }

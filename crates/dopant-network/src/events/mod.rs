@@ -14,6 +14,7 @@ mod response;
 mod tiles;
 mod trajectory;
 mod trap;
+mod trapping;
 
 pub use currents::{EventCurrents, EventOptions, Sampler, currents};
 pub use direct::Direct;

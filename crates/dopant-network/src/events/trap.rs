@@ -6,6 +6,8 @@
 //! Novotny, Phys. Rev. Lett. 74, 1 (1995)). The equations are solved without any subtraction (Grassmann, Taksar and Heyman,
 //! Oper. Res. 33, 1107 (1985)), so that ways out stay exact however seldom they are taken.
 
+use std::borrow::Cow;
+
 use hashbrown::HashMap;
 use rand::{Rng, RngExt};
 use rand_pcg::Pcg64Dxsm;
@@ -66,6 +68,16 @@ impl Trap {
         (trap, longest)
     }
 
+    /// The trap of these states, which differ.
+    pub(super) fn of(members: impl IntoIterator<Item = Occupation>) -> Self {
+        members.into_iter().fold(Self::default(), Self::with)
+    }
+
+    /// Which member a state is.
+    pub(super) fn member(&self, state: &Occupation) -> Option<u32> {
+        self.place.get(state).copied()
+    }
+
     fn with(mut self, member: Occupation) -> Self {
         self.place.insert(member, self.members.len() as u32);
         self.members.push(member);
@@ -77,13 +89,15 @@ impl Trap {
 #[derive(Debug)]
 pub(super) struct Passage<'a> {
     landscape: &'a Landscape<'a>,
-    trap: &'a Trap,
+    trap: Cow<'a, Trap>,
     /// Mean time \[1/ν₀\] in each member until the trap is left, by the member that is entered, `[entered * members + member]`.
     times: Vec<f64>,
     /// Probability that a member or one before it is the last, by the member that is entered.
     lasts: Vec<f64>,
     /// Hops of each member that leave the trap.
     exits: Vec<Vec<Hop>>,
+    /// Their total rate \[ν₀\], by member.
+    leaving: Vec<f64>,
     /// Mean time \[1/ν₀\] until the trap is left, by the member that is entered.
     stays: Vec<f64>,
     /// Rates at which the walk is interrupted in a member, to go on from there: where no way out is left, to rounding.
@@ -93,11 +107,21 @@ pub(super) struct Passage<'a> {
 impl<'a> Passage<'a> {
     /// Solves the equations.
     pub(super) fn new(landscape: &'a Landscape<'a>, trap: &'a Trap) -> Self {
+        Self::solved(landscape, Cow::Borrowed(trap), 1.0, NEGLIGIBLE)
+    }
+
+    /// The same of a trap that nobody else needs, with the rate of interruptions over that of hops where it cannot be left,
+    /// and the span of exponents of the hops of each member.
+    pub(super) fn owning(landscape: &'a Landscape<'a>, trap: Trap, interruptions: f64, span: f64) -> Self {
+        Self::solved(landscape, Cow::Owned(trap), interruptions, span)
+    }
+
+    fn solved(landscape: &'a Landscape<'a>, trap: Cow<'a, Trap>, interruptions: f64, span: f64) -> Self {
         let m = trap.members.len();
         let (mut inside, mut leaving, mut exits) = (vec![0.0; m * m], vec![0.0; m], vec![Vec::new(); m]);
         let mut survey = Survey::default();
         for (y, state) in trap.members.iter().enumerate() {
-            landscape.survey(state, NEGLIGIBLE, &mut survey);
+            landscape.survey(state, span, &mut survey);
             for hop in &survey.hops {
                 match trap.place.get(&landscape.after(state, hop.from, hop.to)) {
                     Some(&z) => inside[y * m + z as usize] += hop.rate,
@@ -108,7 +132,7 @@ impl<'a> Passage<'a> {
                 }
             }
         }
-        let (times, interrupted) = mean_times(inside, leaving.clone());
+        let (times, interrupted) = mean_times(inside, leaving.clone(), interruptions);
         let stays = times.chunks_exact(m.max(1)).map(|row| row.iter().sum()).collect();
         let mut lasts = times.clone();
         for row in lasts.chunks_exact_mut(m.max(1)) {
@@ -118,12 +142,23 @@ impl<'a> Passage<'a> {
                 *last = sum;
             }
         }
-        Self { landscape, trap, times, lasts, exits, stays, interrupted }
+        Self { landscape, trap, times, lasts, exits, leaving, stays, interrupted }
     }
 
     /// The trap.
     pub(super) fn trap(&self) -> &Trap {
-        self.trap
+        &self.trap
+    }
+
+    /// Mean times \[1/ν₀\] in each member until the trap is left, after one member is entered.
+    pub(super) fn times_from(&self, entered: usize) -> &[f64] {
+        let m = self.trap.members.len();
+        &self.times[entered * m..(entered + 1) * m]
+    }
+
+    /// Mean time \[1/ν₀\] until the trap is left, after a member is entered.
+    pub(super) fn stay(&self, entered: u32) -> f64 {
+        self.stays[entered as usize]
     }
 
     /// Mean time \[1/ν₀\] in each member, and the sum of the squares of what each entry adds to it, after so many entries into each.
@@ -140,29 +175,31 @@ impl<'a> Passage<'a> {
     }
 
     fn entry(&self, state: &Occupation) -> u32 {
-        self.trap.place.get(state).copied().unwrap_or(OUTSIDE)
+        self.trap.member(state).unwrap_or(OUTSIDE)
     }
 
     /// The first state outside, or one in which the walk was interrupted.
     fn leave(&self, entered: u32, rng: &mut impl Rng) -> Occupation {
+        let (last, way_out) = self.way_out(entered, rng);
+        way_out.map_or(last, |hop| self.landscape.after(&last, hop.from, hop.to))
+    }
+
+    /// The last member before the trap is left and the hop out of it; none where the walk is interrupted there.
+    pub(super) fn way_out(&self, entered: u32, rng: &mut impl Rng) -> (Occupation, Option<Hop>) {
         let m = self.trap.members.len();
         let row = &self.lasts[entered as usize * m..(entered as usize + 1) * m];
         let part = rng.random::<f64>() * row[m - 1];
         let last = row.partition_point(|&sum| sum <= part).min(m - 1);
         let hops = &self.exits[last];
-        let out: f64 = hops.iter().map(|hop| hop.rate).sum();
-        let member = &self.trap.members[last];
-        match draw(hops, out + self.interrupted[last], rng) {
-            Some(chosen) => self.landscape.after(member, hops[chosen].from, hops[chosen].to),
-            None => *member,
-        }
+        let chosen = draw(hops, self.leaving[last] + self.interrupted[last], rng);
+        (self.trap.members[last], chosen.map(|chosen| hops[chosen]))
     }
 }
 
 /// Mean times in each state until all of them are left, `[first * m + state]`, from the rates between them, `[from * m + to]`, and
 /// those out of each. Where some cannot be left, the walk is interrupted in one of them, which changes nothing in law: at the rates of
-/// the second list.
-fn mean_times(mut inside: Vec<f64>, mut leaving: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
+/// the second list, `interruptions` times the rate out of that one.
+pub(super) fn mean_times(mut inside: Vec<f64>, mut leaving: Vec<f64>, interruptions: f64) -> (Vec<f64>, Vec<f64>) {
     let m = leaving.len();
     (0..m).for_each(|i| inside[i * m + i] = 0.0);
     let typical = (0..m).map(|i| inside[i * m..(i + 1) * m].iter().sum::<f64>()).collect::<Vec<_>>();
@@ -172,7 +209,7 @@ fn mean_times(mut inside: Vec<f64>, mut leaving: Vec<f64>) -> (Vec<f64>, Vec<f64
         let row = &above[k * m..];
         let rate = row[k + 1..].iter().sum::<f64>() + leaving[k];
         if rate <= NEVER * typical[k] {
-            interrupted[k] = if typical[k] > 0.0 { typical[k] } else { 1.0 };
+            interrupted[k] = if typical[k] > 0.0 { interruptions * typical[k] } else { 1.0 };
             leaving[k] += interrupted[k];
         }
         pivots[k] = rate + interrupted[k];
@@ -296,13 +333,13 @@ mod tests {
     /// Ways out that are taken once in 10¹⁵ hops, against the exact solution by hand: 0 ⇄ 1, and 1 leaves at 1e-15.
     #[test]
     fn times_in_a_trap_are_exact_however_seldom_it_is_left() {
-        let (times, interrupted) = mean_times(vec![0.0, 2.0, 0.5, 0.0], vec![0.0, 1e-15]);
+        let (times, interrupted) = mean_times(vec![0.0, 2.0, 0.5, 0.0], vec![0.0, 1e-15], 1.0);
         for (found, wanted) in times.iter().zip([2.5e14, 1e15, 2.5e14, 1e15]) {
             assert!((found / wanted - 1.0).abs() < 1e-14, "{found} {wanted}");
         }
         assert_eq!(interrupted, [0.0, 0.0]);
         // never left: a fifth of the time in the first
-        let (times, interrupted) = mean_times(vec![0.0, 2.0, 0.5, 0.0], vec![0.0, 0.0]);
+        let (times, interrupted) = mean_times(vec![0.0, 2.0, 0.5, 0.0], vec![0.0, 0.0], 1.0);
         assert!((times[3] / times[2] - 4.0).abs() < 1e-14 && interrupted[1] > 0.0, "{times:?} {interrupted:?}");
     }
 

@@ -19,6 +19,8 @@ enum SamplerChoice {
     Incremental,
     /// Compute every rate anew.
     Direct,
+    /// Pass states that recur again and again in one step.
+    Trapping,
 }
 
 /// Mean currents into all electrodes.
@@ -29,7 +31,7 @@ pub(super) struct Currents {
     /// Method.
     #[arg(long, value_enum, default_value = "steady-state")]
     method: Method,
-    /// Events: hops to count, at most.
+    /// Events: hops to count, at most; of steps where recurring states are passed in one.
     #[arg(long, default_value_t = 10_000_000)]
     hops: u64,
     /// Events: stop when no standard error exceeds this fraction of the largest current.
@@ -62,6 +64,7 @@ struct Found {
     none_counted: Vec<bool>,
     relative_error: Option<f64>,
     hops: Option<u64>,
+    hops_with_passed: Option<f64>,
     all_hops: u64,
     time: Option<f64>,
 }
@@ -107,6 +110,7 @@ impl Currents {
                 SamplerChoice::Recurring => Sampler::Recurring,
                 SamplerChoice::Incremental => Sampler::Incremental,
                 SamplerChoice::Direct => Sampler::Direct,
+                SamplerChoice::Trapping => Sampler::Trapping,
             },
             ..EventOptions::default()
         };
@@ -119,6 +123,7 @@ impl Currents {
             none_counted: found.none_counted,
             relative_error: Some(found.relative_error),
             hops: Some(found.hops),
+            hops_with_passed: found.hops_with_passed,
             all_hops: found.hops + found.equilibration_hops,
             time: Some(found.time),
             ..Found::default()
@@ -188,7 +193,7 @@ impl<'a> Report<'a> {
 
     fn json(&self) -> Value {
         let (found, scale) = (self.found, self.conversion.na_per_charge_rate);
-        json!({
+        let mut report = json!({
             "method": self.method.name(),
             "currents": self.currents,
             "standard_errors": self.standard_errors,
@@ -206,7 +211,11 @@ impl<'a> Report<'a> {
             "simulated_time_units": "s",
             "wall_time_s": self.wall_time_s,
             "hops_per_second": found.hops.map(|_| found.all_hops as f64 / self.wall_time_s),
-        })
+        });
+        if let Some(hops) = found.hops_with_passed {
+            report["hops_with_passed"] = json!(hops);
+        }
+        report
     }
 
     fn say_table(&self) {
@@ -223,8 +232,12 @@ impl<'a> Report<'a> {
         }
         if let (Some(hops), Some(time)) = (found.hops, found.time) {
             let seconds = time / self.conversion.attempt_frequency_hz;
-            say!("\n{hops} hops in {seconds:.4e} s of simulated time");
-            say!("{:.1} million hops per second", found.all_hops as f64 / self.wall_time_s / 1e6);
+            let (what, passed) = match found.hops_with_passed {
+                Some(passed) => ("steps", format!(", of {passed:.3e} hops with those in recurring states,")),
+                None => ("hops", String::new()),
+            };
+            say!("\n{hops} {what}{passed} in {seconds:.4e} s of simulated time");
+            say!("{:.1} million {what} per second", found.all_hops as f64 / self.wall_time_s / 1e6);
         }
     }
 
