@@ -94,6 +94,26 @@ pub enum NetworkError {
         /// Largest current \[eν₀\].
         largest: f64,
     },
+    /// An iteration on a set of states that is too large to be eliminated exactly did not converge.
+    #[error(
+        "{what} did not converge on {states} states, too many to be eliminated exactly: raise the tolerance, so that fewer states are \
+         enough, or use the method `events`"
+    )]
+    NotSettledOnLargeSet {
+        /// Which iteration.
+        what: &'static str,
+        /// Number of states.
+        states: usize,
+    },
+    /// Noise spectra of a steady state of very many states.
+    #[error(
+        "noise spectra are not computed on {states} states, only on up to 60 000, which can be eliminated exactly: raise the tolerance, so \
+         that fewer states are enough"
+    )]
+    SpectrumOfLargeSet {
+        /// Number of states.
+        states: usize,
+    },
     /// An iteration did not converge.
     #[error("{what} did not converge")]
     NotSettled {

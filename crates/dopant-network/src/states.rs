@@ -29,6 +29,8 @@ pub(crate) struct StateSet {
     pub members: Vec<Member>,
     pub index: HashMap<Occupation, u32>,
     pub survey: Survey,
+    /// Whether only the hops that are among its states or carry flow are kept.
+    pub compact: bool,
 }
 
 /// Surveys a state, its most frequent hops first; returns the total rate of all its hops and of those beyond the span.

@@ -5,13 +5,11 @@
 //! So a steady state is accepted only if walks that start from arbitrary states arrive in its states, or are held elsewhere for so short a
 //! time that it does not matter. Around one that is held, a second set is grown, and both are grown until they exchange probability.
 
-use std::time::Instant;
-
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Dxsm;
 
 use super::states::RandomWalk;
-use super::{SPAN, SteadySolver};
+use super::{LARGE, SPAN, SteadySolver};
 use crate::error::NetworkError;
 use crate::network::Landscape;
 use crate::occupation::Occupation;
@@ -50,21 +48,29 @@ enum End<'a> {
 
 impl<'a> SteadySolver<'a> {
     /// Follows walks from arbitrary states until one finds a set of states that matters.
-    pub(super) fn strays(&self, landscape: &Landscape<'_>) -> Strays<'a> {
+    ///
+    /// # Errors
+    /// If the steady state among the states of a walk is not found.
+    pub(super) fn strays(&self, landscape: &Landscape<'_>) -> Result<Strays<'a>, NetworkError> {
         let mut rng = Pcg64Dxsm::seed_from_u64(self.options.exploration_seed ^ STREAM);
         let mut apart = 0;
         for _ in 0..WALKS {
             let start = Occupation::arbitrary(self.network.acceptors(), &mut rng);
-            match self.end_of_walk(landscape, start, &mut rng) {
+            match self.end_of_walk(landscape, start, &mut rng)? {
                 End::Here => {}
                 End::Apart => apart += 1,
-                End::HeldBy(held) => return Strays { matters: Some(*held), apart },
+                End::HeldBy(held) => return Ok(Strays { matters: Some(*held), apart }),
             }
         }
-        Strays { matters: None, apart }
+        Ok(Strays { matters: None, apart })
     }
 
-    fn end_of_walk(&self, landscape: &Landscape<'_>, start: Occupation, rng: &mut Pcg64Dxsm) -> End<'a> {
+    fn end_of_walk(
+        &self,
+        landscape: &Landscape<'_>,
+        start: Occupation,
+        rng: &mut Pcg64Dxsm,
+    ) -> Result<End<'a>, NetworkError> {
         let left_out = self.left_out();
         let is_left = left_out > SLOWEST;
         let mut walk = RandomWalk::from(landscape, start, SPAN);
@@ -72,25 +78,25 @@ impl<'a> SteadySolver<'a> {
         for passage in 1..=MOST_PASSAGES {
             for step in 0..MOST_HOPS {
                 if self.holds(walk.state()) {
-                    return End::Here;
+                    return Ok(End::Here);
                 }
                 walk.hop(landscape, SPAN, 2 * step >= MOST_HOPS, rng);
             }
-            let held = self.of_walk(landscape, walk.clone());
+            let held = self.of_walk(landscape, walk.clone())?;
             stay = (stay + 1.0 / held.left_out()).min(1.0 / SLOWEST);
             // a set that is not left within a measurement is not joined, however long the other one holds a walk
             if is_left && (left_out * stay > self.options.tolerance || passage == MOST_PASSAGES) {
-                return End::HeldBy(Box::new(held));
+                return Ok(End::HeldBy(Box::new(held)));
             }
             if stay >= 1.0 / SLOWEST {
-                return End::Apart;
+                return Ok(End::Apart);
             }
             let Some(exit) = held.exit(landscape, rng) else {
-                return if is_left { End::HeldBy(Box::new(held)) } else { End::Apart };
+                return Ok(if is_left { End::HeldBy(Box::new(held)) } else { End::Apart });
             };
             walk.go_to(landscape, exit, SPAN);
         }
-        End::Here
+        Ok(End::Here)
     }
 
     /// Whether a state is connected with those of the steady state; its probability may be too small for a number.
@@ -100,13 +106,14 @@ impl<'a> SteadySolver<'a> {
     }
 
     /// The steady state among the states that a walk has kept.
-    fn of_walk(&self, landscape: &Landscape<'_>, walk: RandomWalk) -> Self {
+    fn of_walk(&self, landscape: &Landscape<'_>, walk: RandomWalk) -> Result<Self, NetworkError> {
         let mut held = Self::new(self.network, self.options);
+        (held.large, held.deadline) = (self.large, self.deadline);
         held.voltages_kt.clone_from(&self.voltages_kt);
         held.probability = walk.kept(&mut held.set);
         held.link(landscape, 0.0);
-        held.stationary();
-        held
+        held.stationary()?;
+        Ok(held)
     }
 
     /// A state outside, drawn by the flow that leads there.
@@ -128,34 +135,33 @@ impl<'a> SteadySolver<'a> {
     ///
     /// # Errors
     /// If that takes too many states or too long.
-    pub(super) fn join(
-        &mut self,
-        landscape: &Landscape<'_>,
-        mut other: Self,
-        started: Instant,
-    ) -> Result<(), NetworkError> {
+    pub(super) fn join(&mut self, landscape: &Landscape<'_>, mut other: Self) -> Result<(), NetworkError> {
         let limit = self.options.state_limit();
         let mut least_flows = [f64::INFINITY; 2];
         for _ in 0..MOST_ROUNDS {
-            if self.takes_in(landscape, &other) || self.left_out() <= SLOWEST {
+            if self.takes_in(landscape, &other)? || self.left_out() <= SLOWEST {
                 return Ok(());
             }
             let states = [self.states(), other.states()];
             if states.iter().sum::<usize>() >= limit {
                 break;
             }
-            self.check_time(started)?;
+            self.check_time()?;
+            // if large sets are allowed, both together stay within the limit
+            let mut room = limit - states.iter().sum::<usize>();
             for (solver, least_flow) in [&mut *self, &mut other].into_iter().zip(&mut least_flows) {
                 *least_flow = (0.1 * *least_flow).min(0.05 * solver.left_out());
-                solver.grow(landscape, *least_flow);
-                solver.stationary();
+                let before = solver.states();
+                solver.grow(landscape, *least_flow, if limit > LARGE { before + room } else { limit });
+                room = room.saturating_sub(solver.states() - before);
+                solver.stationary()?;
             }
         }
         Err(NetworkError::Separate { limit, states: [self.states(), other.states()] })
     }
 
     /// Takes in the states of another set if hops among them lead there and back within a measurement.
-    fn takes_in(&mut self, landscape: &Landscape<'_>, other: &Self) -> bool {
+    fn takes_in(&mut self, landscape: &Landscape<'_>, other: &Self) -> Result<bool, NetworkError> {
         self.factors = None;
         let mut both = self.clone();
         both.probability.iter_mut().for_each(|p| *p *= 0.5);
@@ -168,21 +174,22 @@ impl<'a> SteadySolver<'a> {
             both.set.members.push(Member { targets: vec![OUTSIDE; member.hops.len()], ..member.clone() });
             both.probability.push(0.5 * p);
         }
+        both.set.compact = both.is_large();
         both.set.link(landscape, &both.probability, 0.0);
-        let (Some(here), Some(there)) = (self.likeliest(), other.likeliest()) else { return false };
+        let (Some(here), Some(there)) = (self.likeliest(), other.likeliest()) else { return Ok(false) };
         let (here, there) = (both.set.index[&here] as usize, both.set.index[&there] as usize);
         if !both.set.connected_with(here)[there] {
-            return false;
+            return Ok(false);
         }
         both.set.isolate_unconnected(here);
-        both.stationary();
+        both.stationary()?;
         let scale = both.scale(&both.summary());
         let is_measurable = both.largest_later_charge().is_some_and(|charge| charge * SLOWEST <= scale);
         if is_measurable && both.probability.iter().all(|p| p.is_finite()) {
             *self = both;
-            return true;
+            return Ok(true);
         }
-        false
+        Ok(false)
     }
 
     fn likeliest(&self) -> Option<Occupation> {

@@ -10,6 +10,9 @@ use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 use num_complex::Complex64;
 
+use super::deadline::{Deadline, Late};
+use super::marks::Marks;
+
 /// Rates, or rates with an imaginary shift.
 pub(crate) trait Scalar:
     Copy
@@ -120,7 +123,10 @@ impl Order {
     }
 
     /// Fewest neighbours first (minimum degree), until the rest is half full.
-    pub(crate) fn minimum_degree(rates: &Rates) -> Self {
+    ///
+    /// # Errors
+    /// If time is over.
+    pub(crate) fn minimum_degree(rates: &Rates, deadline: Deadline) -> Result<Self, Late> {
         let n = rates.states();
         let words = n.div_ceil(64);
         let mut neighbours = vec![0_u64; n * words];
@@ -148,6 +154,7 @@ impl Order {
             if 2 * lowest >= left {
                 break;
             }
+            deadline.check()?;
             let state = buckets[lowest].pop().expect("not empty") as usize;
             if gone[state] || degrees[state] != lowest {
                 continue;
@@ -175,7 +182,7 @@ impl Order {
         }
         let dense = order.len();
         order.extend((0..n as u32).filter(|&s| !gone[s as usize]));
-        Self::new(order, dense)
+        Ok(Self::new(order, dense))
     }
 
     /// The same, but `state` last: a solution of (0 − G) h = f is 0 there, and has the error of the mean of f times the time until this
@@ -205,14 +212,29 @@ pub(crate) struct Drop<'a> {
     pub probability: &'a [f64],
     /// Fraction.
     pub fraction: f64,
+    /// Whether the throughput of a state, once it is eliminated, is that to states not yet eliminated: of states between which the network
+    /// goes to and fro, the ways out are then kept, however seldom they are taken.
+    pub onward: bool,
 }
 
 impl<'a> Drop<'a> {
-    /// Whether a rate from `state` to another one is kept.
-    fn keeps<T: Scalar>(self, state: usize) -> impl Fn(usize, T) -> bool + use<'a, T> {
+    /// Whether a rate from `state`, left for states not yet eliminated at the rate `total`, to another one is kept.
+    fn keeps<T: Scalar>(self, state: usize, total: T) -> impl Fn(usize, T) -> bool + use<'a, T> {
         let factor = self.probability[state];
-        let own = self.throughput[state];
+        let own = if self.onward { factor * total.size() } else { self.throughput[state] };
         move |other, value| value.size() * factor >= self.fraction * own.min(self.throughput[other])
+    }
+
+    /// Whether a rate from `state`, so far left for states not yet eliminated at the rate `total`, to one that is eliminated and left for
+    /// those at the rate `pivot` is kept. Without the comparison with `total`, a state could lose its way back to states between which the
+    /// network goes to and fro, and the rate at which it leaves them come out too large by orders.
+    fn keeps_back<T: Scalar>(self, state: usize, other: usize, value: T, total: T, pivot: T) -> bool {
+        let (own, through) = if self.onward {
+            (self.probability[state] * total.size(), self.probability[other] * pivot.size())
+        } else {
+            (self.throughput[state], self.throughput[other])
+        };
+        value.size() * self.probability[state] >= self.fraction * own.min(through)
     }
 }
 
@@ -230,6 +252,9 @@ impl<T: Scalar> SparseRows<T> {
     }
 }
 
+/// Rows that are eliminated between looks at the clock.
+const ROWS_BETWEEN_LOOKS: usize = 256;
+
 /// The factors.
 #[derive(Clone, Debug)]
 pub(crate) struct Factors<T> {
@@ -246,7 +271,16 @@ pub(crate) struct Factors<T> {
 
 impl<T: Scalar> Factors<T> {
     /// Factors of `shift − G`.
-    pub(crate) fn new(rates: &Rates, order: Order, shift: T, drop: Option<Drop<'_>>) -> Self {
+    ///
+    /// # Errors
+    /// If time is over.
+    pub(crate) fn new(
+        rates: &Rates,
+        order: Order,
+        shift: T,
+        drop: Option<Drop<'_>>,
+        deadline: Deadline,
+    ) -> Result<Self, Late> {
         let n = rates.states();
         let start = order.dense;
         let m = n - start;
@@ -256,30 +290,20 @@ impl<T: Scalar> Factors<T> {
         let mut pivots = vec![T::default(); n];
         let mut killed = vec![T::default(); n];
         let mut work = vec![T::default(); n];
-        let mut marks = vec![0_u64; n.div_ceil(64)];
+        let mut marks = Marks::new(n);
+        let mut row: Vec<(usize, T)> = Vec::new();
         for i in 0..n {
+            if i % ROWS_BETWEEN_LOOKS == 0 {
+                deadline.check()?;
+            }
             let state = order.states[i] as usize;
             let mut dead = shift;
-            for (j, rate) in rates.row(state) {
-                let at = order.positions[j] as usize;
-                work[at] += T::from(rate);
-                marks[at / 64] |= 1 << (at % 64);
-            }
-            let keep = drop.map(|d| d.keeps(state));
+            let mut onward = shift + spread(rates, &order, i, &mut work, &mut marks);
             let end = i.min(start);
-            let mut word = 0;
-            while word * 64 < end {
-                let bits = marks[word] & if end - word * 64 >= 64 { u64::MAX } else { (1 << (end - word * 64)) - 1 };
-                if bits == 0 {
-                    word += 1;
-                    continue;
-                }
-                let k = word * 64 + bits.trailing_zeros() as usize;
-                marks[word] &= !(1 << (k % 64));
+            while let Some(k) = marks.first().filter(|k| *k < end) {
+                marks.remove(k);
                 let value = std::mem::take(&mut work[k]);
-                if let Some(keep) = &keep
-                    && !keep(order.states[k] as usize, value)
-                {
+                if drop.is_some_and(|d| !d.keeps_back(state, order.states[k] as usize, value, onward, pivots[k])) {
                     continue;
                 }
                 let l = value / pivots[k];
@@ -290,28 +314,33 @@ impl<T: Scalar> Factors<T> {
                 for (&j, &u) in upper.columns[span.clone()].iter().zip(&upper.values[span]) {
                     let j = j as usize;
                     work[j] += l * u;
-                    marks[j / 64] |= 1 << (j % 64);
+                    marks.insert(j);
+                    if j > i {
+                        onward += l * u;
+                    }
                 }
             }
             lower.starts.push(lower.columns.len());
             killed[i] = dead;
+            row.clear();
+            let mut total = dead;
+            while let Some(j) = marks.first() {
+                marks.remove(j);
+                let value = std::mem::take(&mut work[j]);
+                if j != i && !value.is_nothing() {
+                    row.push((j, value));
+                    total += value;
+                }
+            }
+            let keep = drop.map(|d| d.keeps(state, total));
             let mut pivot = dead;
-            for (word, mark) in marks.iter_mut().enumerate().skip(end / 64) {
-                let mut bits = std::mem::take(mark);
-                while bits != 0 {
-                    let j = word * 64 + bits.trailing_zeros() as usize;
-                    bits &= bits - 1;
-                    let value = std::mem::take(&mut work[j]);
-                    if j == i || value.is_nothing() {
-                        continue;
-                    }
-                    if i >= start {
-                        dense[(i - start) * m + (j - start)] = value;
-                    } else if keep.as_ref().is_none_or(|keep| keep(order.states[j] as usize, value)) {
-                        upper.columns.push(j as u32);
-                        upper.values.push(value);
-                        pivot += value;
-                    }
+            for &(j, value) in &row {
+                if i >= start {
+                    dense[(i - start) * m + (j - start)] = value;
+                } else if keep.as_ref().is_none_or(|keep| keep(order.states[j] as usize, value)) {
+                    upper.columns.push(j as u32);
+                    upper.values.push(value);
+                    pivot += value;
                 }
             }
             if i < start {
@@ -320,8 +349,8 @@ impl<T: Scalar> Factors<T> {
                 pivots[i] = if pivot.is_nothing() { T::from(1.0) } else { pivot };
             }
         }
-        eliminate_dense(&mut dense, m, &mut pivots[start..], &mut killed[start..]);
-        Self { order, lower, upper, dense, pivots }
+        eliminate_dense(&mut dense, m, &mut pivots[start..], &mut killed[start..], deadline)?;
+        Ok(Self { order, lower, upper, dense, pivots })
     }
 
     fn dense_row(&self, i: usize) -> &[T] {
@@ -418,13 +447,34 @@ impl<T: Scalar> Factors<T> {
     }
 }
 
+/// Spreads the rates of the state at a position over an empty row; returns the sum of those to later positions.
+fn spread<T: Scalar>(rates: &Rates, order: &Order, position: usize, row: &mut [T], marks: &mut Marks) -> T {
+    let mut onward = T::default();
+    for (target, rate) in rates.row(order.states[position] as usize) {
+        let at = order.positions[target] as usize;
+        row[at] += T::from(rate);
+        marks.insert(at);
+        if at > position {
+            onward += T::from(rate);
+        }
+    }
+    onward
+}
+
 /// Rows of a panel: few enough to stay in the cache while they are added to the others.
 const PANEL: usize = 32;
 
 /// Blocked elimination of a dense matrix of rates, m × m; diagonals are not read.
 #[multiversion::multiversion(targets("x86_64+avx2+fma", "x86_64+avx"))]
-fn eliminate_dense<T: Scalar>(a: &mut [T], m: usize, pivots: &mut [T], killed: &mut [T]) {
+fn eliminate_dense<T: Scalar>(
+    a: &mut [T],
+    m: usize,
+    pivots: &mut [T],
+    killed: &mut [T],
+    deadline: Deadline,
+) -> Result<(), Late> {
     for first in (0..m).step_by(PANEL) {
+        deadline.check()?;
         let last = (first + PANEL).min(m);
         for k in first..last {
             let (done, rest) = a.split_at_mut((k + 1) * m);
@@ -477,4 +527,5 @@ fn eliminate_dense<T: Scalar>(a: &mut [T], m: usize, pivots: &mut [T], killed: &
             }
         }
     }
+    Ok(())
 }

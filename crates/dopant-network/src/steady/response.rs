@@ -8,14 +8,21 @@
 
 use num_complex::Complex64;
 
-use super::elimination::{Drop, Factors, Order, Rates, Scalar};
-use super::{ACCEPTED, EXACT, INCOMPLETE, MOST_RESTARTS, SteadySolver, krylov};
+use super::deadline::Deadline;
+use super::elimination::{Factors, Order, Rates, Scalar};
+use super::{MOST_RESTARTS, SteadySolver, krylov};
 use crate::error::NetworkError;
 use crate::network::Network;
 use crate::states::OUTSIDE;
 
 /// Fractional parts of its multiples, which weigh the electrodes, never repeat.
 const GOLDEN: f64 = 0.618_033_988_749_894_8;
+
+/// Largest change of a derivative of a large set, as a fraction of the largest derivative, that what is left of the adjoint equations may
+/// still make.
+const ACCEPTED_DERIVATIVE: f64 = 1e-6;
+/// Factor by which an iteration for derivatives reduces what is left before the derivatives are looked at again.
+const STEP_OF_RESTART: f64 = 1e-4;
 
 /// Definition of the current of an electrode; both have the same mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,8 +81,11 @@ impl SteadySolver<'_> {
     /// One-sided spectral density of the current of each electrode \[(eν₀)²/ν₀\] at an angular frequency \[ν₀\].
     ///
     /// # Errors
-    /// If the adjoint solutions do not converge.
+    /// If there are more than 60 000 states, or the adjoint solutions do not converge.
     pub fn noise_density(&self, angular: f64, current: TerminalCurrent) -> Result<Vec<f64>, NetworkError> {
+        if self.is_large() {
+            return Err(NetworkError::SpectrumOfLargeSet { states: self.states() });
+        }
         let mut densities = Vec::new();
         let electrodes = self.all_electrodes();
         let adjoints = self.adjoints(Complex64::new(0.0, angular), current, &electrodes)?;
@@ -107,18 +117,74 @@ impl SteadySolver<'_> {
     }
 
     /// A row for each of `electrodes`.
+    ///
+    /// # Errors
+    /// If the adjoint solutions do not converge.
     fn derivatives<T: Scalar>(
         &self,
         shift: T,
         current: TerminalCurrent,
         electrodes: &[usize],
     ) -> Result<Vec<Vec<T>>, NetworkError> {
+        if self.is_large() {
+            return self.derivatives_of_large_set(shift, current, electrodes);
+        }
+        let adjoints = self.adjoints(shift, current, electrodes)?;
+        let counted = |k: usize, from: usize, to: usize| self.charge(electrodes[k], current, from, to);
+        Ok(self.by_voltage(&adjoints, counted))
+    }
+
+    /// The same by iteration until what is left of the equations would change no derivative by more than is accepted. A norm of the
+    /// solutions cannot tell: where sets of states exchange probability slowly, nearly all of it is the difference between these sets.
+    fn derivatives_of_large_set<T: Scalar>(
+        &self,
+        shift: T,
+        current: TerminalCurrent,
+        electrodes: &[usize],
+    ) -> Result<Vec<Vec<T>>, NetworkError> {
+        let (rates, throughput, unlimited) = (self.set.rates(), self.throughput(), Deadline::within(None));
+        let charge = |k: usize, from: usize, to: usize| self.charge(electrodes[k], current, from, to);
+        let sources = self.sources::<T>(current, electrodes);
+        let largest = |rows: &[Vec<T>]| rows.iter().flatten().fold(0.0, |most: f64, x| most.max(x.size()));
+        for attempt in self.attempts() {
+            let drop = attempt.drop(&throughput, &self.probability);
+            let factors =
+                Factors::new(&rates, Order::by_weight(&throughput, attempt.core), shift, Some(drop), unlimited)
+                    .map_err(|late| self.too_long(late))?;
+            let operator = |h: &[T]| factors.solve_right(&rates.apply_right(shift, h));
+            let mut solutions: Vec<Vec<T>> = sources.iter().map(|source| factors.solve_right(source)).collect();
+            let targets = solutions.clone();
+            for _ in 0..=MOST_RESTARTS {
+                let left = |(h, target): (&Vec<T>, &Vec<T>)| -> Vec<T> {
+                    target.iter().zip(operator(h)).map(|(&t, o)| t - o).collect()
+                };
+                let residuals: Vec<Vec<T>> = solutions.iter().zip(&targets).map(left).collect();
+                let found = self.by_voltage(&solutions, charge);
+                let off = largest(&self.by_voltage(&residuals, |_, _, _| 0.0));
+                if off <= ACCEPTED_DERIVATIVE * largest(&found) {
+                    return Ok(found);
+                }
+                if !off.is_finite() {
+                    break;
+                }
+                for (solution, residual) in solutions.iter_mut().zip(&residuals) {
+                    let wanted = STEP_OF_RESTART * krylov::norm(&self.probability, residual);
+                    let change = krylov::improve(operator, residual, &self.probability, wanted);
+                    solution.iter_mut().zip(change).for_each(|(h, c)| *h += c);
+                }
+            }
+        }
+        Err(NetworkError::NotSettledOnLargeSet { what: "the adjoint solution", states: self.states() })
+    }
+
+    /// Σ_s p_s Σ_hops Γ' (charge + h(after) − h(before)) for each h of `adjoints` and each voltage; `charge` is that of the hop from site to
+    /// site, for the number of h.
+    fn by_voltage<T: Scalar>(&self, adjoints: &[Vec<T>], charge: impl Fn(usize, usize, usize) -> f64) -> Vec<Vec<T>> {
         let network = self.network;
         let sites = network.sites();
         let landscape = network.landscape(&self.voltages_kt);
-        let adjoints = self.adjoints(shift, current, electrodes)?;
         // changes per pair of sites first: there are far fewer pairs of sites than hops of states
-        let mut by_pair = vec![vec![T::default(); sites * sites]; electrodes.len()];
+        let mut by_pair = vec![vec![T::default(); sites * sites]; adjoints.len()];
         let (mut energies, mut of) = (Vec::new(), usize::MAX);
         self.for_each_hop(|state, target, from, to, rate| {
             if state != of {
@@ -130,9 +196,8 @@ impl SteadySolver<'_> {
                 return;
             }
             let weight = T::from(self.probability[state] * rate * slope);
-            for ((sums, later), electrode) in by_pair.iter_mut().zip(&adjoints).zip(electrodes) {
-                let charge = T::from(self.charge(*electrode, current, from, to));
-                sums[from * sites + to] += weight * (charge + later[target] - later[state]);
+            for (k, (sums, later)) in by_pair.iter_mut().zip(adjoints).enumerate() {
+                sums[from * sites + to] += weight * (T::from(charge(k, from, to)) + later[target] - later[state]);
             }
         });
         let derivative = |sums: &Vec<T>, by: usize| {
@@ -145,7 +210,7 @@ impl SteadySolver<'_> {
             }
             total
         };
-        Ok(by_pair.iter().map(|sums| (0..network.electrodes()).map(|m| derivative(sums, m)).collect()).collect())
+        by_pair.iter().map(|sums| (0..network.electrodes()).map(|m| derivative(sums, m)).collect()).collect()
     }
 
     /// Largest difference of the charge \[e\] that the electrodes will have received, each counted with its own weight between −1 and 1,
@@ -160,8 +225,12 @@ impl SteadySolver<'_> {
             source.iter_mut().zip(of_electrode).for_each(|(sum, c)| *sum += weight * c);
         }
         let rates = self.set.rates();
-        let by_known_factors = self.factors.as_ref().and_then(|f| self.solve_adjoint(&rates, f, 0.0, &source));
-        let later = by_known_factors.or_else(|| Some(self.solutions(&rates, 0.0, &[source]).ok()?.swap_remove(0)))?;
+        let by_known_factors = self
+            .factors
+            .as_ref()
+            .and_then(|(f, a)| self.solve_adjoint(&rates, f, 0.0, &source, a.accepted_later_charge()));
+        let later = by_known_factors
+            .or_else(|| Some(self.solutions(&rates, 0.0, &[source], self.deadline).ok()?.swap_remove(0)))?;
         let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
         for (&h, _) in later.iter().zip(&self.probability).filter(|(_, p)| **p > 0.0) {
             (lowest, highest) = (h.min(lowest), h.max(highest));
@@ -180,6 +249,11 @@ impl SteadySolver<'_> {
         source
     }
 
+    /// c_k − I_k for `electrodes`.
+    fn sources<T: Scalar>(&self, current: TerminalCurrent, electrodes: &[usize]) -> Vec<Vec<T>> {
+        electrodes.iter().map(|&k| self.current_by_state(current, k).into_iter().map(T::from).collect()).collect()
+    }
+
     /// Solutions h_k of (shift − G) h_k = c_k − I_k for `electrodes`.
     fn adjoints<T: Scalar>(
         &self,
@@ -187,32 +261,53 @@ impl SteadySolver<'_> {
         current: TerminalCurrent,
         electrodes: &[usize],
     ) -> Result<Vec<Vec<T>>, NetworkError> {
-        let of_electrode =
-            |&k: &usize| -> Vec<T> { self.current_by_state(current, k).into_iter().map(T::from).collect() };
-        self.solutions(&self.set.rates(), shift, &electrodes.iter().map(of_electrode).collect::<Vec<_>>())
+        self.solutions(&self.set.rates(), shift, &self.sources(current, electrodes), Deadline::within(None))
     }
 
     /// Solutions h of (shift − G) h = source for each of `sources`.
-    fn solutions<T: Scalar>(&self, rates: &Rates, shift: T, sources: &[Vec<T>]) -> Result<Vec<Vec<T>>, NetworkError> {
-        let throughput: Vec<f64> =
-            self.set.members.iter().zip(&self.probability).map(|(m, p)| m.exit_rate * p).collect();
+    ///
+    /// # Errors
+    /// If the iteration on a large set does not converge, a number is too large, or time is over.
+    fn solutions<T: Scalar>(
+        &self,
+        rates: &Rates,
+        shift: T,
+        sources: &[Vec<T>],
+        deadline: Deadline,
+    ) -> Result<Vec<Vec<T>>, NetworkError> {
+        let throughput = self.throughput();
         let n = rates.states();
-        for (core, fraction) in INCOMPLETE.into_iter().filter(|&(core, _)| n > EXACT && core < n) {
-            let drop = Drop { throughput: &throughput, probability: &self.probability, fraction };
-            let factors = Factors::new(rates, Order::by_weight(&throughput, core), shift, Some(drop));
-            let found: Option<Vec<_>> = sources.iter().map(|s| self.solve_adjoint(rates, &factors, shift, s)).collect();
+        for attempt in self.attempts() {
+            let drop = attempt.drop(&throughput, &self.probability);
+            let factors = Factors::new(rates, Order::by_weight(&throughput, attempt.core), shift, Some(drop), deadline)
+                .map_err(|late| self.too_long(late))?;
+            let accepted = attempt.accepted_later_charge();
+            let solve = |source: &Vec<T>| self.solve_adjoint(rates, &factors, shift, source, accepted);
+            let found: Option<Vec<_>> = sources.iter().map(solve).collect();
             if let Some(found) = found {
                 return Ok(found);
             }
         }
+        if self.is_large() {
+            return Err(NetworkError::NotSettledOnLargeSet { what: "the adjoint solution", states: n });
+        }
         let busiest = (0..n).max_by(|&a, &b| throughput[a].total_cmp(&throughput[b])).unwrap_or(0);
-        let factors = Factors::new(rates, Order::minimum_degree(rates).ending_in(busiest), shift, None);
+        let factors = Order::minimum_degree(rates, deadline)
+            .and_then(|order| Factors::new(rates, order.ending_in(busiest), shift, None, deadline))
+            .map_err(|late| self.too_long(late))?;
         let found: Vec<Vec<T>> = sources.iter().map(|s| factors.solve_right(s)).collect();
         let finite = found.iter().flatten().all(|h| h.size().is_finite());
         finite.then_some(found).ok_or(NetworkError::NotSettled { what: "the adjoint solution" })
     }
 
-    fn solve_adjoint<T: Scalar>(&self, rates: &Rates, factors: &Factors<T>, shift: T, source: &[T]) -> Option<Vec<T>> {
+    fn solve_adjoint<T: Scalar>(
+        &self,
+        rates: &Rates,
+        factors: &Factors<T>,
+        shift: T,
+        source: &[T],
+        accepted: f64,
+    ) -> Option<Vec<T>> {
         let operator = |h: &[T]| factors.solve_right(&rates.apply_right(shift, h));
         let target = factors.solve_right(source);
         let size = target.iter().zip(&self.probability).map(|(h, p)| h.size().powi(2) * p).sum::<f64>().sqrt();
@@ -220,13 +315,13 @@ impl SteadySolver<'_> {
         for _ in 0..=MOST_RESTARTS {
             let residual: Vec<T> = target.iter().zip(operator(&solution)).map(|(&t, o)| t - o).collect();
             let left = krylov::norm(&self.probability, &residual);
-            if left <= ACCEPTED * size {
+            if left <= accepted * size {
                 return Some(solution);
             }
             if !left.is_finite() {
                 return None;
             }
-            let change = krylov::improve(operator, &residual, &self.probability, 1e-2 * ACCEPTED * size);
+            let change = krylov::improve(operator, &residual, &self.probability, 1e-2 * accepted * size);
             solution.iter_mut().zip(change).for_each(|(h, c)| *h += c);
         }
         None

@@ -20,6 +20,13 @@ const FORETOLD: usize = 2000;
 /// has not visited.
 const HOPELESS: f64 = 1.0 / 3.0;
 
+/// Fraction of the least flow followed below which the targets of hops are not looked up, and compact sets do not keep hops.
+pub(super) const NOT_LOOKED_UP: f64 = 1e-3;
+/// Fraction of a state's total rate above which a compact set keeps its hops when voltages change and no flow is known.
+const LIKELY: f64 = 1e-3;
+/// Flow of the hops that a state of a compact set does not keep, as a fraction of the least flow followed, above which they are looked at.
+const UNKEPT: f64 = 1e-2;
+
 #[derive(PartialEq)]
 struct Pending(f64, Occupation);
 impl Eq for Pending {}
@@ -90,6 +97,35 @@ impl RandomWalk {
     }
 }
 
+impl Member {
+    /// Forgets the hops to states outside, or not looked up, that are slower than `least_rate`, but never the fastest hop.
+    fn forget_below(&mut self, least_rate: f64) {
+        let mut kept = 0;
+        for k in 0..self.hops.len() {
+            let (hop, target) = (self.hops[k], self.targets[k]);
+            if k > 0 && target == OUTSIDE && hop.rate < least_rate {
+                self.left_out_rate += hop.rate;
+            } else {
+                (self.hops[kept], self.targets[kept]) = (hop, target);
+                kept += 1;
+            }
+        }
+        self.hops.truncate(kept);
+        self.targets.truncate(kept);
+        self.hops.shrink_to_fit();
+        self.targets.shrink_to_fit();
+    }
+
+    /// Span of exponents from its fastest hop down to `least_rate` or, if that is slower, to its slowest hop with a known target.
+    fn span_down_to(&self, least_rate: f64) -> f64 {
+        let known = self.hops.iter().zip(&self.targets).filter(|(_, target)| **target != OUTSIDE);
+        let slowest = known.fold(least_rate, |least, (hop, _)| least.min(hop.rate));
+        let fastest = self.hops.first().map_or(f64::INFINITY, |hop| hop.rate);
+        // a little further, for the rounding of exponents
+        ((fastest / slowest).ln() + 1e-6).max(1e-6)
+    }
+}
+
 impl StateSet {
     /// Random walk from the empty network that keeps the states of its second half; returns estimates of their
     /// probabilities. If its beginning finds so many new states that there will be far too many, it ends there and
@@ -132,18 +168,32 @@ impl StateSet {
             return;
         }
         let mut known = Vec::new();
+        let is_compact = self.compact;
         for number in 0..self.members.len() {
             self.look_again(landscape, number, span, &mut known);
+            if is_compact {
+                let member = &mut self.members[number];
+                member.forget_below(LIKELY * member.exit_rate);
+            }
         }
     }
 
     /// Adds all hops of the states whose hops not kept carry at least `least_flow` or may be the only way back.
     pub(crate) fn widen(&mut self, landscape: &Landscape<'_>, probability: &[f64], least_flow: f64) {
         let mut known = Vec::new();
+        let is_compact = self.compact;
+        let counted = if is_compact { UNKEPT * least_flow } else { least_flow };
         for (number, &p) in probability.iter().enumerate() {
             let left_out_rate = self.members[number].left_out_rate;
-            if left_out_rate > 0.0 && (p == 0.0 || p * left_out_rate >= least_flow) {
-                self.look_again(landscape, number, f64::INFINITY, &mut known);
+            if left_out_rate > 0.0 && (p == 0.0 || p * left_out_rate >= counted) {
+                if is_compact && p > 0.0 {
+                    let least_rate = NOT_LOOKED_UP * least_flow / p;
+                    let span = self.members[number].span_down_to(least_rate);
+                    self.look_again(landscape, number, span, &mut known);
+                    self.members[number].forget_below(least_rate);
+                } else {
+                    self.look_again(landscape, number, f64::INFINITY, &mut known);
+                }
             }
         }
     }
@@ -168,8 +218,9 @@ impl StateSet {
         member.hops.clone_from(hops);
     }
 
-    /// Finds the targets of all hops that carry at least `least_flow`.
+    /// Finds the targets of all hops that carry at least `least_flow`; a compact set forgets the others.
     pub(crate) fn link(&mut self, landscape: &Landscape<'_>, probability: &[f64], least_flow: f64) {
+        let is_compact = self.compact;
         for (member, &p) in self.members.iter_mut().zip(probability) {
             for (hop, target) in member.hops.iter().zip(&mut member.targets) {
                 if p * hop.rate < least_flow {
@@ -180,6 +231,9 @@ impl StateSet {
                 {
                     *target = known;
                 }
+            }
+            if is_compact && p > 0.0 {
+                member.forget_below(least_flow / p);
             }
         }
     }
@@ -284,8 +338,11 @@ impl StateSet {
                     self.add(landscape, state, span) as usize
                 }
             };
-            let member = &self.members[number];
+            let member = &mut self.members[number];
             probability[number] = flow / member.exit_rate;
+            if self.compact && probability[number] > 0.0 {
+                member.forget_below(NOT_LOOKED_UP * least_flow / probability[number]);
+            }
             for hop in &member.hops {
                 let onward = flow * hop.rate / member.exit_rate;
                 if onward < 0.01 * least_flow {
