@@ -98,18 +98,11 @@ impl Experiment {
         let probe = Probe::new(scheme);
         let mut records = Vec::with_capacity(probe.scheme().records());
         for index in 0..probe.scheme().records() {
-            let (mut clean_na, mut clean_readings) = (Vec::new(), Vec::new());
             let channels = match probe.scheme() {
-                Scheme::Fixed(measurement) => {
-                    let asked = measurement.perturbation_volt(index, instrument.ramp_s);
-                    let applied = instrument.applied(&operating_point_volt, asked);
-                    clean_na = held_currents_na(device.as_ref(), applied.view())?;
-                    clean_readings = vec![0.0; probe.readings(index)];
-                    dot::project(probe.weights(index), &clean_na, &mut clean_readings);
-                    &measurement.records[index].channels
-                }
+                Scheme::Fixed(measurement) => &measurement.records[index].channels,
                 Scheme::Random(measurement) => &measurement.blocks,
             };
+            let (clean_na, clean_readings) = clean(&probe, index, device.as_ref(), &operating_point_volt, instrument)?;
             let folded = fold(probe.weights(index))?;
             let references = references(channels, probe.scheme().rate_hz());
             records.push(PreparedRecord { clean_na, clean_readings, folded, references });
@@ -117,20 +110,18 @@ impl Experiment {
         Ok(Self { probe, records, device, operating_point_volt, instrument, generator, gaussian, route })
     }
 
-    /// The same measurement at another operating point \[V\].
+    /// The same measurement at another operating point \[V\]; what does not depend on it is not prepared again.
     ///
     /// # Errors
     /// If the number of voltages is not that of the parameters, or the device cannot be evaluated there.
     pub fn moved_to(&self, operating_point_volt: &[f64]) -> Result<Self, EstimatorError> {
-        Self::new(
-            self.probe.scheme().clone(),
-            Arc::clone(&self.device),
-            device::operating_point_volt(self.device.as_ref(), Some(operating_point_volt))?,
-            self.instrument,
-            Arc::clone(&self.generator),
-            self.gaussian,
-            self.route,
-        )
+        let operating_point_volt = device::operating_point_volt(self.device.as_ref(), Some(operating_point_volt))?;
+        let mut moved = Self { operating_point_volt, ..self.clone() };
+        for (index, record) in moved.records.iter_mut().enumerate() {
+            (record.clean_na, record.clean_readings) =
+                clean(&self.probe, index, self.device.as_ref(), &moved.operating_point_volt, self.instrument)?;
+        }
+        Ok(moved)
     }
 
     /// The operating point \[V\].
@@ -292,6 +283,23 @@ impl Experiment {
         let applied = self.instrument.applied(&self.operating_point_volt, asked);
         Ok(held_currents_na(self.device.as_ref(), applied.view())?)
     }
+}
+
+/// Output of a record without noise, and what is read from it; empty where the perturbation is drawn anew for each trial.
+fn clean(
+    probe: &Probe,
+    index: usize,
+    device: &dyn Device,
+    operating_point_volt: &[f64],
+    instrument: Instrument,
+) -> Result<(Vec<f64>, Vec<f64>), EstimatorError> {
+    let Scheme::Fixed(measurement) = probe.scheme() else { return Ok((Vec::new(), Vec::new())) };
+    let asked = measurement.perturbation_volt(index, instrument.ramp_s);
+    let applied = instrument.applied(operating_point_volt, asked);
+    let clean_na = held_currents_na(device, applied.view())?;
+    let mut clean_readings = vec![0.0; probe.readings(index)];
+    dot::project(probe.weights(index), &clean_na, &mut clean_readings);
+    Ok((clean_na, clean_readings))
 }
 
 /// What one record is read from.

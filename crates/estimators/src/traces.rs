@@ -112,6 +112,9 @@ mod tests {
         let short = vec![vec![0.0; 3]; records];
         assert!(experiment.read(&short, &traces.directions).unwrap_err().to_string().contains("samples of a record"));
         assert!(experiment.read(&[], &traces.directions).is_err());
+        let moved = experiment.moved_to(&[0.0, 0.2]).unwrap().moved_to(&[0.1, 0.0]).unwrap();
+        assert_eq!(moved.trial(&mut Pcg64::seed_from_u64(1)).unwrap(), trial);
+        assert_eq!(moved.exact().unwrap(), experiment.exact().unwrap());
     }
 
     /// A trial with the same random numbers, for a sine, for several records, and for random directions.

@@ -10,7 +10,6 @@ use pyo3::prelude::*;
 use study::language::kinds::DeviceSection;
 
 use crate::callable::Callable;
-use crate::interrupt::interruptible;
 use crate::settings_text::table;
 use crate::{failed, wrong};
 
@@ -58,10 +57,10 @@ impl PyDevice {
             return Err(wrong(::device::DeviceError::WrongParameters { expected, found }));
         }
         let volt = volt.to_owned();
-        let currents_na = interruptible(py, |_| {
+        let currents_na = py.detach(|| {
             let mut currents_na = Array2::zeros((volt.nrows(), self.device.outputs()));
             self.device.evaluate(volt.view(), currents_na.view_mut()).map(|()| currents_na)
-        })?;
+        });
         Ok(currents_na.map_err(failed)?.into_pyarray(py))
     }
 
@@ -72,7 +71,7 @@ impl PyDevice {
     ) -> PyResult<Option<Bound<'py, PyArray2<f64>>>> {
         let at =
             ::device::operating_point_volt(self.device.as_ref(), Some(&volt.as_array().to_vec())).map_err(wrong)?;
-        let gradient = interruptible(py, |_| self.device.gradient(&at))?.map_err(failed)?;
+        let gradient = py.detach(|| self.device.gradient(&at)).map_err(failed)?;
         Ok(gradient.map(|g| g.into_pyarray(py)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use estimators::{Experiment, Workspace};
+use estimators::{EstimatorError, Experiment, Workspace};
 use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArray3, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use settings::seed::{self, Purpose};
 use study::PointOfKind;
 use study::error::point::ErrorPoint;
+use sweep::Stop;
 
 use crate::device::PyDevice;
 use crate::interrupt::interruptible;
@@ -35,6 +36,25 @@ impl PyExperiment {
             PointOfKind::Error(point) => point,
             _ => unreachable!("checked when it was built"),
         }
+    }
+
+    fn estimates(&self, count: usize, seed: u64, first: usize, stop: &Stop) -> Result<Array2<f64>, EstimatorError> {
+        let derivatives = self.experiment.derivatives();
+        let mut estimates = Array2::zeros((count, derivatives));
+        let chunks: Vec<_> = estimates.axis_chunks_iter_mut(Axis(0), TRIALS).collect();
+        chunks.into_par_iter().enumerate().try_for_each(|(chunk, mut rows)| {
+            if stop.is_requested() {
+                return Ok(());
+            }
+            let (mut workspace, mut estimate) = (Workspace::default(), vec![0.0; derivatives]);
+            for (row, mut found) in rows.rows_mut().into_iter().enumerate() {
+                let mut rng = Self::rng(seed, first + chunk * TRIALS + row);
+                self.experiment.trial_into(&mut rng, &mut workspace, &mut estimate)?;
+                found.iter_mut().zip(&estimate).for_each(|(a, b)| *a = *b);
+            }
+            Ok::<_, EstimatorError>(())
+        })?;
+        Ok(estimates)
     }
 
     fn rng(seed: u64, repetition: usize) -> rand_pcg::Pcg64 {
@@ -65,7 +85,7 @@ impl PyExperiment {
     /// The same at another operating point.
     fn at(&self, py: Python<'_>, volt: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
         let volt = volt.as_array().to_vec();
-        let experiment = interruptible(py, |_| self.experiment.moved_to(&volt))?.map_err(wrong)?;
+        let experiment = py.detach(|| self.experiment.moved_to(&volt)).map_err(wrong)?;
         Ok(Self { experiment, study: self.study.clone(), is_moved: true })
     }
 
@@ -107,11 +127,11 @@ impl PyExperiment {
     }
 
     fn current(&self, py: Python<'_>) -> PyResult<f64> {
-        interruptible(py, |_| self.experiment.current_na())?.map_err(failed)
+        py.detach(|| self.experiment.current_na()).map_err(failed)
     }
 
     fn truth<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        let truth = interruptible(py, |_| self.experiment.truth())?.map_err(failed)?;
+        let truth = py.detach(|| self.experiment.truth()).map_err(failed)?;
         Ok(Array1::from(truth).into_pyarray(py))
     }
 
@@ -127,11 +147,12 @@ impl PyExperiment {
         if truth.as_ref().is_some_and(|t| t.len() != self.experiment.derivatives()) {
             return Err(wrong(format!("truth: must be {} numbers", self.experiment.derivatives())));
         }
-        let errors = interruptible(py, |_| match truth {
-            Some(truth) => self.experiment.exact_against(&truth),
-            None => self.experiment.exact(),
-        })?
-        .map_err(failed)?;
+        let errors = py
+            .detach(|| match truth {
+                Some(truth) => self.experiment.exact_against(&truth),
+                None => self.experiment.exact(),
+            })
+            .map_err(failed)?;
         let (bias, variance) = (Array1::from(errors.bias), Array1::from(errors.variance));
         Ok((bias.into_pyarray(py), variance.into_pyarray(py), self.experiment.exact_gap()))
     }
@@ -139,7 +160,7 @@ impl PyExperiment {
     /// Published mean squared error.
     fn published<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
         if self.is_moved {
-            let truth = interruptible(py, |_| self.experiment.truth())?.map_err(failed)?;
+            let truth = py.detach(|| self.experiment.truth()).map_err(failed)?;
             return Ok(Array1::from(self.point().published(&truth)).into_pyarray(py));
         }
         let truth = self.point().true_gradient().map_err(failed)?;
@@ -154,30 +175,18 @@ impl PyExperiment {
         seed: u64,
         first: usize,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        let derivatives = self.experiment.derivatives();
-        let made = interruptible(py, |stop| {
-            let mut estimates = Array2::zeros((count, derivatives));
-            let chunks: Vec<_> = estimates.axis_chunks_iter_mut(Axis(0), TRIALS).collect();
-            chunks.into_par_iter().enumerate().try_for_each(|(chunk, mut rows)| {
-                if stop.is_requested() {
-                    return Ok(());
-                }
-                let (mut workspace, mut estimate) = (Workspace::default(), vec![0.0; derivatives]);
-                for (row, mut found) in rows.rows_mut().into_iter().enumerate() {
-                    let mut rng = Self::rng(seed, first + chunk * TRIALS + row);
-                    self.experiment.trial_into(&mut rng, &mut workspace, &mut estimate)?;
-                    found.iter_mut().zip(&estimate).for_each(|(a, b)| *a = *b);
-                }
-                Ok::<_, estimators::EstimatorError>(())
-            })?;
-            Ok::<_, estimators::EstimatorError>(estimates)
-        })?;
+        // a thread of its own takes longer than a few trials
+        let made = if count <= TRIALS {
+            py.detach(|| self.estimates(count, seed, first, &Stop::default()))
+        } else {
+            interruptible(py, |stop| self.estimates(count, seed, first, stop))?
+        };
         Ok(made.map_err(failed)?.into_pyarray(py))
     }
 
     /// One measurement, sample by sample: arrays over records first.
     fn traces<'py>(&self, py: Python<'py>, seed: u64, number: usize) -> PyResult<Bound<'py, PyDict>> {
-        let traces = interruptible(py, |_| self.experiment.traces(&mut Self::rng(seed, number)))?.map_err(failed)?;
+        let traces = py.detach(|| self.experiment.traces(&mut Self::rng(seed, number))).map_err(failed)?;
         let rows = |rows: &[Vec<f64>]| {
             Array2::from_shape_fn((rows.len(), rows[0].len()), |(record, n)| rows[record][n]).into_pyarray(py)
         };

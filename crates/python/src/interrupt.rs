@@ -1,5 +1,7 @@
 //! Work without the interpreter's lock that Ctrl-C ends.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Thread;
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -8,19 +10,32 @@ use sweep::Stop;
 /// Longest time until Ctrl-C is noticed.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// Tells the waiting thread that the work is done, also where it panics.
+struct Done<'a> {
+    flag: &'a AtomicBool,
+    caller: Thread,
+}
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.flag.store(true, Ordering::Release);
+        self.caller.unpark();
+    }
+}
+
 /// Does work on a thread of its own while this one, without the interpreter's lock, waits for it or for Ctrl-C, which asks it to stop.
 pub(crate) fn interruptible<T: Send>(py: Python<'_>, work: impl FnOnce(&Stop) -> T + Send) -> PyResult<T> {
-    let stop = Stop::default();
-    let caller = std::thread::current();
+    let (stop, flag) = (Stop::default(), AtomicBool::new(false));
+    let done = Done { flag: &flag, caller: std::thread::current() };
     std::thread::scope(|scope| {
-        let worker = scope.spawn(|| {
-            let result = work(&stop);
-            caller.unpark();
-            result
+        let asked = &stop;
+        let worker = scope.spawn(move || {
+            let _done = done;
+            work(asked)
         });
         let mut interrupted = Ok(());
-        while !worker.is_finished() {
-            py.detach(|| std::thread::park_timeout(if interrupted.is_ok() { PATIENCE } else { PATIENCE / 50 }));
+        while !flag.load(Ordering::Acquire) {
+            py.detach(|| std::thread::park_timeout(PATIENCE));
             if interrupted.is_ok() {
                 interrupted = py.check_signals();
                 if interrupted.is_err() {
@@ -28,7 +43,7 @@ pub(crate) fn interruptible<T: Send>(py: Python<'_>, work: impl FnOnce(&Stop) ->
                 }
             }
         }
-        let result = worker.join();
+        let result = py.detach(|| worker.join());
         interrupted?;
         result.map_err(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
