@@ -1,6 +1,6 @@
 """A mesh of Mach-Zehnder interferometers whose heaters are trained: eight voltages, the photocurrent at one output.
 
-A device of ``scenarios/own_device.toml``: ``homodyne run scenarios/own_device.toml``.
+The device of ``interferometer_mesh.toml``: ``homodyne run examples/python/interferometer_mesh.toml``.
 
 Four waveguides, six interferometers in a triangle (Reck et al., Phys. Rev. Lett. 73, 58 (1994)), each with an inner and an outer phase.
 Heaters turn a voltage into a phase that goes as its square. The first two voltages are inputs, in front of the mesh; the other

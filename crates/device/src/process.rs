@@ -249,11 +249,16 @@ impl Running {
         });
         let mut running = Self { child, input: Some(input), output, waiting: Vec::new(), errors };
         let line = running.line(Instant::now() + timeout)?;
-        let about: About = serde_json::from_slice(&line).map_err(|e| running.wrong(&line, &e.to_string()))?;
-        if about.protocol != PROTOCOL || about.parameters == 0 || about.outputs == 0 {
-            return Err(running.wrong(&line, &format!("must say \"protocol\": \"{PROTOCOL}\", parameters and outputs")));
+        let about = serde_json::from_slice::<About>(&line).ok();
+        match about.filter(|a| a.protocol == PROTOCOL && a.parameters > 0 && a.outputs > 0) {
+            Some(about) => Ok((running, about)),
+            None => {
+                let what = format!(
+                    "its first line must be {{\"protocol\": \"{PROTOCOL}\", \"parameters\": M, \"outputs\": K}}"
+                );
+                Err(running.wrong(&line, &what))
+            }
         }
-        Ok((running, about))
     }
 
     fn ask(
@@ -440,6 +445,6 @@ mod tests {
             Process::start(folder.path(), &command, Duration::from_secs(60)).unwrap_err().to_string()
         };
         assert!(start(&["no-such-program"]).contains("cannot be started"));
-        assert!(start(&["echo", "hello"]).contains("wrote `hello`"));
+        assert!(start(&["echo", "hello"]).contains("wrote `hello`: its first line must be"));
     }
 }
