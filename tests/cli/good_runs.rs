@@ -135,3 +135,25 @@ fn studies_of_no_noise_end_well() {
         assert_eq!(bench.files("out"), ["silent.h5", "silent.png", "silent.svg"]);
     }
 }
+
+/// Output is clean output plus noise, in a file that is not replaced unless that is asked for.
+#[test]
+fn traces_of_a_measurement_are_written_out() {
+    let bench = Bench::new();
+    let scenario = bench.write("s.toml", SCENARIO);
+    let path = scenario.display().to_string();
+    let traces = |more: &[&str]| bench.homodyne(&[&["traces", &path, "--output", "out"], more].concat());
+    let out = traces(&["--point", "1"]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let found = results::store::read(&bench.path("out/small.traces.h5")).expect("results");
+    let values = |name: &str| tests::variable(&found, name).values.clone();
+    let (clean, noise, output) = (values("clean"), values("noise"), values("output"));
+    assert!(output.len() > 100 && noise.iter().any(|x| *x != 0.0));
+    assert!((0..output.len()).all(|n| (clean[n] + noise[n] - output[n]).abs() < 1e-12));
+    assert_eq!(values("drive").len() % output.len(), 0);
+    assert_eq!(traces(&["--point", "1"]).status.code(), Some(2), "the file exists");
+    let again = traces(&["--point", "1", "--overwrite", "--npz"]);
+    assert!(again.status.success() && bench.path("out/small.traces.npz").exists(), "{}", text(&again.stderr));
+    let beyond = traces(&["--point", "1000"]);
+    assert!(beyond.status.code() == Some(2) && text(&beyond.stderr).contains("--point 1000: must be 0 to"));
+}

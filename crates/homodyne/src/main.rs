@@ -46,6 +46,7 @@ enum Command {
     Plot(commands::plot::PlotArguments),
     Show(commands::show::Show),
     Plan(commands::plan::Plan),
+    Traces(commands::traces::Traces),
     Device(commands::device::Device),
     Export(commands::export::Export),
     #[command(hide = true)]
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         Command::Plot(c) => c.execute(),
         Command::Show(c) => c.execute(),
         Command::Plan(c) => c.execute(),
+        Command::Traces(c) => c.execute(),
         Command::Device(c) => c.execute(),
         Command::Export(c) => c.execute(),
         Command::CopyResults(c) => c.execute(),

@@ -13,3 +13,4 @@ pub(crate) mod schema;
 pub(crate) mod show;
 pub(crate) mod slurm;
 pub(crate) mod status;
+pub(crate) mod traces;
