@@ -490,15 +490,16 @@ mod tests {
         let domain = Domain::Rectangle { width_nm: 100.0, height_nm: 60.0, thickness_nm: 0.0 };
         let length =
             |electrode: [f64; 2], x: f64, y: f64| domain.hop_nm(Contact::Nearest, electrode, 20.0, [x, y, 0.0]);
+        let is = |found: [f64; 2], right: [f64; 2]| (0..2).all(|k| (found[k] - right[k]).abs() < 1e-12);
         for corner in [[0.0, 0.0], [100.0, 0.0], [100.0, 60.0], [0.0, 60.0]] {
             let inwards = |along: f64, towards: f64| {
                 let sign = |axis: usize| if corner[axis] > 0.0 { -1.0 } else { 1.0 };
                 length(corner, corner[0] + sign(0) * along, corner[1] + sign(1) * towards)
             };
-            assert_eq!([inwards(8.0, 3.0), inwards(3.0, 8.0)], [3.0, 3.0], "{corner:?}");
-            assert_eq!([inwards(13.0, 4.0), inwards(4.0, 13.0)], [5.0, 5.0], "{corner:?}");
+            assert!(is([inwards(8.0, 3.0), inwards(3.0, 8.0)], [3.0, 3.0]), "{corner:?}");
+            assert!(is([inwards(13.0, 4.0), inwards(4.0, 13.0)], [5.0, 5.0]), "{corner:?}");
         }
         // on one edge only, cut off at the corner
-        assert_eq!([length([5.0, 0.0], 3.0, 8.0), length([5.0, 0.0], 18.0, 4.0)], [8.0, 5.0]);
+        assert!(is([length([5.0, 0.0], 3.0, 8.0), length([5.0, 0.0], 18.0, 4.0)], [8.0, 5.0]));
     }
 }
