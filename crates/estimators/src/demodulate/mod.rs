@@ -73,6 +73,8 @@ pub struct Demodulated {
     pub derivatives: Vec<Derivative>,
     /// What is wrong with the record, or may be.
     pub remarks: Vec<Remark>,
+    /// What the plan's filter reads of a constant 1: by this factor all derivatives are too large. 1 if it is `gain_corrected`.
+    pub gain: f64,
 }
 
 /// A lock-in for one derivative.
@@ -134,7 +136,8 @@ pub fn demodulate(plan: &Hge, parameters: usize, record_na: &[f64]) -> Result<De
     let derivatives = demodulator.read(record_na)?;
     let mut remarks: Vec<Remark> = length.into_iter().collect();
     remarks.extend(demodulator.remarks(record_na, &derivatives)?);
-    Ok(Demodulated { derivatives, remarks })
+    let gain = demodulator.readings.window.iter().sum();
+    Ok(Demodulated { derivatives, remarks, gain })
 }
 
 impl Demodulator {
@@ -327,7 +330,8 @@ fn mixed_of(plan: &Hge, lines_hz: &[f64]) -> Vec<(String, f64)> {
 /// the plan, offset and drift.
 ///
 /// # Errors
-/// If the plan cannot be built, there are not as many drives as frequencies, they differ in length, are too short, or hold a sample that is not finite.
+/// If the plan cannot be built, there are not as many drives as frequencies, they differ in length, are too short, or
+/// hold a sample that is not finite.
 pub fn drive(plan: &Hge, drives_volt: &[Vec<f64>]) -> Result<Vec<(f64, f64)>, EstimatorError> {
     let samples = drives_volt.first().map_or(0, Vec::len);
     let refuse = |found: String, allowed: &str| Err(EstimatorError::setting("drive", found, allowed));

@@ -213,6 +213,7 @@ impl Demodulate {
             let of_reading = remarks.iter().map(|r| json!({ "kind": "reading", "message": r }));
             let text = json!({
                 "rate_hz": plan.rate_hz,
+                "gain": read.gain,
                 "derivatives": read.derivatives.iter().map(derivative_json).collect::<Vec<_>>(),
                 "remarks": of_reading.chain(of_record).collect::<Vec<_>>(),
             });
@@ -250,6 +251,12 @@ impl Demodulate {
             );
         }
         say!("derivatives in nA/V, ν degrees of freedom of the standard errors; sign ? where 95 % do not tell it");
+        if (read.gain - 1.0).abs() > 1e-3 {
+            say!(
+                "the plan's filter has settled to {:.4}, by which the derivatives are too large: `filter.gain_corrected` divides by it",
+                read.gain
+            );
+        }
         for remark in remarks {
             say!("remark: {remark}");
         }
