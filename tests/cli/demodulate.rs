@@ -23,8 +23,8 @@ filter = { gain_corrected = true }
 const GRADIENT: [f64; 3] = [60.0, -40.0, 20.0];
 const FREQUENCIES_HZ: [f64; 3] = [1000.0, 960.0, 920.0];
 
-/// A record [nA] of a device of that gradient at `rate_hz`, with an amplitude of each sine [V] and uniform white noise of
-/// 0.02 nA²·12/rate, which is 1e-5 nA²/Hz at 10 kHz.
+/// A record [nA] of a device of that gradient at `rate_hz`, with an amplitude of each sine [V] and uniform noise of width
+/// 0.774 nA and variance 0.05 nA², white of 1e-5 nA²/Hz at 10 kHz.
 fn record(rate_hz: f64, amplitude_volt: f64) -> Vec<f64> {
     let mut rng = Pcg64::seed_from_u64(1);
     let samples = (0.1 * rate_hz).round() as usize;
@@ -59,7 +59,7 @@ fn read(name: &str, content: &[u8], more: &[&str]) -> Result<Value, String> {
     }
 }
 
-/// Each derivative within five standard errors, which are 5 nA²·√… = 1.8 nA/V within a half: and no remark.
+/// Each derivative lies within five standard errors of about 1.9 nA/V.
 fn is_sound(said: &Value) {
     let derivatives = said["derivatives"].as_array().expect("a list");
     assert_eq!(derivatives.len(), 3);
