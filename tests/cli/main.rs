@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "test names say what they test")]
 
 mod bad_input;
+mod demodulate;
 mod device;
 mod divisions;
 mod faults;

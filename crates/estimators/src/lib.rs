@@ -38,6 +38,7 @@ pub mod amplitude;
 pub mod balance;
 pub mod builder;
 pub mod curve_fit;
+pub mod demodulate;
 pub mod differences;
 mod error;
 pub mod exact;

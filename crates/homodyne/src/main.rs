@@ -26,6 +26,7 @@ Examples:
   homodyne run scenarios/error_vs_spacing.toml         one HDF5 file and a figure in results/
   homodyne show results/error-vs-spacing.h5            Monte Carlo, exact and published errors as a table
   homodyne plan --parameters 7 --band 100,1000 --duration 0.1 --ratio 2.05
+  homodyne demodulate record.npy --plan plan.toml      derivatives with standard errors from a measured record
   homodyne device generate --seed 7 --output d.json    a simulated dopant network
 
 Exit codes: 0 done, 1 failed, 2 bad input, 130/143 stopped by SIGINT/SIGTERM, 75 stopped by SIGUSR1 to be run again."
@@ -47,6 +48,7 @@ enum Command {
     Show(commands::show::Show),
     Plan(commands::plan::Plan),
     Traces(commands::traces::Traces),
+    Demodulate(commands::demodulate::Demodulate),
     Device(commands::device::Device),
     Export(commands::export::Export),
     #[command(hide = true)]
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Command::Show(c) => c.execute(),
         Command::Plan(c) => c.execute(),
         Command::Traces(c) => c.execute(),
+        Command::Demodulate(c) => c.execute(),
         Command::Device(c) => c.execute(),
         Command::Export(c) => c.execute(),
         Command::CopyResults(c) => c.execute(),

@@ -12,6 +12,7 @@ Voltages are in V, currents in nA, times in s, frequencies in Hz. Settings have 
     experiment.trials(1000, seed=1)                              # 1000 simulated measurements
 """
 
+from hge.bench import Demodulated, demodulate
 from hge.devices import Device, device
 from hge.experiments import ExactErrors, Experiment, Traces, estimator
 from hge.networks import Network, network
@@ -20,12 +21,14 @@ from hge.serving import serve
 from hge.studies import open_results, run
 
 __all__ = [
+    "Demodulated",
     "Device",
     "ExactErrors",
     "Experiment",
     "Network",
     "Noise",
     "Traces",
+    "demodulate",
     "device",
     "estimator",
     "network",

@@ -1,6 +1,7 @@
 //! The extension module of the Python package `hge`. Settings come as JSON with the names of scenario files, arrays as NumPy arrays;
 //! `hge/__init__.py` is what users see.
 
+mod bench;
 mod callable;
 mod device;
 mod experiment;
@@ -15,6 +16,8 @@ use pyo3::prelude::*;
 /// The part of `hge` that is written in Rust.
 #[pymodule]
 mod _hge {
+    #[pymodule_export]
+    use crate::bench::demodulate;
     #[pymodule_export]
     use crate::device::PyDevice;
     #[pymodule_export]

@@ -153,6 +153,27 @@ def test_noise_has_its_density(noise):
     assert np.array_equal(noise.records(100, 3, seed=1)[:2], noise.records(100, 2, seed=1))
 
 
+def test_measured_records_are_read():
+    """200 records: the scatter over the stated standard errors is 1; six times its standard error of √(2/600) would be a chance of 1e-8."""
+    plan = hge.estimator("hge", duration_s=0.1, amplitude_volt=8e-3, frequencies_hz=[1000, 960, 920])
+    experiment = hge.Experiment([60, -20, 5], plan, hge.noise("white", psd_na2_per_hz=1e-5))
+    found = [hge.demodulate(experiment.traces(seed=seed).output_na[0], plan) for seed in range(200)]
+    estimates, errors = (np.array([getattr(one, name) for one in found]) for name in ("derivatives", "standard_errors"))
+    square = (((estimates - estimates.mean(axis=0)) / errors) ** 2).mean()
+    freedom = found[0].degrees_of_freedom.mean()
+    assert square == pytest.approx(freedom / (freedom - 2), rel=6 * np.sqrt(2 / estimates.size))
+    assert all(one.signs[0] == 1 and one.signs[1] == -1 for one in found)
+    assert found[0].remarks == []
+    record = experiment.traces(seed=1).output_na[0]
+    assert [kind for kind, _ in hge.demodulate(np.minimum(record, 0.3), plan).remarks][0] == "clipping"
+    with pytest.raises(ValueError, match="100 samples: the plan has 1000"):
+        hge.demodulate(record[:100], plan)
+    with pytest.raises(ValueError, match="parallel"):
+        hge.demodulate(record, {**plan, "mode": "sequential"})
+    with pytest.raises(ValueError, match="hge"):
+        hge.demodulate(record, hge.estimator("walsh", duration_s=0.1, amplitude_volt=8e-3))
+
+
 def test_ctrl_c_ends_a_long_run_within_a_second():
     program = textwrap.dedent("""
         import hge

@@ -31,6 +31,18 @@ impl Columns {
 /// If the file cannot be read, has a different number of columns, or holds an entry that is not a finite number; the
 /// message gives its position.
 pub fn read_columns(path: &Path, columns: usize) -> Result<Columns, TableError> {
+    read(path, Some(columns))
+}
+
+/// Reads all columns of a table: as many as its first row has, or the array of shape (rows, columns) or (rows).
+///
+/// # Errors
+/// As [`read_columns`], and if an array has more columns than rows.
+pub fn read_all_columns(path: &Path) -> Result<Columns, TableError> {
+    read(path, None)
+}
+
+fn read(path: &Path, columns: Option<usize>) -> Result<Columns, TableError> {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
     match extension.as_str() {
         "csv" | "txt" | "tsv" | "dat" | "asc" => text::parse(&std::fs::read(path)?, columns),
@@ -40,9 +52,10 @@ pub fn read_columns(path: &Path, columns: usize) -> Result<Columns, TableError> 
             match archive.names().as_slice() {
                 [name] => of_array(archive.array(name)?, columns),
                 names => Err(TableError::File(format!(
-                    "holds {} arrays ({}): one array of {columns} columns is needed: save it with numpy.save",
+                    "holds {} arrays ({}): one array{} is needed: save it with numpy.save",
                     names.len(),
-                    names.join(", ")
+                    names.join(", "),
+                    columns.map_or_else(String::new, |n| format!(" of {n} columns"))
                 ))),
             }
         }
@@ -52,8 +65,17 @@ pub fn read_columns(path: &Path, columns: usize) -> Result<Columns, TableError> 
     }
 }
 
-fn of_array(array: ArrayD<f64>, columns: usize) -> Result<Columns, TableError> {
+fn of_array(array: ArrayD<f64>, columns: Option<usize>) -> Result<Columns, TableError> {
     let shape = array.shape().to_vec();
+    let columns = match (columns, &shape[..]) {
+        (Some(columns), _) => columns,
+        (None, [_]) => 1,
+        (None, [rows, columns]) if columns <= rows => *columns,
+        (None, [_, _]) => {
+            return Err(TableError::File(format!("has shape {shape:?}, more columns than rows: save `array.T`")));
+        }
+        _ => return Err(TableError::File(format!("has shape {shape:?}, (rows) or (rows, columns) is needed"))),
+    };
     let array = match shape.len() {
         1 if columns == 1 => array.insert_axis(ndarray::Axis(1)),
         _ => array,
@@ -87,6 +109,27 @@ mod tests {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         read_columns(&path, columns).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn all_columns_of_a_table_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            read_all_columns(&path).map_err(|e| e.to_string())
+        };
+        let decimal = all("a.csv", b"t;I\n0,5;1,5;\n0,75;2;\n").unwrap();
+        assert_eq!(decimal.values, [[0.5, 0.75], [1.5, 2.0]]);
+        assert!(all("a.csv", b"1,2\n1,2,3\n").unwrap_err().contains("found 3 columns, 2 are needed"));
+        assert_eq!(all("a.csv", b"# nothing\n").unwrap().values, Vec::<Vec<f64>>::new());
+        let bytes: Vec<u8> = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        assert_eq!(all("a.npy", &file("<f4", false, "(6,)", &bytes)).unwrap().values.len(), 1);
+        assert_eq!(all("a.npy", &file("<f4", false, "(3, 2)", &bytes)).unwrap().values[1], [2.0, 4.0, 6.0]);
+        assert!(all("a.npy", &file("<f4", false, "(2, 3)", &bytes)).unwrap_err().contains("save `array.T`"));
+        assert!(
+            all("a.npy", &file("<f4", false, "(1, 2, 3)", &bytes)).unwrap_err().contains("(rows, columns) is needed")
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod plain;
 mod text;
 
 pub use archive::{Archive, archive_of};
-pub use columns::{Columns, read_columns};
+pub use columns::{Columns, read_all_columns, read_columns};
 pub use npy::{MOST_NUMBERS, read_npy};
 pub use plain::plain;
 pub use text::read_text;

@@ -49,12 +49,12 @@ fn refuse_other_text(bytes: &[u8]) -> Result<(), TableError> {
     Ok(())
 }
 
-/// Reads `columns` columns.
-pub(crate) fn parse(bytes: &[u8], columns: usize) -> Result<Columns, TableError> {
+/// Reads `columns` columns; as many as the first row has, if none are given.
+pub(crate) fn parse(bytes: &[u8], columns: Option<usize>) -> Result<Columns, TableError> {
     refuse_other_text(bytes)?;
     // a heading may be in any encoding; numbers are the same in all
     let text = String::from_utf8_lossy(bytes);
-    let mut out = Columns { values: vec![Vec::new(); columns], places: Vec::new(), remarks: Vec::new() };
+    let mut out = Columns { values: vec![Vec::new(); columns.unwrap_or(0)], places: Vec::new(), remarks: Vec::new() };
     let mut heading = 0;
     for (number, line) in text.trim_start_matches(MARK).lines().enumerate() {
         let number = number + 1;
@@ -69,7 +69,10 @@ pub(crate) fn parse(bytes: &[u8], columns: usize) -> Result<Columns, TableError>
             out.remarks.push(format!("line {number} is taken for a heading: {}", shortened(content)));
             continue;
         }
-        let row = fields.row(columns, content).map_err(|what| TableError::Line { line: number, what })?;
+        if columns.is_none() && out.places.is_empty() {
+            out.values = vec![Vec::new(); fields.count()];
+        }
+        let row = fields.row(out.values.len(), content).map_err(|what| TableError::Line { line: number, what })?;
         for (column, value) in out.values.iter_mut().zip(row) {
             column.push(value);
         }
@@ -113,6 +116,11 @@ impl<'a> Fields<'a> {
         };
         let mut fields = self.fields.iter().filter(|f| !f.is_empty()).peekable();
         fields.peek().is_some() && fields.all(is_name)
+    }
+
+    /// Fields, without an empty one behind the last separator.
+    fn count(&self) -> usize {
+        self.fields.len() - usize::from(self.fields.len() > 1 && self.fields.last().is_some_and(|f| f.is_empty()))
     }
 
     fn row(&self, columns: usize, line: &str) -> Result<Vec<f64>, String> {
@@ -188,14 +196,14 @@ mod tests {
             "// of Tuesday\n1;0.5;\n2.5;-0.03;\n",
             "V9,V10\n\"1\",\"0.5\"\n\"2.5\",\"-0.03\"\n",
         ] {
-            let read = parse(text.as_bytes(), 2).unwrap_or_else(|e| panic!("{text}: {e}"));
+            let read = parse(text.as_bytes(), Some(2)).unwrap_or_else(|e| panic!("{text}: {e}"));
             assert_eq!(read.values, [[1.0, 2.5], [0.5, -0.03]], "{text}");
             assert_eq!(read.places.len(), 2);
         }
         // one column, a unit in Latin-1
-        let read = parse(b"I (\xb5A)\n0,5\t\n", 1);
+        let read = parse(b"I (\xb5A)\n0,5\t\n", Some(1));
         assert_eq!(read.unwrap().values, [[0.5]]);
-        let read = parse(b"current_na\n1.5\n2.5\n", 1).unwrap();
+        let read = parse(b"current_na\n1.5\n2.5\n", Some(1)).unwrap();
         assert_eq!(read.remarks, ["line 1 is taken for a heading: current_na"]);
         assert_eq!(read.places, [2, 3]);
     }
@@ -215,11 +223,11 @@ mod tests {
             (1, "1\n9.9E37\n", "line 2: found 9.9E37, which instruments write for an overload"),
             (1, "1\n-9,91E+37;\n", "line 2: found -9,91E+37, which instruments write for an overload"),
         ] {
-            let message = parse(text.as_bytes(), columns).unwrap_err().to_string();
+            let message = parse(text.as_bytes(), Some(columns)).unwrap_err().to_string();
             assert!(message.contains(words), "{text}: {message}");
         }
-        assert!(parse(b"\xff\xfe1\x00", 1).unwrap_err().to_string().contains("UTF-16"));
-        assert!(parse(b"1\x002\n", 1).unwrap_err().to_string().contains("not text"));
+        assert!(parse(b"\xff\xfe1\x00", Some(1)).unwrap_err().to_string().contains("UTF-16"));
+        assert!(parse(b"1\x002\n", Some(1)).unwrap_err().to_string().contains("not text"));
     }
 
     /// An unreadable first sample is not a heading.
@@ -229,7 +237,7 @@ mod tests {
             ["O.123", "1.2.3", "-", "------", "0.1e", "1,2,3", "nan", "OVLD", "Overload", "x12.5", "#N/A?", "N/A"]
         {
             let text = format!("{damaged}\n1.5\n2.5\n");
-            let read = parse(text.as_bytes(), 1);
+            let read = parse(text.as_bytes(), Some(1));
             let vanished = read.is_ok_and(|r| r.values == [[1.5, 2.5]] && !damaged.starts_with('#'));
             assert!(!vanished, "{damaged}");
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod copy_results;
+pub(crate) mod demodulate;
 pub(crate) mod device;
 pub(crate) mod export;
 pub(crate) mod list;

@@ -1,5 +1,6 @@
 //! The tables of a scenario file, with units and defaults.
 
+use estimators::hge::HgeSettings;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -297,6 +298,23 @@ impl Scenario {
         let device = table.get("device").ok_or_else(|| KeyError::new("", "the table `[device]` is missing"))?;
         crate::language::document::refuse_not_finite(device, "device")?;
         DeviceSection::parse(device.clone(), "device")
+    }
+
+    /// The lock-ins of a TOML tree and their sampling rate, ignoring the rest of the scenario, as a record that was measured elsewhere
+    /// is read.
+    ///
+    /// # Errors
+    /// If the estimator is missing or of another kind than "hge", and at the first key that is unknown, missing, or of a wrong type.
+    pub fn lock_ins_of(table: &Table) -> Result<(HgeSettings, SamplingSection), KeyError> {
+        let estimator =
+            table.get("estimator").ok_or_else(|| KeyError::new("", "the table `[estimator]` is missing"))?;
+        crate::language::document::refuse_not_finite(estimator, "estimator")?;
+        let sampling = table.get("sampling").cloned();
+        let sampling = sampling.map_or(Ok(SamplingSection::default()), |sampling| section(sampling, "sampling"))?;
+        match EstimatorSection::parse(estimator.clone(), "estimator")? {
+            EstimatorSection::Hge(hge) => Ok((hge, sampling)),
+            _ => Err(KeyError::new("estimator.kind", "must be \"hge\", whose lock-ins read a record")),
+        }
     }
 
     /// Reads a TOML tree in which every swept key has been set.

@@ -1,0 +1,65 @@
+"""Measured records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hge import _hge
+from hge._settings import to_json
+
+
+class Demodulated(NamedTuple):
+    """What a record tells of, one number for each derivative: first ones, then second ones if the plan reads the curvature."""
+
+    derivatives: NDArray[np.float64]
+    """[nA/V, then nA/V²], offset and drift subtracted from the record."""
+    standard_errors: NDArray[np.float64]
+    """From the noise of the record around each line [nA/V, nA/V²]."""
+    degrees_of_freedom: NDArray[np.float64]
+    """Of the standard errors."""
+    signs: NDArray[np.float64]
+    """1 or -1 where they are certain at 95 %, else 0."""
+    phases_rad: NDArray[np.float64]
+    """Phases of the lines relative to the drive; NaN where two parameters share a frequency."""
+    phase_standard_errors_rad: NDArray[np.float64]
+    """Their standard errors."""
+    psd_na2_per_hz: NDArray[np.float64]
+    """One-sided density of the noise at each line."""
+    gain: float
+    """What the filter of the plan reads of a constant 1: by this factor the derivatives are too large."""
+    remarks: list[tuple[str, str]]
+    """Kind and text of what is wrong with the record, or may be."""
+
+
+def demodulate(
+    record_na: ArrayLike, plan: Mapping[str, Any], *, rate_hz: float = 10_000.0, parameters: int | None = None
+) -> Demodulated:
+    """Derivatives, with standard errors, of a measured record [nA] that begins with the drive, shape (samples,).
+
+    Parameters
+    ----------
+    record_na
+        The output.
+    plan
+        As :func:`hge.estimator` makes it, of kind "hge" in parallel.
+    rate_hz
+        Sampling rate of the record.
+    parameters
+        Their number, if the frequencies of the plan are no list.
+
+    Examples
+    --------
+    >>> import hge
+    >>> plan = hge.estimator("hge", duration_s=0.1, amplitude_volt=8e-3, frequencies_hz=[1000, 960, 920])
+    >>> noise = hge.noise("white", psd_na2_per_hz=1e-5)
+    >>> found = hge.demodulate(hge.Experiment([60, -20, 5], plan, noise).traces(seed=1).output_na[0], plan)
+    >>> found.remarks
+    []
+    """
+    tables = {"sampling": {"rate_hz": float(rate_hz)}, "estimator": plan}
+    record = np.ascontiguousarray(record_na, dtype=np.float64)
+    return Demodulated(**_hge.demodulate(to_json(tables), record, parameters))
