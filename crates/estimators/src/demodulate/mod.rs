@@ -4,7 +4,7 @@
 //! and subtracted before reading: at the bench they are known from the record, and would leak into the lock-ins. The
 //! standard error is that of the noise *near each line*: the same lock-in reads the residual of the fit at frequencies
 //! around the line that hold none, and the mean square of these readings, scaled to the derivative, is its variance, with
-//! a stated number of degrees of freedom ν ([`between`]). `(estimate − mean)/standard error` follows Student's law of ν.
+//! a stated number of degrees of freedom ν (`between.rs`). `(estimate − mean)/standard error` follows Student's law of ν.
 //!
 //! Approximations: the density is a power law of frequency over the frequencies used (twenty multiples of the inverse
 //! duration on each side if there are so many). Lines at sums, differences and second harmonics of the drive, and those found at
