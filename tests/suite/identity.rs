@@ -13,6 +13,9 @@ const RESPONSE: &str = "[study]\nname = \"a\"\nkind = \"response\"\n[response]\n
 const TRAINING: &str = "[study]\nname = \"a\"\nkind = \"training\"\n[device]\nkind = \"linear\"\ngradient_na_per_volt = [1, 2]\n\
                         [training]\nstop_below = 0.1\nbudget_s = 1.0\nrange_volt = [-1.0, 1.0]\noptimiser = { kind = \"genetic\" }\n";
 
+/// Says what it is, as a device does, and nothing more.
+const PROGRAM: &str = r#"echo '{\"protocol\": \"homodyne-device 1\", \"parameters\": 2}'; cat > /dev/null"#;
+
 /// A setting that names a file, by the kind that it belongs to, a scenario with it, and the files that it reads.
 type Case = (&'static str, String, &'static [&'static str]);
 
@@ -53,6 +56,13 @@ fn cases() -> Vec<Case> {
             &["a.npz", "b.npz"],
         ),
         ("neural-surrogate.file", format!("{RESPONSE}{layered}"), &["b.npz"]),
+        (
+            "process.files",
+            format!(
+                "{RESPONSE}[device]\nkind = \"process\"\nfiles = [\"other.csv\"]\ncommand = [\"sh\", \"-c\", \"{PROGRAM}\"]\n"
+            ),
+            &["other.csv"],
+        ),
         (
             "dopant-network.file",
             format!("{RESPONSE}[device]\nkind = \"dopant-network\"\nfile = \"a.json\"\n"),
@@ -145,7 +155,7 @@ fn add_named(schema: &Value, named: &mut Vec<String>) {
     children.into_iter().for_each(|child| add_named(child, named));
     let properties = schema["properties"].as_object();
     for (property, value) in properties.into_iter().flatten() {
-        let direct = [value, &value["anyOf"][0]].into_iter().any(|v| v["$ref"] == "#/$defs/InputFile");
+        let direct = [value, &value["anyOf"][0], &value["items"]].into_iter().any(|v| v["$ref"] == "#/$defs/InputFile");
         if direct {
             named.push(format!("{}.{property}", schema["properties"]["kind"]["const"].as_str().unwrap_or_default()));
         }

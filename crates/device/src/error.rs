@@ -49,6 +49,7 @@ impl From<DeviceError> for settings::SettingError {
                 format!("found {found} voltages: the device has {expected} parameters"),
             ),
             DeviceError::Evaluation(what) => Self::whole(what),
+            outputs @ DeviceError::Outputs { .. } => Self::whole(outputs.to_string()),
             other => Self::new("file", other.to_string()),
         }
     }

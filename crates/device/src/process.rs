@@ -49,6 +49,9 @@ pub struct ProcessSettings {
     /// Longest time for an answer, and for the program to start (s).
     #[serde(default = "a_minute")]
     pub timeout_s: f64,
+    /// Whether there is only one program, asked by one thread after the other: where it drives an instrument.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
     /// Files whose content belongs to the study, such as the program's source: if one changes, the results are of another study.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<InputFile>,
@@ -69,8 +72,11 @@ impl DeviceKind for ProcessSettings {
         if !(self.timeout_s > 0.0 && self.timeout_s <= LONGEST_S) {
             return Err(SettingError::found("timeout_s", self.timeout_s, "must be above 0, and at most 604800"));
         }
-        let started = || Process::start(around.folder, &self.command, Duration::from_secs_f64(self.timeout_s));
-        let key = format!("{} {:?} {}", around.folder.display(), self.command, self.timeout_s);
+        let started = || {
+            let timeout = Duration::from_secs_f64(self.timeout_s);
+            Process::start(around.folder, &self.command, timeout).map(|process| process.alone(self.alone))
+        };
+        let key = format!("{} {:?} {} {}", around.folder.display(), self.command, self.timeout_s, self.alone);
         let process = around.shelf.process(key, started).map_err(|e| SettingError::new("command", e.to_string()))?;
         Ok(process)
     }
@@ -84,14 +90,16 @@ impl DeviceKind for ProcessSettings {
     }
 }
 
-/// A program, running as often as threads ask it at the same time.
+/// A program, running as often as threads ask it at the same time, or once.
 #[derive(Debug)]
 pub struct Process {
+    alone: bool,
     folder: PathBuf,
     command: Vec<String>,
     timeout: Duration,
     about: About,
     idle: Mutex<Vec<Running>>,
+    turn: Mutex<()>,
 }
 
 /// What a program says of itself.
@@ -132,12 +140,28 @@ impl Process {
     pub fn start(folder: &Path, command: &[String], timeout: Duration) -> Result<Self, DeviceError> {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let (running, about) = Running::start(folder, command, timeout).map_err(|e| failed(command, e))?;
-        Ok(Self { folder: folder.to_owned(), command: command.to_vec(), timeout, about, idle: vec![running].into() })
+        Ok(Self {
+            alone: false,
+            folder: folder.to_owned(),
+            command: command.to_vec(),
+            timeout,
+            about,
+            idle: vec![running].into(),
+            turn: Mutex::default(),
+        })
+    }
+
+    /// Whether there is only one program, asked by one thread after the other.
+    #[must_use]
+    pub fn alone(mut self, alone: bool) -> Self {
+        self.alone = alone;
+        self
     }
 
     /// Asks for `numbers` numbers. A program that has ended is started once more.
     fn ask(&self, what: &str, points: usize, sent: &[f64], numbers: usize) -> Result<Vec<f64>, DeviceError> {
         let request = format!("{}\n", json!({ "do": what, "points": points }));
+        let _turn = self.alone.then(|| self.turn.lock().expect("no thread panics here"));
         let idle = self.idle.lock().expect("no thread panics here").pop();
         let mut running = match idle {
             Some(running) => running,
@@ -417,9 +441,23 @@ mod tests {
                 });
             }
         });
+        assert!(process.idle.lock().unwrap().len() <= 3);
         std::fs::write(folder.path().join("die"), "").unwrap();
         assert!((currents(1.0)[2] - 7.0).abs() < 1e-12);
         assert!(!folder.path().join("die").exists());
+    }
+
+    #[test]
+    fn a_program_that_is_alone_is_started_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(command) = program(folder.path(), "    import time; time.sleep(0.01)") else { return skipped() };
+        let process = Process::start(folder.path(), &command, Duration::from_secs(60)).unwrap().alone(true);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| crate::currents_na(&process, ndarray::array![[1.0, 0.0]].view()).unwrap());
+            }
+        });
+        assert_eq!(process.idle.lock().unwrap().len(), 1);
     }
 
     #[test]

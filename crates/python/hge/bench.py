@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hge import _hge
-from hge._settings import to_json
+from hge._settings import array, to_json, whole
 
 
 class Demodulated(NamedTuple):
@@ -61,5 +61,9 @@ def demodulate(
     []
     """
     tables = {"sampling": {"rate_hz": float(rate_hz)}, "estimator": plan}
-    record = np.ascontiguousarray(record_na, dtype=np.float64)
+    if plan is None or plan.get("kind") != "hge":
+        raise ValueError('plan: must be an estimator of the kind "hge"')
+    if parameters is not None:
+        parameters = whole(parameters, "parameters", 1, 10_000)
+    record = array(record_na, "record_na", 1)
     return Demodulated(**_hge.demodulate(to_json(tables), record, parameters))

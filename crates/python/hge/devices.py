@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hge import _hge
-from hge._settings import Settings, folder, to_json
+from hge._settings import array, folder, to_json, whole
 
 
 class Device:
@@ -36,13 +36,13 @@ class Device:
 
     def currents(self, volt: ArrayLike) -> NDArray[np.float64]:
         """Currents [nA], shape (n, K), at voltages [V], shape (n, M); of shape (K,) at a single point."""
-        volt = np.asarray(volt, dtype=np.float64)
-        found = self._native.currents(np.ascontiguousarray(np.atleast_2d(volt)))
-        return found[0] if volt.ndim == 1 else found
+        if np.ndim(volt) == 1:
+            return self._native.currents(array(volt, "volt", 1)[None, :])[0]
+        return self._native.currents(array(volt, "volt", 2))
 
     def gradient(self, volt: ArrayLike) -> NDArray[np.float64] | None:
         """Exact derivatives [nA/V], shape (K, M), at voltages [V]; ``None`` if the device does not know them."""
-        return self._native.gradient(np.ascontiguousarray(volt, dtype=np.float64))
+        return self._native.gradient(array(volt, "volt", 1))
 
     def __repr__(self) -> str:
         return f"<hge.Device: {self.parameters} voltages, {self.outputs} currents>"
@@ -63,7 +63,8 @@ def device(
     what
         A kind of scenario files ("linear", "polynomial", "neural-surrogate", "dopant-network", "layered"), with its settings as
         keywords; or a function ``f(volt)`` of voltages [V], shape (n, M), that returns currents [nA], shape (n,) or (n, K); or a
-        PyTorch module that does the same with tensors; or a list: the gradient [nA/V] of a linear device.
+        PyTorch module that does the same with tensors; or a list: the gradient [nA/V] of a linear device. A function is called by one
+        thread at a time, and not again in the same work after it has raised an exception, which is passed on.
     parameters
         M, for functions and modules.
     gradient
@@ -82,11 +83,18 @@ def device(
         return Device(_hge.Device.of_settings(to_json({"kind": what, **settings}), folder()))
     if settings:
         raise TypeError(f"{', '.join(settings)}: settings belong to kinds of scenario files")
+    if what is None:
+        raise TypeError("a device is a kind, a function, a module, or a list of numbers: found None")
     if not callable(what):
+        if parameters is not None or gradient is not None:
+            raise TypeError("parameters, gradient: a linear device has those of its list")
         linear = {"kind": "linear", "gradient_na_per_volt": np.asarray(what, dtype=float)}
         return Device(_hge.Device.of_settings(to_json(linear), folder()))
     if parameters is None:
         raise TypeError("parameters: a function does not say of how many voltages it is")
+    parameters = whole(parameters, "parameters", 1, 100_000)
+    if gradient is not None and not callable(gradient):
+        raise TypeError("gradient: must be a function of voltages")
     if _is_module(what):
         what, gradient = _of_module(what)
     return _of_function(what, gradient, parameters)
@@ -97,7 +105,7 @@ def _of_function(function: Callable[..., Any], gradient: Callable[..., Any] | No
         found = np.asarray(function(volt), dtype=np.float64)
         if found.ndim == 0 or found.shape[0] != len(volt) or found.ndim > 2:
             raise ValueError(f"the function returned the shape {found.shape} for {len(volt)} points: must be (n,) or (n, K)")
-        return np.ascontiguousarray(found.reshape(len(volt), -1))
+        return np.ascontiguousarray(found.reshape(len(volt), found.size // max(len(volt), 1)))
 
     def derivatives(volt: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.ascontiguousarray(np.atleast_2d(np.asarray(gradient(volt), dtype=np.float64)))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hge import _hge
-from hge._settings import Settings, folder, seed_of, to_json
+from hge._settings import Settings, array, folder, no_larger, seed_of, to_json, whole
 from hge.devices import Device, device as device_of
 
 
@@ -60,6 +60,9 @@ class Traces(NamedTuple):
     derivatives: NDArray[np.float64]
     """What is read from it [nA/V, then nA/V² of second derivatives]."""
 
+    def __repr__(self) -> str:
+        return f"<hge.Traces: {self.output_na.shape[0]} record(s) of {self.output_na.shape[1]} samples>"
+
 
 class Experiment:
     """An estimator on a device at its operating point, under noise.
@@ -93,10 +96,12 @@ class Experiment:
     ) -> None:
         if isinstance(device, Mapping):
             settings = dict(device)
+            if "kind" not in settings:
+                raise ValueError('device: settings need a "kind"')
             device = device_of(settings.pop("kind"), **settings)
         elif not isinstance(device, Device):
             device = device_of(device)
-        place = {} if at is None else {"operating_point_volt": np.asarray(at, dtype=float)}
+        place = {} if at is None else {"operating_point_volt": array(at, "at", 1)}
         tables = {
             "study": {"name": "experiment"},
             "sampling": {"rate_hz": float(rate_hz)},
@@ -115,7 +120,7 @@ class Experiment:
 
     def at(self, volt: ArrayLike) -> Experiment:
         """The same measurement at another operating point [V]."""
-        return self._of(self._native.at(np.ascontiguousarray(volt, dtype=np.float64)))
+        return self._of(self._native.at(array(volt, "volt", 1)))
 
     @property
     def operating_point_volt(self) -> NDArray[np.float64]:
@@ -152,7 +157,7 @@ class Experiment:
 
     def exact(self, truth: ArrayLike | None = None) -> ExactErrors:
         """Exact bias and variance of one measurement, against the derivatives of the device or the given ones."""
-        given = None if truth is None else np.ascontiguousarray(truth, dtype=np.float64)
+        given = None if truth is None else array(truth, "truth", 1)
         bias, variance, gap = self._native.exact(given)
         if gap is None and np.isnan(bias).any() and not np.isnan(variance).any():
             gap = "the device does not know its derivatives: give them as `truth`"
@@ -167,6 +172,9 @@ class Experiment:
 
         On all cores. Those of a seed are the ones that a study of this seed stores; number `first` is the first of them.
         """
+        count = whole(count, "count")
+        first = whole(first, "first", 0, 2**63 - 1 - count)
+        no_larger(count * self._native.derivatives, "count")
         return self._native.trials(count, seed_of(seed), first)
 
     def trial(self, seed: int | np.random.Generator = 0) -> NDArray[np.float64]:
@@ -180,13 +188,16 @@ class Experiment:
 
     def read(self, output_na: ArrayLike, directions: ArrayLike = ()) -> NDArray[np.float64]:
         """The derivatives that measured records [nA], shape (records, samples) or (samples,), tell of."""
-        output_na = np.ascontiguousarray(np.atleast_2d(np.asarray(output_na, dtype=np.float64)))
-        return self._native.read(output_na, np.ascontiguousarray(directions, dtype=np.float64))
+        records = np.atleast_2d(np.asarray(output_na, dtype=np.float64))
+        return self._native.read(array(records, "output_na", 2), array(directions, "directions", 1))
 
     def weights(self, record: int = 0) -> NDArray[np.float64]:
         """Weights by which a record is read, shape (readings, samples); for lock-in readouts by their amplitude, two readings a line."""
-        return self._native.weights(record)
+        return self._native.weights(whole(record, "record"))
 
     def remarks(self) -> list[str]:
         """What the frequency planner finds, and what was left out of files."""
         return self._native.remarks()
+
+    def __repr__(self) -> str:
+        return f"<hge.Experiment: {self._native.derivatives} derivatives in {self.duration_s} s at {self.operating_point_volt} V>"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hge import _hge
-from hge._settings import seed_of, to_json
+from hge._settings import array, seed_of, to_json, whole
 
 
 class NetworkResult(NamedTuple):
@@ -48,7 +48,7 @@ class Network:
         hops: int = 10_000_000,
         seed: int | np.random.Generator = 0,
     ) -> NetworkResult:
-        """Currents into all electrodes at their voltages [V].
+        """Currents into all electrodes at one voltage for each of them [V].
 
         Parameters
         ----------
@@ -56,7 +56,7 @@ class Network:
             "steady-state" (exact, for few acceptors or strong interaction), "events" (any size; until no standard error exceeds
             `relative_error` of the largest current, or `hops` are made), "mean-field", "pair-mean-field" (approximations).
         """
-        found = self._native.currents(_volt(volt), method, relative_error, hops, seed_of(seed))
+        found = self._native.currents(array(volt, "volt", 1), method, _error(relative_error), _hops(hops), seed_of(seed))
         return NetworkResult(found["values"][0], _first(found["standard_errors"]), found["occupations"])
 
     def gradient(
@@ -70,7 +70,9 @@ class Network:
     ) -> NetworkResult:
         """Derivatives of all currents by all voltages [nA/V], ``[current, voltage]``; methods as :meth:`currents`, without
         "pair-mean-field"."""
-        return NetworkResult(**self._native.gradient(_volt(volt), method, relative_error, hops, seed_of(seed)))
+        return NetworkResult(
+            **self._native.gradient(array(volt, "volt", 1), method, _error(relative_error), _hops(hops), seed_of(seed))
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the device file of a generated network, which scenarios and ``homodyne device`` read."""
@@ -80,8 +82,14 @@ class Network:
             file.write(self._native.description + "\n")
 
 
-def _volt(volt: ArrayLike) -> NDArray[np.float64]:
-    return np.ascontiguousarray(np.asarray(volt, dtype=np.float64))
+def _error(relative_error: float) -> float:
+    if not 1e-4 <= relative_error <= 1:
+        raise ValueError(f"relative_error: found {relative_error}, must be 0.0001 to 1")
+    return float(relative_error)
+
+
+def _hops(hops: int) -> int:
+    return whole(hops, "hops", 1000, 10**13)
 
 
 def _first(rows: NDArray[np.float64] | None) -> NDArray[np.float64] | None:

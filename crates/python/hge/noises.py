@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hge import _hge
-from hge._settings import Settings, folder, seed_of, to_json
+from hge._settings import Settings, array, folder, no_larger, seed_of, to_json, whole
 
 
 class Noise(Settings):
@@ -24,6 +24,8 @@ class Noise(Settings):
         self, samples: int, count: int = 1, *, rate_hz: float = 10_000.0, seed: int | np.random.Generator = 0
     ) -> NDArray[np.float64]:
         """Independent records [nA], shape (count, samples), exact in law; those of a seed do not depend on `count`."""
+        samples, count = whole(samples, "samples", 1), whole(count, "count", 1)
+        no_larger(samples * count, "samples, count")
         return self._native(rate_hz).records(samples, count, seed_of(seed))
 
     def record(
@@ -66,6 +68,7 @@ class WelchEstimate(NamedTuple):
 def welch(record: ArrayLike, rate_hz: float, segment: int, confidence: float = 0.95) -> WelchEstimate:
     """Welch's estimate of the one-sided density of a record, from half-overlapping Hann-windowed segments of `segment` samples, with
     the band in which the true density lies with the probability `confidence`."""
-    record = np.ascontiguousarray(record, dtype=np.float64)
+    record = array(record, "record", 1)
+    segment = whole(segment, "segment", 2)
     frequency_hz, density, factors = _hge.welch(record, float(rate_hz), segment, confidence)
     return WelchEstimate(frequency_hz, density, density * factors[:, 0], density * factors[:, 1])

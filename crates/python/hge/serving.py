@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -21,7 +22,8 @@ def serve(
     outputs: int = 1,
     gradient: Callable[[NDArray[np.float64]], ArrayLike] | None = None,
 ) -> None:
-    """Answers the requests of ``homodyne`` on standard input and output until the input ends. Whatever is printed goes to standard error.
+    """Answers the requests of ``homodyne`` on standard input and output until the input ends. Whatever is
+    printed after this is called goes to standard error.
 
     Parameters
     ----------
@@ -37,7 +39,12 @@ def serve(
         import hge
         hge.serve(lambda volt: 3 * volt[:, 0] + volt[:, 1] ** 2, parameters=2)
     """
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    if parameters < 1 or outputs < 1:
+        raise ValueError("parameters, outputs: must be 1 or more")
+    requests = sys.stdin.buffer
+    # whatever else writes to the standard output, programs that are started too, writes to the standard error
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
     sys.stdout = sys.stderr
     about = {"protocol": PROTOCOL, "parameters": parameters, "outputs": outputs, "gradient": gradient is not None}
     _say(answers, about)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hge import _hge
-from hge._settings import folder, plain, to_json
+from hge._settings import folder, plain, to_json, whole
 from hge.devices import Device
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ def run(
     xarray.Dataset
         As :func:`open_results` reads it from the file that ``homodyne run`` writes.
     """
+    if device is not None and not isinstance(device, Device):
+        raise TypeError("device: must be made by hge.device")
+    if set is not None and not isinstance(set, Mapping):
+        raise TypeError("set: must be a dictionary of dotted keys and values")
+    threads = whole(threads, "threads", 0, 10_000)
     changes = [(key, _value(value)) for key, value in (set or {}).items()]
     native = None if device is None else device._native
     if isinstance(scenario, Mapping):

@@ -28,6 +28,9 @@ pub(crate) fn demodulate<'py>(
         return Err(wrong("`estimator.amplitude_volt`: must be numbers"));
     }
     let parameters = match (&lock_ins.frequencies_hz, parameters) {
+        (Frequencies::List(list), Some(parameters)) if parameters != list.len() => {
+            return Err(wrong(format!("parameters: found {parameters}, but the plan has {} frequencies", list.len())));
+        }
         (Frequencies::List(list), _) => list.len(),
         (Frequencies::Ladder(_), Some(parameters)) if parameters <= 10_000 => parameters,
         (Frequencies::Ladder(_), _) => {

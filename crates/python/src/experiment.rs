@@ -13,6 +13,7 @@ use study::PointOfKind;
 use study::error::point::ErrorPoint;
 use sweep::Stop;
 
+use crate::callable::Raised;
 use crate::device::PyDevice;
 use crate::interrupt::interruptible;
 use crate::studies::study_of;
@@ -28,6 +29,8 @@ pub(crate) struct PyExperiment {
     /// What published errors, remarks and amplitudes follow from.
     study: std::sync::Arc<study::Study>,
     is_moved: bool,
+    /// What the device's function raised.
+    raised: Raised,
 }
 
 impl PyExperiment {
@@ -68,25 +71,26 @@ impl PyExperiment {
     #[new]
     #[pyo3(signature = (settings, folder, device=None))]
     fn new(py: Python<'_>, settings: &str, folder: PathBuf, device: Option<&PyDevice>) -> PyResult<Self> {
-        let device = device.map(|d| d.device.clone());
-        let study = study_of(settings, &folder, Vec::new(), device)?;
-        let made = interruptible(py, |_| {
-            let study = study.understood().map_err(wrong)?;
+        let (raised, device) = device.map(|d| (d.raised.clone(), d.device.clone())).unzip();
+        let raised = raised.unwrap_or_default();
+        let unchecked = study_of(settings, &folder, Vec::new(), device)?;
+        let made = py.detach(|| {
+            let study = unchecked.understood().map_err(|e| e.message)?;
             let PointOfKind::Error(point) = &study.first().of_kind else {
-                return Err(wrong("the scenario is no error study"));
+                return Err("the scenario is no error study".to_owned());
             };
-            let experiment = point.experiment(study.library()).map_err(wrong)?;
+            let experiment = point.experiment(study.library()).map_err(|e| e.to_string())?;
             Ok((experiment, study))
-        })?;
-        let (experiment, study) = made?;
-        Ok(Self { experiment, study: study.into(), is_moved: false })
+        });
+        let (experiment, study) = made.map_err(|e| raised.or_wrong(e))?;
+        Ok(Self { experiment, study: study.into(), is_moved: false, raised })
     }
 
     /// The same at another operating point.
     fn at(&self, py: Python<'_>, volt: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
         let volt = volt.as_array().to_vec();
-        let experiment = py.detach(|| self.experiment.moved_to(&volt)).map_err(wrong)?;
-        Ok(Self { experiment, study: self.study.clone(), is_moved: true })
+        let experiment = py.detach(|| self.experiment.moved_to(&volt)).map_err(|e| self.raised.or_wrong(e))?;
+        Ok(Self { experiment, study: self.study.clone(), is_moved: true, raised: self.raised.clone() })
     }
 
     #[getter]
@@ -122,16 +126,17 @@ impl PyExperiment {
     /// Remarks on files, and of the frequency planner at the first operating point.
     fn remarks(&self) -> PyResult<Vec<String>> {
         let mut remarks = self.study.first().remarks.clone();
-        remarks.extend(self.point().findings().map_err(failed)?.into_iter().map(|finding| finding.message));
+        remarks
+            .extend(self.point().findings().map_err(|e| self.raised.or(e))?.into_iter().map(|finding| finding.message));
         Ok(remarks)
     }
 
     fn current(&self, py: Python<'_>) -> PyResult<f64> {
-        py.detach(|| self.experiment.current_na()).map_err(failed)
+        py.detach(|| self.experiment.current_na()).map_err(|e| self.raised.or(e))
     }
 
     fn truth<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        let truth = py.detach(|| self.experiment.truth()).map_err(failed)?;
+        let truth = py.detach(|| self.experiment.truth()).map_err(|e| self.raised.or(e))?;
         Ok(Array1::from(truth).into_pyarray(py))
     }
 
@@ -152,7 +157,7 @@ impl PyExperiment {
                 Some(truth) => self.experiment.exact_against(&truth),
                 None => self.experiment.exact(),
             })
-            .map_err(failed)?;
+            .map_err(|e| self.raised.or(e))?;
         let (bias, variance) = (Array1::from(errors.bias), Array1::from(errors.variance));
         Ok((bias.into_pyarray(py), variance.into_pyarray(py), self.experiment.exact_gap()))
     }
@@ -160,10 +165,10 @@ impl PyExperiment {
     /// Published mean squared error.
     fn published<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
         if self.is_moved {
-            let truth = py.detach(|| self.experiment.truth()).map_err(failed)?;
+            let truth = py.detach(|| self.experiment.truth()).map_err(|e| self.raised.or(e))?;
             return Ok(Array1::from(self.point().published(&truth)).into_pyarray(py));
         }
-        let truth = self.point().true_gradient().map_err(failed)?;
+        let truth = self.point().true_gradient().map_err(|e| self.raised.or(e))?;
         Ok(Array1::from(self.point().published(&truth)).into_pyarray(py))
     }
 
@@ -181,12 +186,13 @@ impl PyExperiment {
         } else {
             interruptible(py, |stop| self.estimates(count, seed, first, stop))?
         };
-        Ok(made.map_err(failed)?.into_pyarray(py))
+        Ok(made.map_err(|e| self.raised.or(e))?.into_pyarray(py))
     }
 
     /// One measurement, sample by sample: arrays over records first.
     fn traces<'py>(&self, py: Python<'py>, seed: u64, number: usize) -> PyResult<Bound<'py, PyDict>> {
-        let traces = py.detach(|| self.experiment.traces(&mut Self::rng(seed, number))).map_err(failed)?;
+        let traces =
+            py.detach(|| self.experiment.traces(&mut Self::rng(seed, number))).map_err(|e| self.raised.or(e))?;
         let rows = |rows: &[Vec<f64>]| {
             Array2::from_shape_fn((rows.len(), rows[0].len()), |(record, n)| rows[record][n]).into_pyarray(py)
         };

@@ -72,17 +72,20 @@ pub(crate) fn run<'py>(
     device: Option<&PyDevice>,
     threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let device = device.map(|d| d.device.clone());
+    let (raised, device) = device.map(|d| (d.raised.clone(), d.device.clone())).unzip();
+    let raised = raised.unwrap_or_default();
+    let from_file = file.is_some();
     let unchecked = match file {
         Some(file) => Unchecked::of(Document::read(&file).map_err(wrong)?, set, device)?,
         None => study_of(settings, &folder, set, device)?,
     };
     let found = interruptible(py, |stop| {
-        let study = unchecked.understood().map_err(wrong)?;
+        let told = |e: ScenarioError| if from_file { e.to_string() } else { e.message };
+        let study = unchecked.understood().map_err(|e| raised.or_wrong(told(e)))?;
         match study::run_until(&study, threads, &Silent, stop) {
             Ok(results) => Ok(results),
             Err(_) if stop.is_requested() => Err(PyKeyboardInterrupt::new_err(())),
-            Err(e) => Err(failed(e)),
+            Err(e) => Err(raised.or(e)),
         }
     })??;
     in_python(py, found)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -107,12 +108,76 @@ def test_what_a_function_raises_is_told():
         return np.zeros(len(volt))
 
     plan = hge.estimator("fd", duration_s=0.01, amplitude_volt=0.01)
-    with pytest.raises(ValueError, match="the cable is off"):
-        hge.Experiment(hge.device(wrong, parameters=2), plan)
+    device = hge.device(wrong, parameters=2)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="^the cable is off$"):
+            hge.Experiment(device, plan)
     with pytest.raises(ValueError, match="shape"):
         hge.device(lambda volt: np.zeros(7), parameters=2)
     with pytest.raises(RuntimeError, match="NaN nA"):
         hge.device(lambda volt: np.full(len(volt), np.nan), parameters=1).currents([0.0])
+
+
+def test_a_function_that_has_raised_is_not_called_again():
+    calls = []
+
+    def wrong(volt):
+        calls.append(1)
+        if len(calls) > 3:
+            raise LookupError("no instrument")
+        return volt.sum(axis=1)
+
+    scenario = {
+        "study": {"name": "s", "repetitions": 3},
+        "device": {"kind": "given"},
+        "estimator": {"kind": "fd", "duration_s": 0.01, "amplitude_volt": 0.01},
+        "sweep": {"estimator.amplitude_volt": {"from": 0.01, "to": 0.1, "points": 50}},
+    }
+    with pytest.raises(LookupError, match="no instrument"):
+        hge.run(scenario, device=hge.device(wrong, parameters=2))
+    assert len(calls) == 4
+
+
+def test_a_function_is_called_by_one_thread_at_a_time():
+    inside, most = [], []
+
+    def slow(volt):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.002)
+        inside.pop()
+        return volt.sum(axis=1)
+
+    plan = {"kind": "spsa", "duration_s": 0.01, "amplitude_volt": 0.01}
+    scenario = {
+        "study": {"name": "s", "repetitions": 20},
+        "device": {"kind": "given"},
+        "estimator": plan,
+        "sweep": {"estimator.amplitude_volt": [0.01, 0.02, 0.03, 0.04]},
+    }
+    hge.run(scenario, device=hge.device(slow, parameters=2), threads=4)
+    assert len(most) > 80 and max(most) == 1
+
+
+def test_numbers_out_of_range_are_named(plan):
+    experiment = hge.Experiment(GRADIENT, plan)
+    for wrong, name in [
+        (lambda: experiment.trials(10**15), "count"),
+        (lambda: experiment.trials(-1), "count"),
+        (lambda: experiment.trials(1, seed=-1), "seed"),
+        (lambda: experiment.trials(1, seed=2**63), "seed"),
+        (lambda: experiment.trials(1.5), "count"),
+        (lambda: experiment.at([np.nan] * 3), "volt"),
+        (lambda: experiment.at([[0, 0, 0]]), "volt"),
+        (lambda: experiment.read(np.full(1000, np.nan)), "output_na"),
+        (lambda: hge.noise("white", psd_na2_per_hz=1e-5).record(10**12), "samples"),
+        (lambda: hge.device(lambda volt: volt.sum(axis=1), parameters=0), "parameters"),
+        (lambda: hge.network(acceptors=4).currents([0.0] * 8, "events", relative_error=0), "relative_error"),
+        (lambda: hge.demodulate(np.full(1000, 9.9e37), plan), "overload"),
+        (lambda: hge.Experiment([1.0], hge.estimator("hge", duration_s=0.1, amplitude_volt=1e-3, frequencies_hz=[-9])), "negative"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=name):
+            wrong()
 
 
 def test_a_scenario_runs_on_a_function():

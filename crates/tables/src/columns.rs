@@ -91,7 +91,7 @@ fn of_array(array: ArrayD<f64>, columns: Option<usize>) -> Result<Columns, Table
             return Err(TableError::File(format!("row {row} (counted from 0) holds {x}: all numbers must be finite")));
         }
         if let Some(x) = numbers.iter().find(|x| x.abs() >= text::OVERLOAD) {
-            let what = "which instruments write for an overload or a missing value: leave the row out";
+            let what = "which instruments write for an overload or a missing value: measure on a larger range";
             return Err(TableError::File(format!("row {row} (counted from 0) holds {x:e}, {what}")));
         }
     }

@@ -142,8 +142,8 @@ impl<'a> Fields<'a> {
         let plain = if decimal_comma { Cow::from(field.replacen(',', ".", 1)) } else { Cow::from(field) };
         match plain.parse::<f64>() {
             Ok(x) if x.abs() >= OVERLOAD && x.is_finite() => Err(format!(
-                "found {field}, which instruments write for an overload or a missing value: leave the row out, or measure \
-                 on a larger range"
+                "found {field}, which instruments write for an overload or a missing value: measure on a larger range, or \
+                 leave the row out, unless the rows are samples in time"
             )),
             Ok(x) if x.is_finite() => Ok(x),
             _ => Err(format!(

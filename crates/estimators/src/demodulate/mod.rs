@@ -29,6 +29,9 @@ use crate::hge::{Hge, LockInReadout, Mode};
 use crate::readout::{Channel, Reference};
 use crate::scheme::{Combination, check_weights};
 
+/// No current comes near this; instruments write 9.9·10³⁷ for an overload.
+const OVERLOAD_NA: f64 = 1e30;
+
 /// One derivative, as a record tells it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Derivative {
@@ -269,10 +272,14 @@ impl Demodulator {
             let allowed = format!("the plan has {}", self.samples);
             return Err(EstimatorError::setting("record", format!("{} samples", record_na.len()), allowed));
         }
-        match record_na.iter().position(|x| !x.is_finite()) {
+        match record_na.iter().position(|x| !x.is_finite() || x.abs() >= OVERLOAD_NA) {
             Some(at) => {
                 let found = format!("{} at sample {at} (counted from 0)", record_na[at]);
-                Err(EstimatorError::setting("record", found, "all samples must be finite"))
+                Err(EstimatorError::setting(
+                    "record",
+                    found,
+                    "all samples must be finite, and 9.9e37 is what instruments write for an overload",
+                ))
             }
             None => Ok(()),
         }

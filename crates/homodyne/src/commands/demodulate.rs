@@ -156,6 +156,11 @@ impl Demodulate {
         };
         let rate_hz = self.rate.or(recorded_hz).unwrap_or(sampling.rate_hz);
         let mut remarks = Vec::new();
+        if let (Some(given), Some(recorded)) = (self.rate, recorded_hz)
+            && (given / recorded - 1.0).abs() > 1e-4
+        {
+            remarks.push(format!("the time in the first column is that of {recorded} Hz, not of --rate {given}"));
+        }
         if (rate_hz / sampling.rate_hz - 1.0).abs() > 1e-4 {
             remarks.push(format!(
                 "the record was sampled at {rate_hz} Hz, and the plan says {} Hz: it is read at its own rate",
