@@ -239,11 +239,13 @@ def test_measured_records_are_read():
         hge.demodulate(record, hge.estimator("walsh", duration_s=0.1, amplitude_volt=8e-3))
 
 
-def test_ctrl_c_ends_a_long_run_within_a_second():
+def test_ctrl_c_ends_a_long_run():
+    """After a short one, so that NumPy has loaded all of itself: where it has not, it says that instead."""
     program = textwrap.dedent("""
         import hge
         plan = hge.estimator("hge", duration_s=0.1, amplitude_volt=8e-3, frequencies_hz=[1000])
         experiment = hge.Experiment([1.0], plan, hge.noise("white", psd_na2_per_hz=1e-5))
+        experiment.trials(100)
         print("begun", flush=True)
         experiment.trials(100_000_000)
     """)
