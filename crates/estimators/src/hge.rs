@@ -265,15 +265,11 @@ impl Hge {
         }
         let nyquist_hz = 0.5 * self.rate_hz;
         for (m, &f) in self.frequencies_hz.iter().enumerate() {
-            if f < 0.0 {
-                let found = format!("{f} Hz for parameter {}", m + 1);
-                return Err(EstimatorError::setting(FREQUENCIES, found, "must not be negative"));
-            }
-            if f.is_nan() || f >= nyquist_hz {
+            if f.is_nan() || f < 0.0 || f >= nyquist_hz {
                 return Err(EstimatorError::setting(
                     FREQUENCIES,
                     format!("{f} Hz for parameter {}", m + 1),
-                    format!("must lie below half of the sampling rate ({nyquist_hz} Hz)"),
+                    format!("must lie from 0 to below half of the sampling rate ({nyquist_hz} Hz)"),
                 ));
             }
             if self.readout == LockInReadout::Curvature && 2.0 * f >= nyquist_hz {

@@ -174,7 +174,7 @@ def test_numbers_out_of_range_are_named(plan):
         (lambda: hge.device(lambda volt: volt.sum(axis=1), parameters=0), "parameters"),
         (lambda: hge.network(acceptors=4).currents([0.0] * 8, "events", relative_error=0), "relative_error"),
         (lambda: hge.demodulate(np.full(1000, 9.9e37), plan), "overload"),
-        (lambda: hge.Experiment([1.0], hge.estimator("hge", duration_s=0.1, amplitude_volt=1e-3, frequencies_hz=[-9])), "negative"),
+        (lambda: hge.Experiment([1.0], hge.estimator("hge", duration_s=0.1, amplitude_volt=1e-3, frequencies_hz=[-9])), "from 0 to below half"),
     ]:
         with pytest.raises((TypeError, ValueError), match=name):
             wrong()
