@@ -272,20 +272,32 @@ impl Domain {
         }
     }
 
+    /// The edges of a rectangle on which an electrode stands, two in a corner: the axis across, the place along it, and from where to where it
+    /// reaches on the edge \[nm\].
+    fn edges_nm(
+        &self,
+        sides: [f64; 2],
+        electrode: [f64; 2],
+        width_nm: f64,
+    ) -> impl Iterator<Item = (usize, f64, [f64; 2])> {
+        let tolerance = ON_BOUNDARY * self.size_nm();
+        [(0, 0.0), (0, sides[0]), (1, 0.0), (1, sides[1])]
+            .into_iter()
+            .filter(move |&(axis, at)| (electrode[axis] - at).abs() <= tolerance)
+            .map(move |(axis, at)| {
+                let (middle, half) = (electrode[1 - axis], 0.5 * width_nm);
+                (axis, at, [(middle - half).max(0.0), (middle + half).min(sides[1 - axis])])
+            })
+    }
+
     /// The stretch of the boundary that an electrode covers; two, around a corner.
     pub(crate) fn stretches(&self, electrode: [f64; 2], width_nm: f64) -> Vec<Stretch> {
         match *self {
             Self::Rectangle { width_nm: w, height_nm: h, .. } => {
-                let (sides, half) = ([w, h], 0.5 * width_nm);
-                let edges = [(0, 0.0), (0, w), (1, 0.0), (1, h)];
-                let stands_on =
-                    |(axis, at): &(usize, f64)| (electrode[*axis] - at).abs() <= ON_BOUNDARY * self.size_nm();
-                let on = |(axis, at): (usize, f64)| {
-                    let middle = electrode[1 - axis];
-                    let ends = [(middle - half).max(0.0), (middle + half).min(sides[1 - axis])];
+                let on = |(axis, at, ends): (usize, f64, [f64; 2])| {
                     Stretch::Straight(ends.map(|along| if axis == 0 { [at, along] } else { [along, at] }))
                 };
-                edges.into_iter().filter(stands_on).map(on).collect()
+                self.edges_nm([w, h], electrode, width_nm).map(on).collect()
             }
             Self::Disc { radius_nm, .. } => {
                 let (middle, half) = (electrode[1].atan2(electrode[0]), 0.5 * width_nm / radius_nm);
@@ -312,18 +324,13 @@ impl Domain {
     fn nearest_nm(&self, electrode: [f64; 2], width_nm: f64, point: [f64; 2]) -> [f64; 2] {
         match *self {
             Self::Rectangle { width_nm: w, height_nm: h, .. } => {
-                let sides = [w, h];
-                let near = |axis: usize, edge: f64| (electrode[axis] - edge).abs() <= ON_BOUNDARY * self.size_nm();
-                let on = |axis: usize| {
-                    let (along, middle) = (1 - axis, electrode[1 - axis]);
-                    let ends = [(middle - 0.5 * width_nm).max(0.0), (middle + 0.5 * width_nm).min(sides[along])];
+                let on = |(axis, _, ends): (usize, f64, [f64; 2])| {
                     let mut nearest = electrode;
-                    nearest[along] = point[along].clamp(ends[0], ends[1]);
+                    nearest[1 - axis] = point[1 - axis].clamp(ends[0], ends[1]);
                     nearest
                 };
                 let distance = |p: &[f64; 2]| (p[0] - point[0]).hypot(p[1] - point[1]);
-                (0..2)
-                    .filter(|&axis| near(axis, 0.0) || near(axis, sides[axis]))
+                self.edges_nm([w, h], electrode, width_nm)
                     .map(on)
                     .min_by(|a, b| distance(a).total_cmp(&distance(b)))
                     .unwrap_or(electrode)

@@ -259,7 +259,7 @@ impl Experiment {
     }
 
     /// Noiseless output \[nA\] under drawn directions.
-    fn clean_under_directions(
+    pub(crate) fn clean_under_directions(
         &self,
         measurement: &RandomMeasurement,
         directions: &[f64],

@@ -4,8 +4,7 @@ use ndarray::Array2;
 use noise::{CirculantScratch, dot};
 use rand::Rng;
 
-use crate::probe::held_currents_na;
-use crate::{EstimatorError, Experiment};
+use crate::{EstimatorError, Experiment, Scheme};
 
 /// One measurement, record by record.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +41,10 @@ impl Experiment {
         for record in 0..self.probe.scheme().records() {
             let asked = self.probe.perturbation_volt(record, &made.directions, self.instrument.ramp_s);
             let drive_volt = self.instrument.applied(&self.operating_point_volt, asked);
-            let clean_na = held_currents_na(self.device.as_ref(), drive_volt.view())?;
+            let clean_na = match self.probe.scheme() {
+                Scheme::Fixed(_) => self.records[record].clean_na.clone(),
+                Scheme::Random(measurement) => self.clean_under_directions(measurement, &made.directions)?,
+            };
             let mut noise_na = vec![0.0; clean_na.len()];
             self.generator.add_to(rng, &mut CirculantScratch::default(), &mut noise_na);
             let convert = |y: f64| self.instrument.adc.map_or(y, |adc| adc.convert(y));
@@ -70,8 +72,8 @@ impl Experiment {
         };
         is("number of records", outputs_na.len(), scheme.records())?;
         let needed = match scheme {
-            crate::Scheme::Fixed(_) => 0,
-            crate::Scheme::Random(measurement) => measurement.blocks.len() * measurement.parameters(),
+            Scheme::Fixed(_) => 0,
+            Scheme::Random(measurement) => measurement.blocks.len() * measurement.parameters(),
         };
         is("number of directions", directions.len(), needed)?;
         let mut derivatives = vec![0.0; self.derivatives()];

@@ -63,9 +63,14 @@ def no_larger(numbers: int, name: str) -> None:
         raise ValueError(f"{name}: {numbers} numbers at once are too many (at most {MOST_NUMBERS}): ask for them in parts")
 
 
+def value_to_json(value: Any, name: str) -> str:
+    """One setting as JSON."""
+    return json.dumps(plain(value, name), allow_nan=False)
+
+
 def to_json(settings: Mapping[str, Any]) -> str:
     """As JSON, without what is ``None``."""
-    return json.dumps({key: plain(value, key) for key, value in settings.items() if value is not None}, allow_nan=False)
+    return value_to_json({key: value for key, value in settings.items() if value is not None}, "settings")
 
 
 def seed_of(seed: int | np.random.Generator) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hge import _hge
-from hge._settings import folder, plain, to_json, whole
+from hge._settings import folder, to_json, value_to_json, whole
 from hge.devices import Device
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(
     if set is not None and not isinstance(set, Mapping):
         raise TypeError("set: must be a dictionary of dotted keys and values")
     threads = whole(threads, "threads", 0, 10_000)
-    changes = [(key, _value(value)) for key, value in (set or {}).items()]
+    changes = [(key, value_to_json(value, key)) for key, value in (set or {}).items()]
     native = None if device is None else device._native
     if isinstance(scenario, Mapping):
         found = _hge.run(None, to_json(scenario), folder(), changes, native, threads)
@@ -59,12 +59,6 @@ def open_results(path: str | os.PathLike[str]) -> xarray.Dataset:
     """A results file of ``homodyne run``, in memory."""
     with _xarray().open_dataset(path, engine="h5netcdf") as found:
         return found.load()
-
-
-def _value(value: Any) -> str:
-    import json
-
-    return json.dumps(plain(value), allow_nan=False)
 
 
 def _xarray() -> Any:

@@ -20,16 +20,9 @@ impl Raised {
         self.0.lock().expect("no thread panics here").is_some()
     }
 
-    /// What was raised, or that the work has failed for another reason.
-    pub(crate) fn or(&self, other: impl std::fmt::Display) -> PyErr {
-        let raised = self.0.lock().expect("no thread panics here").take();
-        raised.unwrap_or_else(|| crate::failed(other))
-    }
-
-    /// What was raised, or that what the caller gave is wrong.
-    pub(crate) fn or_wrong(&self, other: impl std::fmt::Display) -> PyErr {
-        let raised = self.0.lock().expect("no thread panics here").take();
-        raised.unwrap_or_else(|| crate::wrong(other))
+    /// What was raised, or another error if nothing was.
+    pub(crate) fn or(&self, other: PyErr) -> PyErr {
+        self.0.lock().expect("no thread panics here").take().unwrap_or(other)
     }
 }
 

@@ -11,7 +11,7 @@ use study::language::kinds::DeviceSection;
 
 use crate::callable::{Callable, Raised};
 use crate::settings_text::table;
-use crate::wrong;
+use crate::{failed, wrong};
 
 /// A device: voltages in, currents out.
 #[pyclass(name = "Device", module = "hge._hge", frozen)]
@@ -48,11 +48,6 @@ impl PyDevice {
         self.device.outputs()
     }
 
-    #[getter]
-    fn usual_volt(&self) -> Option<Vec<f64>> {
-        self.device.usual_volt()
-    }
-
     fn currents<'py>(&self, py: Python<'py>, volt: PyReadonlyArray2<'py, f64>) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let volt = volt.as_array();
         let (expected, found) = (self.device.parameters(), volt.ncols());
@@ -64,7 +59,7 @@ impl PyDevice {
             let mut currents_na = Array2::zeros((volt.nrows(), self.device.outputs()));
             self.device.evaluate(volt.view(), currents_na.view_mut()).map(|()| currents_na)
         });
-        Ok(currents_na.map_err(|e| self.raised.or(e))?.into_pyarray(py))
+        Ok(currents_na.map_err(|e| self.raised.or(failed(e)))?.into_pyarray(py))
     }
 
     fn gradient<'py>(
@@ -74,7 +69,7 @@ impl PyDevice {
     ) -> PyResult<Option<Bound<'py, PyArray2<f64>>>> {
         let at =
             ::device::operating_point_volt(self.device.as_ref(), Some(&volt.as_array().to_vec())).map_err(wrong)?;
-        let gradient = py.detach(|| self.device.gradient(&at)).map_err(|e| self.raised.or(e))?;
+        let gradient = py.detach(|| self.device.gradient(&at)).map_err(|e| self.raised.or(failed(e)))?;
         Ok(gradient.map(|g| g.into_pyarray(py)))
     }
 }

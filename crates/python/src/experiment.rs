@@ -28,7 +28,6 @@ pub(crate) struct PyExperiment {
     experiment: Experiment,
     /// What published errors, remarks and amplitudes follow from.
     study: std::sync::Arc<study::Study>,
-    is_moved: bool,
     /// What the device's function raised.
     raised: Raised,
 }
@@ -82,15 +81,15 @@ impl PyExperiment {
             let experiment = point.experiment(study.library()).map_err(|e| e.to_string())?;
             Ok((experiment, study))
         });
-        let (experiment, study) = made.map_err(|e| raised.or_wrong(e))?;
-        Ok(Self { experiment, study: study.into(), is_moved: false, raised })
+        let (experiment, study) = made.map_err(|e| raised.or(wrong(e)))?;
+        Ok(Self { experiment, study: study.into(), raised })
     }
 
     /// The same at another operating point.
     fn at(&self, py: Python<'_>, volt: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
         let volt = volt.as_array().to_vec();
-        let experiment = py.detach(|| self.experiment.moved_to(&volt)).map_err(|e| self.raised.or_wrong(e))?;
-        Ok(Self { experiment, study: self.study.clone(), is_moved: true, raised: self.raised.clone() })
+        let experiment = py.detach(|| self.experiment.moved_to(&volt)).map_err(|e| self.raised.or(wrong(e)))?;
+        Ok(Self { experiment, study: self.study.clone(), raised: self.raised.clone() })
     }
 
     #[getter]
@@ -126,17 +125,18 @@ impl PyExperiment {
     /// Remarks on files, and of the frequency planner at the first operating point.
     fn remarks(&self) -> PyResult<Vec<String>> {
         let mut remarks = self.study.first().remarks.clone();
-        remarks
-            .extend(self.point().findings().map_err(|e| self.raised.or(e))?.into_iter().map(|finding| finding.message));
+        remarks.extend(
+            self.point().findings().map_err(|e| self.raised.or(failed(e)))?.into_iter().map(|finding| finding.message),
+        );
         Ok(remarks)
     }
 
     fn current(&self, py: Python<'_>) -> PyResult<f64> {
-        py.detach(|| self.experiment.current_na()).map_err(|e| self.raised.or(e))
+        py.detach(|| self.experiment.current_na()).map_err(|e| self.raised.or(failed(e)))
     }
 
     fn truth<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        let truth = py.detach(|| self.experiment.truth()).map_err(|e| self.raised.or(e))?;
+        let truth = py.detach(|| self.experiment.truth()).map_err(|e| self.raised.or(failed(e)))?;
         Ok(Array1::from(truth).into_pyarray(py))
     }
 
@@ -157,18 +157,16 @@ impl PyExperiment {
                 Some(truth) => self.experiment.exact_against(&truth),
                 None => self.experiment.exact(),
             })
-            .map_err(|e| self.raised.or(e))?;
+            .map_err(|e| self.raised.or(failed(e)))?;
         let (bias, variance) = (Array1::from(errors.bias), Array1::from(errors.variance));
         Ok((bias.into_pyarray(py), variance.into_pyarray(py), self.experiment.exact_gap()))
     }
 
     /// Published mean squared error.
     fn published<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        if self.is_moved {
-            let truth = py.detach(|| self.experiment.truth()).map_err(|e| self.raised.or(e))?;
-            return Ok(Array1::from(self.point().published(&truth)).into_pyarray(py));
-        }
-        let truth = self.point().true_gradient().map_err(|e| self.raised.or(e))?;
+        let mut truth = py.detach(|| self.experiment.truth()).map_err(|e| self.raised.or(failed(e)))?;
+        // without second derivatives
+        truth.truncate(self.experiment.probe().scheme().parameters());
         Ok(Array1::from(self.point().published(&truth)).into_pyarray(py))
     }
 
@@ -186,13 +184,14 @@ impl PyExperiment {
         } else {
             interruptible(py, |stop| self.estimates(count, seed, first, stop))?
         };
-        Ok(made.map_err(|e| self.raised.or(e))?.into_pyarray(py))
+        Ok(made.map_err(|e| self.raised.or(failed(e)))?.into_pyarray(py))
     }
 
     /// One measurement, sample by sample: arrays over records first.
     fn traces<'py>(&self, py: Python<'py>, seed: u64, number: usize) -> PyResult<Bound<'py, PyDict>> {
-        let traces =
-            py.detach(|| self.experiment.traces(&mut Self::rng(seed, number))).map_err(|e| self.raised.or(e))?;
+        let traces = py
+            .detach(|| self.experiment.traces(&mut Self::rng(seed, number)))
+            .map_err(|e| self.raised.or(failed(e)))?;
         let rows = |rows: &[Vec<f64>]| {
             Array2::from_shape_fn((rows.len(), rows[0].len()), |(record, n)| rows[record][n]).into_pyarray(py)
         };

@@ -29,6 +29,12 @@ struct Found {
     occupations: Option<Vec<f64>>,
 }
 
+impl Found {
+    fn currents(currents: Vec<f64>, errors: Option<Vec<f64>>, occupations: Vec<f64>) -> Self {
+        Self { values: row(currents), errors: errors.map(row), occupations: Some(occupations) }
+    }
+}
+
 fn rows(rows: &[Vec<f64>]) -> Array2<f64> {
     Array2::from_shape_fn((rows.len(), rows.first().map_or(0, Vec::len)), |(k, m)| rows[k][m])
 }
@@ -80,22 +86,21 @@ impl PyNetwork {
         let found = match method {
             "steady-state" => self.waited_for(py, || {
                 let state = SteadySolver::new(network, SteadyOptions::default()).solve(&volt_kt)?;
-                Ok(Found { values: row(state.currents), errors: None, occupations: Some(state.occupations) })
+                Ok(Found::currents(state.currents, None, state.occupations))
             }),
             "events" => self.waited_for(py, || {
                 let options =
                     EventOptions { hops, relative_error: Some(relative_error), seed, ..EventOptions::default() };
                 let found = currents(&network.landscape(&volt_kt), self.network.initial, &options);
-                let errors = Some(row(found.standard_errors));
-                Ok(Found { values: row(found.currents), errors, occupations: Some(found.occupations) })
+                Ok(Found::currents(found.currents, Some(found.standard_errors), found.occupations))
             }),
             "mean-field" => self.waited_for(py, || {
                 let found = mean_field(network, &volt_kt, None)?;
-                Ok(Found { values: row(found.currents), errors: None, occupations: Some(found.occupations) })
+                Ok(Found::currents(found.currents, None, found.occupations))
             }),
             "pair-mean-field" => self.waited_for(py, || {
                 let found = pair_mean_field(network, &volt_kt)?;
-                Ok(Found { values: row(found.currents), errors: None, occupations: Some(found.occupations) })
+                Ok(Found::currents(found.currents, None, found.occupations))
             }),
             other => Err(unknown(other, "\"steady-state\", \"events\", \"mean-field\" or \"pair-mean-field\"")),
         }?;
@@ -142,7 +147,7 @@ impl PyNetwork {
     fn volt_kt(&self, volt: &PyReadonlyArray1<'_, f64>) -> PyResult<Vec<f64>> {
         let volt = volt.as_array().to_vec();
         let electrodes = self.network.network.electrodes();
-        if volt.len() != electrodes || volt.iter().any(|v| !v.is_finite()) {
+        if volt.len() != electrodes {
             return Err(wrong(format!(
                 "voltages: found {volt:?}, must be {electrodes} numbers, one for each electrode"
             )));

@@ -19,8 +19,6 @@ use crate::{failed, wrong};
 pub(crate) struct PyNoise {
     model: NoiseModel,
     rate_hz: f64,
-    #[pyo3(get)]
-    remarks: Vec<String>,
 }
 
 #[pymethods]
@@ -34,7 +32,7 @@ impl PyNoise {
         let section = NoiseSection::parse(table(settings)?, "noise").map_err(|e| wrong(e.message))?;
         let mut around = Surroundings::in_folder(&folder, rate_hz);
         let model = section.settings().build(&mut around).map_err(wrong)?;
-        Ok(Self { model, rate_hz, remarks: around.remarks })
+        Ok(Self { model, rate_hz })
     }
 
     fn density<'py>(&self, py: Python<'py>, frequency_hz: PyReadonlyArray1<'py, f64>) -> Bound<'py, PyArray1<f64>> {

@@ -81,11 +81,11 @@ pub(crate) fn run<'py>(
     };
     let found = interruptible(py, |stop| {
         let told = |e: ScenarioError| if from_file { e.to_string() } else { e.message };
-        let study = unchecked.understood().map_err(|e| raised.or_wrong(told(e)))?;
+        let study = unchecked.understood().map_err(|e| raised.or(wrong(told(e))))?;
         match study::run_until(&study, threads, &Silent, stop) {
             Ok(results) => Ok(results),
             Err(_) if stop.is_requested() => Err(PyKeyboardInterrupt::new_err(())),
-            Err(e) => Err(raised.or(e)),
+            Err(e) => Err(raised.or(failed(e))),
         }
     })??;
     in_python(py, found)

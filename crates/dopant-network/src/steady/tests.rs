@@ -1,4 +1,5 @@
 use super::*;
+pub(super) use crate::mean_field::largest;
 use crate::{DopantNetwork, Generate};
 
 /// Nine acceptors: one more than the limit of enumeration.
@@ -14,10 +15,6 @@ pub(super) fn enumerated(device: &DopantNetwork, voltages_kt: &[f64]) -> SteadyS
     solver.begin(&landscape, true).unwrap();
     solver.stationary().unwrap();
     solver.summary()
-}
-
-pub(super) fn largest(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(0.0, |a: f64, x| a.max(x.abs()))
 }
 
 /// A solver reused at other voltages finds the currents of the new ones: hops that were too slow to be kept become
@@ -152,7 +149,7 @@ fn derivatives_of_large_sets_are_differences_of_currents() {
             let (above, below) = (currents(1e-3), currents(-1e-3));
             let slopes: Vec<f64> = above.iter().zip(&below).map(|(a, b)| (a - b) / 2e-3).collect();
             let off = largest(slopes.iter().zip(&found).map(|(slope, row)| row[by] - slope));
-            let scale = largest(slopes.into_iter());
+            let scale = largest(slopes);
             assert!(off <= 1e-4 * scale, "seed {seed} at {volt} V: off by {:e} of the largest", off / scale);
         }
     }
