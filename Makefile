@@ -9,8 +9,7 @@ CARGO ?= cargo
 .PHONY: run test check bench gallery libhdf5
 
 run: libhdf5
-	@$(CARGO) build --release --locked --package homodyne
-	@./target/release/homodyne run $(SCENARIO) --output $(OUTPUT) $(ARGUMENTS)
+	@$(CARGO) run --release --locked --package homodyne -- run $(SCENARIO) --output $(OUTPUT) $(ARGUMENTS)
 
 test: libhdf5
 	$(CARGO) test --release --locked --workspace --exclude benches --exclude python

@@ -19,7 +19,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
@@ -100,6 +100,8 @@ pub struct Process {
     about: About,
     idle: Mutex<Vec<Running>>,
     turn: Mutex<()>,
+    /// Why the program is not asked again.
+    given_up: OnceLock<String>,
 }
 
 /// What a program says of itself.
@@ -128,7 +130,9 @@ struct Answer {
 enum Trouble {
     /// The program has ended, or was never started.
     Ended(String),
-    /// It runs, but its answer is none, or too late.
+    /// It runs, but did not answer in time.
+    Late(String),
+    /// Its answer is none.
     Wrong(String),
 }
 
@@ -139,7 +143,10 @@ impl Process {
     /// If it cannot be started, or does not say what it is.
     pub fn start(folder: &Path, command: &[String], timeout: Duration) -> Result<Self, DeviceError> {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let (running, about) = Running::start(folder, command, timeout).map_err(|e| failed(command, e))?;
+        let (running, about) = Running::start(folder, command, timeout).map_err(|trouble| {
+            let (Trouble::Ended(what) | Trouble::Late(what) | Trouble::Wrong(what)) = trouble;
+            failed(command, &what)
+        })?;
         Ok(Self {
             alone: false,
             folder: folder.to_owned(),
@@ -148,6 +155,7 @@ impl Process {
             about,
             idle: vec![running].into(),
             turn: Mutex::default(),
+            given_up: OnceLock::new(),
         })
     }
 
@@ -158,43 +166,54 @@ impl Process {
         self
     }
 
-    /// Asks for `numbers` numbers. A program that has ended is started once more.
+    /// Asks for `numbers` numbers. A program that has ended is started once more. If that does not help, or no answer comes in time, the
+    /// program is not asked again: a study of many points would wait for each.
     fn ask(&self, what: &str, points: usize, sent: &[f64], numbers: usize) -> Result<Vec<f64>, DeviceError> {
-        let request = format!("{}\n", json!({ "do": what, "points": points }));
         let _turn = self.alone.then(|| self.turn.lock().expect("no thread panics here"));
+        if let Some(why) = self.given_up.get() {
+            return Err(failed(&self.command, &format!("{why}\nit is not asked again")));
+        }
+        let request = format!("{}\n", json!({ "do": what, "points": points }));
+        let found = self.asked(&request, points, sent, numbers).map_err(|trouble| {
+            let (Trouble::Ended(what) | Trouble::Late(what) | Trouble::Wrong(what)) = &trouble;
+            if !matches!(trouble, Trouble::Wrong(_)) {
+                self.given_up.get_or_init(|| what.clone());
+            }
+            failed(&self.command, what)
+        })?;
+        if found.iter().any(|x| !x.is_finite()) {
+            return Err(failed(&self.command, "it returned a number that is not finite"));
+        }
+        Ok(found)
+    }
+
+    fn asked(&self, request: &str, points: usize, sent: &[f64], numbers: usize) -> Result<Vec<f64>, Trouble> {
         let idle = self.idle.lock().expect("no thread panics here").pop();
         let mut running = match idle {
             Some(running) => running,
             None => self.another()?,
         };
-        let asked = match running.ask(&request, sent, points, numbers, self.timeout) {
+        let found = match running.ask(request, sent, points, numbers, self.timeout) {
             Err(Trouble::Ended(_)) => {
                 running = self.another()?;
-                running.ask(&request, sent, points, numbers, self.timeout)
+                running.ask(request, sent, points, numbers, self.timeout)
             }
             other => other,
-        };
-        let found = asked.map_err(|e| failed(&self.command, e))?;
+        }?;
         self.idle.lock().expect("no thread panics here").push(running);
-        if found.iter().any(|x| !x.is_finite()) {
-            return Err(failed(&self.command, Trouble::Wrong("it returned a number that is not finite".to_owned())));
-        }
         Ok(found)
     }
 
-    fn another(&self) -> Result<Running, DeviceError> {
-        let (running, about) =
-            Running::start(&self.folder, &self.command, self.timeout).map_err(|e| failed(&self.command, e))?;
+    fn another(&self) -> Result<Running, Trouble> {
+        let (running, about) = Running::start(&self.folder, &self.command, self.timeout)?;
         if about != self.about {
-            let what = "it says something else of itself than when it was started first".to_owned();
-            return Err(failed(&self.command, Trouble::Wrong(what)));
+            return Err(Trouble::Ended("it says something else of itself than when it was started first".to_owned()));
         }
         Ok(running)
     }
 }
 
-fn failed(command: &[String], trouble: Trouble) -> DeviceError {
-    let (Trouble::Ended(what) | Trouble::Wrong(what)) = trouble;
+fn failed(command: &[String], what: &str) -> DeviceError {
     DeviceError::Evaluation(format!("the program `{}`: {what}", command.join(" ")))
 }
 
@@ -341,7 +360,7 @@ impl Running {
                 Ok(())
             }
             Err(RecvTimeoutError::Timeout) => {
-                Err(Trouble::Wrong(format!("did not answer in time (`timeout_s`){}", self.said())))
+                Err(Trouble::Late(format!("did not answer in time (`timeout_s`){}", self.said())))
             }
             Err(RecvTimeoutError::Disconnected) => Err(self.ended()),
         }
@@ -458,6 +477,27 @@ mod tests {
             }
         });
         assert_eq!(process.idle.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_program_that_does_not_answer_is_not_asked_again() {
+        let folder = tempfile::tempdir().unwrap();
+        for (body, word) in [
+            ("    open('asked', 'a').write('x'); import time; time.sleep(600)", "in time"),
+            ("    open('asked', 'a').write('x'); sys.exit(2)", "has ended"),
+        ] {
+            let Some(command) = program(folder.path(), body) else { return skipped() };
+            let process = Process::start(folder.path(), &command, Duration::from_secs(3)).unwrap();
+            let told = || crate::currents_na(&process, ndarray::array![[0.0, 0.0]].view()).unwrap_err().to_string();
+            let first = told();
+            let asked = || std::fs::read(folder.path().join("asked")).unwrap().len();
+            let before = asked();
+            assert!(first.contains(word) && !first.contains("again"), "{first}");
+            let second = told();
+            assert!(second.contains(word) && second.contains("not asked again"), "{second}");
+            assert_eq!(asked(), before);
+            std::fs::remove_file(folder.path().join("asked")).unwrap();
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ use crate::scheme::{Combination, check_weights};
 
 /// No current comes near this; instruments write 9.9·10³⁷ for an overload.
 const OVERLOAD_NA: f64 = 1e30;
+/// Amplitude of a line, relative to the largest sample, below which it is rounding.
+const ROUNDING: f64 = 1e-13;
 
 /// One derivative, as a record tells it.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +50,8 @@ pub struct Derivative {
     /// Degrees of freedom ν of the standard error.
     pub degrees_of_freedom: f64,
     /// Phase of the line relative to the drive \[rad\], −π to π: 0 for a positive derivative of an output that follows at once,
-    /// ±π for a negative one, less if the output lags. By least squares on all lines; none if two parameters share the frequency.
+    /// ±π for a negative one, less if the output lags. By least squares on all lines; none if two parameters share the frequency, or if
+    /// there is no line beyond the noise: an amplitude below its standard error, or below the rounding of the record.
     pub phase_rad: Option<f64>,
     /// Standard error of the phase \[rad\], for phases known to within a fraction of a radian.
     pub phase_standard_error_rad: f64,
@@ -228,6 +231,7 @@ impl Demodulator {
     pub fn read(&self, record_na: &[f64]) -> Result<Vec<Derivative>, EstimatorError> {
         self.check(record_na)?;
         let parts = self.known.fit(record_na);
+        let rounding_na = ROUNDING * record_na.iter().fold(0.0_f64, |largest, y| largest.max(y.abs()));
         let steady_na: Vec<f64> = record_na.iter().zip(&parts.slow_na).map(|(y, slow)| y - slow).collect();
         let rest = self.readings.of(&parts.rest_na);
         let reading = |weights: &[f64], record: &[f64]| {
@@ -249,6 +253,8 @@ impl Demodulator {
             let around = apart.as_ref().unwrap_or(&lock_in.around);
             let variance_na2 = around.sample_variance_na2(&rest);
             let amplitude_na = parts.lines_na[lock_in.line];
+            let amplitude_error_na = (2.0 * variance_na2 / self.samples as f64).sqrt();
+            let is_seen = amplitude_na.norm() > amplitude_error_na.max(rounding_na);
             // sin(ωt + φ) is Re(−i e^{iφ} e^{iωt})
             let turned = amplitude_na * Complex64::from_polar(1.0, FRAC_PI_2 - lock_in.phase_rad);
             Derivative {
@@ -258,8 +264,8 @@ impl Demodulator {
                 value: read(lock_in, &steady_na),
                 standard_error: (variance_na2 * lock_in.energy).sqrt(),
                 degrees_of_freedom: around.degrees_of_freedom,
-                phase_rad: (!lock_in.is_shared).then(|| turned.arg()),
-                phase_standard_error_rad: (2.0 * variance_na2 / self.samples as f64).sqrt() / amplitude_na.norm(),
+                phase_rad: (is_seen && !lock_in.is_shared).then(|| turned.arg()),
+                phase_standard_error_rad: amplitude_error_na / amplitude_na.norm(),
                 psd_na2_per_hz: 2.0 * variance_na2 / self.rate_hz,
                 as_recorded: read(lock_in, record_na),
             }

@@ -102,6 +102,17 @@ fn readings_are_those_of_the_experiment() {
 
 /// Records without fault: none of 300 gets a remark of the kinds that rest on statistics.
 #[test]
+fn what_holds_no_line_has_no_phase() {
+    let samples = plan().samples().unwrap();
+    let demodulator = Demodulator::new(&plan(), GRADIENT.len()).unwrap();
+    for record_na in [vec![0.0; samples], vec![7.3; samples]] {
+        for derivative in demodulator.read(&record_na).unwrap() {
+            assert_eq!(derivative.phase_rad, None, "{derivative:?}");
+        }
+    }
+}
+
+#[test]
 fn sound_records_get_no_remarks() {
     let experiment = experiment(&plan(), &white());
     let mut rng = Pcg64::seed_from_u64(3);

@@ -242,7 +242,7 @@ impl Demodulate {
             }
             let sign = ["-", "?", "+"][(one.sign() + 1) as usize];
             let phase = one.phase_rad.map_or_else(
-                || "shared line".to_owned(),
+                || "not known".to_owned(),
                 |phase| format!("{phase:.3} ± {:.3}", one.phase_standard_error_rad),
             );
             say!(
