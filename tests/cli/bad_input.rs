@@ -193,6 +193,14 @@ fn figures_that_cannot_be_drawn_are_refused_before_anything_is_computed() {
     refused("parameter = 9", &["figure.parameter", "found 9", "1 to 2"]);
     refused("parameter = 0", &["figure.parameter", "found 0", "1 to 2"]);
     refused("markers_every = 0", &["figure.markers_every", "at least 1"]);
+    refused("x_limits = [3.0, 1.0]", &["figure.x_limits", "[3, 1]", "[low, high]"]);
+    refused("y_scale = \"square\"", &["figure.y_scale", "square", "log"]);
+    refused("layout.font_size_pt = 9", &["figure.layout.width_mm", "font_size_pt", "86"]);
+    refused("layout.width_mm = 5", &["figure.layout.width_mm", "found 5", "20 to 2000"]);
+    refused("layout = { width_mm = 86, height_mm = 20 }", &["figure.layout.height_mm", "too low", "mm"]);
+    refused("layout = { width_mm = 60, legend = \"right\" }", &["figure.layout.width_mm", "too narrow", "legend"]);
+    refused("layout.formats = [\"eps\"]", &["figure.layout.formats", "eps", "pdf"]);
+    refused("layout.font_file = \"no.ttf\"", &["figure.layout.font_file", "no.ttf"]);
     refused("kind = \"spectrum\"", &["figure.kind", "\"spectrum\"", "\"error\""]);
     refused("kind = \"scatter\"", &["figure.kind", "store_estimates"]);
     refused("kind = \"advantage\"", &["figure.kind", "two numbers"]);

@@ -1,4 +1,4 @@
-//! Figures that a killed run left undrawn.
+//! Figures: those that a killed run left undrawn, their size and their files.
 
 use std::time::{Duration, SystemTime};
 
@@ -49,6 +49,59 @@ fn a_figure_older_than_its_results_is_drawn_again() {
     file.set_modified(SystemTime::now() - Duration::from_secs(3600)).expect("a time");
     assert!(bench.run(&scenario, &[]).status.success());
     assert!(std::fs::read_to_string(&figure).expect("a figure").starts_with("<svg"));
+}
+
+/// A figure for one column of a journal: its files, its size, and the numbers of its points beside it.
+#[test]
+fn figures_have_the_size_and_the_files_that_are_asked_for() {
+    let bench = Bench::new();
+    let layout = "[figure]\ntitle = \"\"\n[figure.layout]\nwidth_mm = 86\nheight_mm = 60\nlegend = \"inside\"\n\
+                  formats = [\"svg\", \"pdf\", \"csv\"]\n\n[sweep]";
+    let scenario = bench.write("good.toml", &SCENARIO.replacen("[sweep]", layout, 1));
+    let output = bench.run(&scenario, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(bench.files("out"), ["small.csv", "small.h5", "small.pdf", "small.svg"]);
+    assert!(text(&bench.run(&scenario, &[]).stdout).contains("nothing to do"));
+    let svg = std::fs::read_to_string(bench.path("out/small.svg")).expect("a figure");
+    let length = |name: &str| -> f64 {
+        let rest = svg.split_once(&format!("{name}=\"")).expect("a size").1;
+        rest.split_once("mm\"").expect("in mm").0.parse().expect("a number")
+    };
+    assert!((length("width") - 86.0).abs() < 0.05 && (length("height") - 60.0).abs() < 0.05, "{}", &svg[..200]);
+    let pdf = std::fs::read(bench.path("out/small.pdf")).expect("a figure");
+    assert!(pdf.starts_with(b"%PDF-"));
+    let page = text(&pdf).split_once("MediaBox [0 0 ").expect("a page").1.to_owned();
+    let width_pt: f64 = page.split_once(' ').expect("two lengths").0.parse().expect("a number");
+    assert!((width_pt - 86.0 / 25.4 * 72.0).abs() < 0.1, "{width_pt}");
+
+    let csv = std::fs::read_to_string(bench.path("out/small.csv")).expect("numbers");
+    let points: Vec<&str> = csv.lines().filter(|line| line.contains(",points,")).collect();
+    assert_eq!(points.len(), 6, "three spacings in two modes");
+    assert!(points[0].starts_with("1,parallel") && points[0].contains(",20,"), "{}", points[0]);
+}
+
+/// Only the file of the ending that is asked for, with changed settings; what is no setting of a figure is refused.
+#[test]
+fn figures_are_drawn_again_with_other_settings() {
+    let bench = Bench::new();
+    let scenario = bench.write("good.toml", SCENARIO);
+    assert!(bench.run(&scenario, &["--no-figure"]).status.success());
+    let plot = |more: &[&str]| bench.homodyne(&[&["plot", "out/small.h5"], more].concat());
+    let drawn =
+        plot(&["--output", "a.pdf", "--set", "figure.layout.width_mm=178", "--set", "figure.x_limits=[10, 100]"]);
+    assert!(drawn.status.success() && text(&drawn.stdout) == "a.pdf\n", "{}", text(&drawn.stderr));
+    for (change, words) in [
+        ("study.seed=3", "only keys of `figure`"),
+        ("figure.y_limits=[0, 1]", "above 0 on a logarithmic axis"),
+        ("figure.nothing=1", "unknown field `nothing`"),
+        ("figure.x_label", "key=value"),
+        ("figure.layout.panels_in_a_row=0", "must be 1 or more"),
+    ] {
+        let refused = plot(&["--set", change]);
+        assert_eq!(refused.status.code(), Some(2), "{change}");
+        assert!(text(&refused.stderr).contains(words), "{change}: {}", text(&refused.stderr));
+    }
+    assert_eq!(bench.files("out"), ["small.h5"]);
 }
 
 /// Results that no axis can show are results all the same; a scenario without a `[figure]` ends well with them.

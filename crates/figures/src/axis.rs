@@ -1,7 +1,11 @@
 //! Axes: scales, ranges, ticks and their labels.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// Linear or logarithmic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scale {
     /// Equal steps.
     Linear,
@@ -60,6 +64,33 @@ impl Axis {
             }
         };
         Some(Self { label, scale, low, high, named: None })
+    }
+
+    /// Gives it another scale, and other ends. An axis of names stays as it is.
+    ///
+    /// # Errors
+    /// If it cannot have that scale or these limits, with the name of the setting.
+    pub(crate) fn adjust(
+        &mut self,
+        scale: Option<Scale>,
+        limits: Option<[f64; 2]>,
+        values: &[f64],
+    ) -> Result<(), (&'static str, String)> {
+        if self.named.is_some() {
+            return Ok(());
+        }
+        if let Some(scale) = scale.filter(|scale| *scale != self.scale) {
+            let around = Self::around(std::mem::take(&mut self.label), scale, values.iter().copied());
+            *self = around.ok_or_else(|| ("scale", "cannot be \"log\": no drawn value is above 0".to_owned()))?;
+        }
+        let Some([low, high]) = limits else { return Ok(()) };
+        let least = if self.scale == Scale::Log { 1.0 / LARGEST } else { -LARGEST };
+        if !(low < high && low >= least && high <= LARGEST) {
+            let above = if self.scale == Scale::Log { ", above 0 on a logarithmic axis" } else { "" };
+            return Err(("limits", format!("found [{low}, {high}], must be [low, high]{above}")));
+        }
+        (self.low, self.high) = (low, high);
+        Ok(())
     }
 
     /// Position of a value between 0 (lower end) and 1 (upper end); `None` if the scale cannot show it.

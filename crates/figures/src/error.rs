@@ -10,6 +10,9 @@ pub enum FigureError {
         /// What was found, and what is allowed.
         message: String,
     },
+    /// A change of `[figure]` that is none.
+    #[error("{0}")]
+    Change(String),
     /// The results lack something.
     #[error("the results do not hold {what}")]
     Missing {

@@ -134,7 +134,7 @@ impl<'a> Drawing<'a> {
         let title = figure.title.clone().unwrap_or_else(study);
         let all = self.results.dimensions[self.axes.parameter].coordinate.len();
         match self.parameters[..] {
-            [parameter] if all > 1 => format!("{title}: parameter {}", parameter + 1),
+            [parameter] if all > 1 && !title.is_empty() => format!("{title}: parameter {}", parameter + 1),
             _ => title,
         }
     }

@@ -13,8 +13,10 @@ mod error;
 mod error_figure;
 mod gates;
 mod kinds;
+mod layout;
 pub mod levels;
 pub mod network;
+mod numbers;
 mod outlines;
 pub mod plot;
 mod ratios;
@@ -36,6 +38,7 @@ use kinds::Kind;
 
 pub use error::FigureError;
 pub use kinds::FigureKind;
+pub use layout::{Format, Layout, LegendPlace, PanelLetters};
 pub use plot::Plot;
 pub use settings::{ErrorVariable, FigureSection, schema};
 
@@ -52,7 +55,7 @@ pub fn panels(results: &Results, figure: Option<&FigureSection>) -> Result<Vec<P
     };
     let figure = figure.unwrap_or(&own);
     study::columns::check(results).map_err(FigureError::Damaged)?;
-    (Kind::of(results, figure)?.panels)(results, figure)
+    figure.adjusted((Kind::of(results, figure)?.panels)(results, figure)?)
 }
 
 /// Checks before a study is computed whether its figure can be drawn, using placeholder results.
@@ -65,14 +68,16 @@ pub fn check(study: &Study) -> Result<(), FigureError> {
     let figure = FigureSection::of(study)?.unwrap_or_default();
     let results = study::foreseen(study);
     let kind = Kind::of(&results, &figure)?;
-    let used = |key: &str| ["kind", "title"].contains(&key) || kind.uses.contains(&key);
+    let used = |key: &str| settings::COMMON.contains(&key) || kind.uses.contains(&key);
     if let Some(key) = given.keys().find(|key| !used(key)) {
-        let keys: Vec<String> = ["title"].iter().chain(kind.uses).map(|k| format!("`{k}`")).collect();
+        let keys: Vec<String> = settings::COMMON[1..].iter().chain(kind.uses).map(|k| format!("`{k}`")).collect();
         let message = format!("a figure of kind \"{}\" does not use it, only {}", kind.name, keys.join(", "));
         return Err(FigureError::setting(key.as_str(), message));
     }
+    figure.check()?;
     match (kind.panels)(&results, &figure) {
-        Ok(_) => Ok(()),
+        // the scale and the limits of an axis depend on the results
+        Ok(panels) => render::arranged(&panels, &figure.layout).map(drop),
         Err(FigureError::Missing { what }) => {
             let message =
                 format!("a figure of kind \"{}\" cannot be drawn, as the results will not hold {what}", kind.name);
@@ -101,40 +106,34 @@ pub fn section_of(results: &Results) -> Result<FigureSection, FigureError> {
     }
 }
 
-/// Draws the figure of `results` to `stem.svg` and, with the feature `png`, `stem.png` and returns their paths.
+/// Draws the figure of `results` to the files of its layout, `stem.svg` and `stem.png` if it says nothing else, and returns their paths.
 ///
 /// # Errors
 /// If the results lack the data of the figure or a file cannot be written.
 pub fn draw(results: &Results, figure: Option<&FigureSection>, stem: &Path) -> Result<Vec<PathBuf>, FigureError> {
-    write(&panels(results, figure)?, stem)
-}
-
-/// File extensions of a figure.
-pub const ENDINGS: &[&str] = if cfg!(feature = "png") { &[".svg", ".png"] } else { &[".svg"] };
-
-/// The files of a figure: `stem.svg` and, with the feature `png`, `stem.png`.
-#[must_use]
-pub fn files(stem: &Path) -> Vec<PathBuf> {
-    // not Path::with_extension: a study's name may contain a dot
-    let named = |ending: &&str| {
-        let mut name = stem.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
+    let layout = match figure {
+        Some(figure) => figure.layout.clone(),
+        None => section_of(results)?.layout,
     };
-    ENDINGS.iter().map(named).collect()
+    write(&panels(results, figure)?, &layout, stem)
 }
 
-/// Draws panels side by side to `stem.svg` and, with the feature `png`, `stem.png` and returns their paths.
+/// Draws panels to the files of a layout and returns their paths.
 ///
 /// # Errors
-/// If a file cannot be written.
-pub fn write(panels: &[Plot], stem: &Path) -> Result<Vec<PathBuf>, FigureError> {
-    let svg = render::svg(panels)?;
-    let rendered = outlines::rendered(&svg)?;
-    let paths = files(stem);
-    let pixels = rendered.png.as_deref();
-    for (path, bytes) in paths.iter().zip([Some(rendered.svg.as_bytes()), pixels].into_iter().flatten()) {
-        results::store::write_whole(path, bytes)?;
+/// If the layout has no room for them or a file cannot be written.
+pub fn write(panels: &[Plot], layout: &Layout, stem: &Path) -> Result<Vec<PathBuf>, FigureError> {
+    layout.check()?;
+    let rendered = outlines::Rendered::of(&render::svg(panels, layout)?, layout)?;
+    let paths = layout.files(stem);
+    for (path, format) in paths.iter().zip(&layout.formats) {
+        let bytes = match format {
+            Format::Svg => rendered.svg()?,
+            Format::Png => rendered.png()?,
+            Format::Pdf => rendered.pdf()?,
+            Format::Csv => numbers::csv(panels)?,
+        };
+        results::store::write_whole(path, &bytes)?;
     }
     Ok(paths)
 }

@@ -98,6 +98,21 @@ pub struct Series {
     pub legend: Option<String>,
 }
 
+impl Series {
+    /// Points that it passes through, or its corners.
+    pub(crate) fn corners(&self) -> Vec<(f64, f64)> {
+        match &self.item {
+            Item::Line { points, .. } => points.clone(),
+            Item::Points { points, .. } => points.iter().map(|p| (p.0, p.1)).collect(),
+            Item::Band(points) => points.iter().flat_map(|p| [(p.0, p.1), (p.0, p.2)]).collect(),
+            Item::Cells { x_edges, y_edges, .. } => {
+                x_edges.iter().flat_map(|x| y_edges.iter().map(|y| (*x, *y))).collect()
+            }
+            Item::Label { at, .. } => vec![*at],
+        }
+    }
+}
+
 /// A panel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plot {

@@ -5,6 +5,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::axis::Axis;
 use crate::error::FigureError;
+use crate::layout::{Arrangement, Layout, LegendPlace, LegendSize};
 use crate::plot::{Dash, GREY, Item, Marker, Plot, Series};
 
 /// The font of all figures, included in the binary (licence next to the file).
@@ -14,21 +15,22 @@ pub(crate) const FAMILY: &str = "DejaVu Sans";
 
 /// Layout units per pixel of the figure: plotters only supports whole units, which are too coarse for curves.
 pub(crate) const FINE: i32 = 8;
-/// Width and height of a panel, and of a small panel in a figure of many.
-const PANEL: (i32, i32) = (560 * FINE, 460 * FINE);
-const SMALL_PANEL: (i32, i32) = (380 * FINE, 300 * FINE);
-const LEGEND_WIDTH: i32 = 250 * FINE;
 const LEFT: i32 = 92 * FINE;
 const RIGHT: i32 = 18 * FINE;
-const TOP: i32 = 44 * FINE;
 const BOTTOM: i32 = 66 * FINE;
-const LEGEND_STEP: i32 = 22 * FINE;
+const LEGEND_STEP: i32 = LegendSize::STEP as i32 * FINE;
+/// Narrowest legend to the right \[px\].
+const LEGEND_WIDTH: f64 = 250.0;
 
 /// PNG pixels per SVG pixel.
 #[cfg(feature = "png")]
 pub(crate) const PNG_SCALE: f32 = 2.0;
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+/// What is drawn on, and the width of its lines relative to that of the design.
+struct Canvas<'a> {
+    area: DrawingArea<SVGBackend<'a>, plotters::coord::Shift>,
+    line_width: f64,
+}
 
 fn rgb(c: [u8; 3]) -> RGBColor {
     RGBColor(c[0], c[1], c[2])
@@ -44,6 +46,8 @@ struct Frame<'p> {
     top: i32,
     width: i32,
     height: i32,
+    /// From the upper edge of the panel to the frame.
+    above: i32,
     plot: &'p Plot,
 }
 
@@ -62,58 +66,136 @@ impl Frame<'_> {
         Some((near(self.x(x)?), near(self.y(y)?)))
     }
 
+    /// Points on what is drawn of a series, a few pixels apart.
+    fn trace(&self, series: &Series) -> Vec<(i32, i32)> {
+        let corners: Vec<(i32, i32)> = series.corners().into_iter().filter_map(|p| self.pixel(p.0, p.1)).collect();
+        if !matches!(series.item, Item::Line { .. }) {
+            return corners;
+        }
+        let between = |pair: &[(i32, i32)]| {
+            let ((x, y), (to_x, to_y)) = (pair[0], pair[1]);
+            let steps = ((to_x - x).abs().max((to_y - y).abs()) / (4 * FINE)).clamp(1, 1000);
+            (0..steps).map(move |k| (x + (to_x - x) * k / steps, y + (to_y - y) * k / steps)).collect::<Vec<_>>()
+        };
+        corners.windows(2).flat_map(between).collect()
+    }
+
     fn holds(&self, (x, y): (i32, i32)) -> bool {
         (self.left..=self.left + self.width).contains(&x) && (self.top..=self.top + self.height).contains(&y)
     }
 }
 
-/// Largest number of panels in a row; with more panels, they are small, so that the text is relatively large.
-const MOST_IN_A_ROW: usize = 4;
+/// Entries of the legend: those of the first panel.
+fn entries(panels: &[Plot]) -> Vec<&Series> {
+    panels.first().map_or(Vec::new(), |p| p.series.iter().filter(|s| s.legend.is_some()).collect())
+}
 
-/// Arranges panels in rows, with the legend to the right of the first row, outside the data.
-pub(crate) fn svg(panels: &[Plot]) -> Result<String, FigureError> {
-    let legend: Vec<&Series> =
-        panels.first().map_or(Vec::new(), |p| p.series.iter().filter(|s| s.legend.is_some()).collect());
-    let longest = legend.iter().filter_map(|s| s.legend.as_ref()).map(|l| l.chars().count()).max().unwrap_or(0);
-    let legend_width = if legend.is_empty() { 0 } else { ((60 + 8 * longest as i32) * FINE).max(LEGEND_WIDTH) };
-    let legend_height = TOP + 10 * FINE + LEGEND_STEP * legend.len() as i32;
-    let columns = panels.len().min(MOST_IN_A_ROW);
-    let (panel_width, panel_height) = if panels.len() > MOST_IN_A_ROW { SMALL_PANEL } else { PANEL };
-    let (right, rows) = (panel_width * columns as i32, panels.len().div_ceil(columns.max(1)) as i32);
-    let (width, height) = (right + legend_width, (panel_height * rows).max(legend_height));
+/// Where the parts of a figure of these panels are.
+///
+/// # Errors
+/// If they do not fit into the layout.
+pub(crate) fn arranged(panels: &[Plot], layout: &Layout) -> Result<Arrangement, FigureError> {
+    let entries = entries(panels);
+    let letters = entries.iter().filter_map(|s| s.legend.as_ref()).map(|l| l.chars().count()).max().unwrap_or(0);
+    let own_width = 60.0 + 8.0 * letters as f64;
+    let least = if layout.width_mm.is_none() && layout.legend == LegendPlace::Right { LEGEND_WIDTH } else { 0.0 };
+    layout.arrange(panels, LegendSize { entries: entries.len(), width: own_width.max(least) })
+}
+
+/// Draws panels in rows, with their legend.
+pub(crate) fn svg(panels: &[Plot], layout: &Layout) -> Result<String, FigureError> {
+    let Arrangement { width, height, panel_width, panel_height, columns, top, place, legend_columns } =
+        arranged(panels, layout)?;
+    let fine = |px: f64| (px * f64::from(FINE)).round() as i32;
+    let (panel_width, panel_height, above) = (fine(panel_width), fine(panel_height), fine(top));
+    let rows = panels.len().div_ceil(columns) as i32;
+    let legend = entries(panels);
     let mut text = String::new();
     {
-        let root = SVGBackend::with_string(&mut text, (width as u32, height as u32)).into_drawing_area();
-        root.fill(&WHITE).map_err(refused)?;
+        let size = (fine(width) as u32, fine(height) as u32);
+        let root = Canvas {
+            area: SVGBackend::with_string(&mut text, size).into_drawing_area(),
+            line_width: layout.line_width,
+        };
+        root.area.fill(&WHITE).map_err(refused)?;
+        let mut frames = Vec::new();
         for (k, plot) in panels.iter().enumerate() {
             let frame = Frame {
                 left: panel_width * (k % columns) as i32 + LEFT,
-                top: panel_height * (k / columns) as i32 + TOP,
+                top: panel_height * (k / columns) as i32 + above,
                 width: panel_width - LEFT - RIGHT,
-                height: panel_height - TOP - BOTTOM,
+                height: panel_height - above - BOTTOM,
+                above,
                 plot,
             };
             draw_panel(&root, &frame)?;
+            if let Some(letter) = layout.letter(k) {
+                let at = (frame.left - LEFT + 6 * FINE, frame.top - above + 6 * FINE);
+                write(&root, &letter, at, style(19, [0, 0, 0], HPos::Left, VPos::Top))?;
+            }
+            frames.push(frame);
         }
+        let entry_width = (panel_width * columns as i32) / legend_columns as i32;
+        let corner = match (place, frames.first()) {
+            (LegendPlace::Inside, Some(frame)) => emptiest_corner(&root, frame, &legend)?,
+            _ => (0, 0),
+        };
         for (k, series) in legend.iter().enumerate() {
-            let y = TOP + 12 * FINE + LEGEND_STEP * k as i32;
-            draw_legend_entry(&root, series, right + 8 * FINE, y)?;
+            let k_th = |k: usize| LEGEND_STEP * k as i32;
+            let (x, y) = match place {
+                LegendPlace::None => continue,
+                LegendPlace::Right => (panel_width * columns as i32 + 8 * FINE, above + 12 * FINE + k_th(k)),
+                LegendPlace::Below => {
+                    let x = 12 * FINE + entry_width * (k % legend_columns) as i32;
+                    (x, panel_height * rows + 10 * FINE + k_th(k / legend_columns))
+                }
+                LegendPlace::Inside => (corner.0, corner.1 + k_th(k)),
+            };
+            draw_legend_entry(&root, series, x, y)?;
         }
-        root.present().map_err(refused)?;
+        root.area.present().map_err(refused)?;
     }
     Ok(text)
+}
+
+/// Clears the corner of a frame in which least is drawn, and returns where the first entry of the legend stands there.
+fn emptiest_corner(root: &Canvas<'_>, frame: &Frame<'_>, legend: &[&Series]) -> Result<(i32, i32), FigureError> {
+    let letters = legend.iter().filter_map(|s| s.legend.as_ref()).map(|l| l.chars().count()).max().unwrap_or(0) as i32;
+    let (width, height) = ((56 + 8 * letters) * FINE, LEGEND_STEP * legend.len() as i32 + 4 * FINE);
+    let margin = 10 * FINE;
+    let (left, top) = (frame.left + margin, frame.top + margin);
+    let right = (frame.left + frame.width - margin - width).max(left);
+    let bottom = (frame.top + frame.height - margin - height).max(top);
+    let notes = if frame.plot.notes.is_empty() { 0 } else { frame.plot.notes.len() as i32 * 20 * FINE + margin };
+    let corners = [(right, top), (left, top + notes), (right, bottom), (left, bottom)];
+    let drawn: Vec<(i32, i32)> = frame.plot.series.iter().flat_map(|series| frame.trace(series)).collect();
+    let inside = |corner: (i32, i32)| {
+        let holds = |p: &&(i32, i32)| {
+            (corner.0..=corner.0 + width).contains(&p.0) && (corner.1..=corner.1 + height).contains(&p.1)
+        };
+        drawn.iter().filter(holds).count()
+    };
+    let corner = corners.into_iter().min_by_key(|corner| inside(*corner)).expect("there are four");
+    let ends = [corner, (corner.0 + width, corner.1 + height)];
+    root.area.draw(&Rectangle::new(ends, WHITE.mix(0.85).filled())).map_err(refused)?;
+    Ok((corner.0 + 6 * FINE, corner.1 + LEGEND_STEP / 2 + 2 * FINE))
 }
 
 fn style(size: i32, colour: [u8; 3], h: HPos, v: VPos) -> TextStyle<'static> {
     TextStyle { font: (FAMILY, size * FINE).into_font(), color: rgb(colour).to_backend_color(), pos: Pos::new(h, v) }
 }
 
-fn write(root: &Area<'_>, text: &str, at: (i32, i32), style: TextStyle<'_>) -> Result<(), FigureError> {
-    root.draw(&Text::new(text.to_owned(), at, style)).map_err(refused)
+fn write(root: &Canvas<'_>, text: &str, at: (i32, i32), style: TextStyle<'_>) -> Result<(), FigureError> {
+    root.area.draw(&Text::new(text.to_owned(), at, style)).map_err(refused)
 }
 
-fn path(root: &Area<'_>, points: Vec<(i32, i32)>, colour: [u8; 3], width: u32) -> Result<(), FigureError> {
-    root.draw(&PathElement::new(points, rgb(colour).stroke_width(width * FINE as u32))).map_err(refused)
+fn path(root: &Canvas<'_>, points: Vec<(i32, i32)>, colour: [u8; 3], width: u32) -> Result<(), FigureError> {
+    root.area
+        .draw(&PathElement::new(
+            points,
+            rgb(colour).stroke_width((f64::from(width * FINE as u32) * root.line_width).round() as u32),
+        ))
+        .map_err(refused)
 }
 
 /// No tick marks for names, since they would cross the cells of a table.
@@ -125,16 +207,16 @@ fn tick_length(axis: &Axis, labelled: bool) -> i32 {
     }
 }
 
-fn draw_panel(root: &Area<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
+fn draw_panel(root: &Canvas<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
     let black = [0, 0, 0];
     let (left, top, right, bottom) = (frame.left, frame.top, frame.left + frame.width, frame.top + frame.height);
     for series in &frame.plot.series {
         draw_series(root, frame, series)?;
     }
     // items beyond the frame are covered, then the frame and its ticks are drawn on top
-    let white = |a: (i32, i32), b: (i32, i32)| root.draw(&Rectangle::new([a, b], WHITE.filled())).map_err(refused);
+    let white = |a: (i32, i32), b: (i32, i32)| root.area.draw(&Rectangle::new([a, b], WHITE.filled())).map_err(refused);
     let (outer_left, outer_right) = (left - LEFT, right + RIGHT);
-    white((outer_left, top - TOP), (outer_right, top - 1))?;
+    white((outer_left, top - frame.above), (outer_right, top - 1))?;
     white((outer_left, bottom + 1), (outer_right, bottom + BOTTOM))?;
     white((outer_left, top), (left - 1, bottom))?;
     white((right + 1, top), (outer_right, bottom))?;
@@ -163,7 +245,7 @@ fn draw_panel(root: &Area<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
         .color(&BLACK)
         .pos(Pos::new(HPos::Center, VPos::Top));
     write(root, &frame.plot.y.label, (outer_left + 8 * FINE, top + frame.height / 2), sideways)?;
-    write(root, &frame.plot.title, (middle, top - TOP + 12 * FINE), style(17, black, HPos::Center, VPos::Top))?;
+    write(root, &frame.plot.title, (middle, top - frame.above + 12 * FINE), style(17, black, HPos::Center, VPos::Top))?;
     for (k, note) in frame.plot.notes.iter().enumerate() {
         let at = (left + 14 * FINE, top + (14 + 20 * k as i32) * FINE);
         write(root, note, at, style(14, GREY, HPos::Left, VPos::Top))?;
@@ -171,7 +253,7 @@ fn draw_panel(root: &Area<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
     Ok(())
 }
 
-fn draw_series(root: &Area<'_>, frame: &Frame<'_>, series: &Series) -> Result<(), FigureError> {
+fn draw_series(root: &Canvas<'_>, frame: &Frame<'_>, series: &Series) -> Result<(), FigureError> {
     match &series.item {
         Item::Line { points, dash, width } => {
             for run in points.split(|p| frame.pixel(p.0, p.1).is_none()) {
@@ -197,7 +279,7 @@ fn draw_series(root: &Area<'_>, frame: &Frame<'_>, series: &Series) -> Result<()
         Item::Band(points) => {
             let mut outline: Vec<(i32, i32)> = points.iter().filter_map(|p| frame.pixel(p.0, p.2)).collect();
             outline.extend(points.iter().rev().filter_map(|p| frame.pixel(p.0, p.1)));
-            root.draw(&Polygon::new(outline, rgb(series.colour).mix(0.18).filled())).map_err(refused)?;
+            root.area.draw(&Polygon::new(outline, rgb(series.colour).mix(0.18).filled())).map_err(refused)?;
         }
         Item::Cells { x_edges, y_edges, colours } => {
             let columns = x_edges.len().saturating_sub(1).max(1);
@@ -205,7 +287,7 @@ fn draw_series(root: &Area<'_>, frame: &Frame<'_>, series: &Series) -> Result<()
                 let (Some(colour), i, j) = (colour, k % columns, k / columns) else { continue };
                 let corners = (frame.pixel(x_edges[i], y_edges[j + 1]), frame.pixel(x_edges[i + 1], y_edges[j]));
                 if let (Some(a), Some(b)) = corners {
-                    root.draw(&Rectangle::new([a, b], rgb(*colour).filled())).map_err(refused)?;
+                    root.area.draw(&Rectangle::new([a, b], rgb(*colour).filled())).map_err(refused)?;
                 }
             }
         }
@@ -219,7 +301,13 @@ fn draw_series(root: &Area<'_>, frame: &Frame<'_>, series: &Series) -> Result<()
 }
 
 /// Draws a line with dashes of fixed length along it.
-fn dashed(root: &Area<'_>, points: &[(f64, f64)], dash: Dash, colour: [u8; 3], width: u32) -> Result<(), FigureError> {
+fn dashed(
+    root: &Canvas<'_>,
+    points: &[(f64, f64)],
+    dash: Dash,
+    colour: [u8; 3],
+    width: u32,
+) -> Result<(), FigureError> {
     let round = |p: (f64, f64)| (p.0.round() as i32, p.1.round() as i32);
     let pattern: &[f64] = match dash {
         Dash::Solid => return path(root, points.iter().map(|&p| round(p)).collect(), colour, width),
@@ -255,32 +343,33 @@ fn dashed(root: &Area<'_>, points: &[(f64, f64)], dash: Dash, colour: [u8; 3], w
     if run.len() > 1 { path(root, run, colour, width) } else { Ok(()) }
 }
 
-fn mark(root: &Area<'_>, (x, y): (i32, i32), marker: Marker, colour: [u8; 3]) -> Result<(), FigureError> {
+fn mark(root: &Canvas<'_>, (x, y): (i32, i32), marker: Marker, colour: [u8; 3]) -> Result<(), FigureError> {
     let fill = rgb(colour).filled();
     let polygon = |corners: &[(i32, i32)]| {
-        root.draw(&Polygon::new(corners.iter().map(|(a, b)| (x + a * FINE, y + b * FINE)).collect::<Vec<_>>(), fill))
+        root.area
+            .draw(&Polygon::new(corners.iter().map(|(a, b)| (x + a * FINE, y + b * FINE)).collect::<Vec<_>>(), fill))
             .map_err(refused)
     };
     match marker {
-        Marker::Disc => root.draw(&Circle::new((x, y), 4 * FINE, fill)).map_err(refused),
-        Marker::Dot => root.draw(&Circle::new((x, y), 2 * FINE, rgb(colour).mix(0.35).filled())).map_err(refused),
+        Marker::Disc => root.area.draw(&Circle::new((x, y), 4 * FINE, fill)).map_err(refused),
+        Marker::Dot => root.area.draw(&Circle::new((x, y), 2 * FINE, rgb(colour).mix(0.35).filled())).map_err(refused),
         Marker::Square => {
             let r = 4 * FINE;
-            root.draw(&Rectangle::new([(x - r, y - r), (x + r, y + r)], WHITE.filled())).map_err(refused)?;
+            root.area.draw(&Rectangle::new([(x - r, y - r), (x + r, y + r)], WHITE.filled())).map_err(refused)?;
             let corners = vec![(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r), (x - r, y - r)];
             path(root, corners, colour, 1)
         }
         Marker::Site { radius } => {
             let radius = radius as i32;
-            root.draw(&Circle::new((x, y), radius * FINE, BLACK.filled())).map_err(refused)?;
-            root.draw(&Circle::new((x, y), (radius - 1) * FINE, fill)).map_err(refused)
+            root.area.draw(&Circle::new((x, y), radius * FINE, BLACK.filled())).map_err(refused)?;
+            root.area.draw(&Circle::new((x, y), (radius - 1) * FINE, fill)).map_err(refused)
         }
         Marker::Triangle => polygon(&[(0, -5), (5, 4), (-5, 4)]),
         Marker::Diamond => polygon(&[(0, -5), (5, 0), (0, 5), (-5, 0)]),
     }
 }
 
-fn draw_legend_entry(root: &Area<'_>, series: &Series, x: i32, y: i32) -> Result<(), FigureError> {
+fn draw_legend_entry(root: &Canvas<'_>, series: &Series, x: i32, y: i32) -> Result<(), FigureError> {
     match &series.item {
         Item::Line { dash, width, .. } => {
             let ends = [(f64::from(x), f64::from(y)), (f64::from(x + 34 * FINE), f64::from(y))];
@@ -289,11 +378,15 @@ fn draw_legend_entry(root: &Area<'_>, series: &Series, x: i32, y: i32) -> Result
         Item::Points { marker, .. } => mark(root, (x + 17 * FINE, y), *marker, series.colour)?,
         Item::Band(_) => {
             let fill = rgb(series.colour).mix(0.18).filled();
-            root.draw(&Rectangle::new([(x, y - 6 * FINE), (x + 34 * FINE, y + 6 * FINE)], fill)).map_err(refused)?;
+            root.area
+                .draw(&Rectangle::new([(x, y - 6 * FINE), (x + 34 * FINE, y + 6 * FINE)], fill))
+                .map_err(refused)?;
         }
         Item::Cells { .. } => {
             let fill = rgb(series.colour).filled();
-            root.draw(&Rectangle::new([(x, y - 8 * FINE), (x + 34 * FINE, y + 8 * FINE)], fill)).map_err(refused)?;
+            root.area
+                .draw(&Rectangle::new([(x, y - 8 * FINE), (x + 34 * FINE, y + 8 * FINE)], fill))
+                .map_err(refused)?;
         }
         Item::Label { .. } => {}
     }

@@ -67,7 +67,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         let ends = vec![(x.low, x.low), (x.high, x.high)];
         let name = panel_axis.map_or(String::new(), |d| name_of(&results.dimensions[d], k));
         panels.push(Plot {
-            title: if name.is_empty() { title.clone() } else { format!("{title}, {name}") },
+            title: [&title, &name].into_iter().filter(|s| !s.is_empty()).cloned().collect::<Vec<_>>().join(", "),
             y: axis("parallel estimate [nA/V]")?,
             x,
             notes: vec![

@@ -456,7 +456,10 @@ pub(crate) fn success(results: &Results, figure: &FigureSection) -> Result<Vec<P
     };
     let runs = length(results, solved.dimensions[2]);
     Ok(vec![Plot {
-        title: format!("{}, {runs} runs each", title_of(results, figure)),
+        title: match title_of(results, figure) {
+            title if title.is_empty() => title,
+            title => format!("{title}, {runs} runs each"),
+        },
         x: axis(&results.dimensions[columns], false),
         y: axis(&results.dimensions[rows], true),
         series,

@@ -2,8 +2,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
-use figures::FigureError;
-use figures::{ErrorVariable, FigureKind};
+use figures::{ErrorVariable, FigureError, FigureKind, Format};
 
 use crate::failure::Failure;
 use crate::reading;
@@ -30,12 +29,13 @@ fn kinds() -> PossibleValuesParser {
     after_help = "\
 Examples:
   homodyne plot results/error-vs-spacing.h5
-  homodyne plot results/error-vs-spacing.h5 --parameter 1 --variable bias --output figures/bias"
+  homodyne plot results/error-vs-spacing.h5 --parameter 1 --variable bias --output figures/bias
+  homodyne plot results/error-vs-spacing.h5 --set figure.layout.width_mm=86 --set figure.layout.legend=inside --output fig2.pdf"
 )]
 pub(crate) struct PlotArguments {
     /// The results file.
     results: PathBuf,
-    /// Output path without extension; next to the results if not given.
+    /// Output path; next to the results if not given. If it ends in .svg, .png, .pdf or .csv, only this file is written.
     #[arg(long)]
     output: Option<PathBuf>,
     /// Kind of figure.
@@ -50,9 +50,12 @@ pub(crate) struct PlotArguments {
     /// Parameter to draw, counted from 1.
     #[arg(long)]
     parameter: Option<usize>,
-    /// Title.
+    /// Title; "" for none.
     #[arg(long)]
     title: Option<String>,
+    /// Change a setting of `[figure]`, as in --set 'figure.x_limits=[1, 100]' (repeatable).
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
 }
 
 impl PlotArguments {
@@ -85,7 +88,14 @@ impl PlotArguments {
             (figure.parameter, figure.mean_over_parameters) = (self.parameter, false);
         }
         figure.title = self.title.or(figure.title);
-        let stem = self.output.unwrap_or_else(|| self.results.with_extension(""));
+        let mut figure = figure.changed(&self.set).map_err(|e| Failure::BadInput(e.to_string()))?;
+        let mut stem = self.output.unwrap_or_else(|| self.results.with_extension(""));
+        let ending = stem.extension().map(|e| format!(".{}", e.to_string_lossy()));
+        let asked = Format::ALL.into_iter().find(|format| ending.as_deref() == Some(format.ending()));
+        if let Some(format) = asked {
+            figure.layout.formats = vec![format];
+            stem.set_extension("");
+        }
         if let Some(folder) = stem.parent().filter(|f| !f.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)?;
         }

@@ -302,7 +302,11 @@ impl Run {
         let state = if path.exists() { "exists already" } else { "would be written" };
         say!("results         {} {state}", path.display());
         match figures::check(study) {
-            Ok(()) => say!("figure          next to them, {}", figures::ENDINGS.join(" and ")),
+            Ok(()) => {
+                let layout = FigureSection::of(study).map_err(FigureError::from)?.unwrap_or_default().layout;
+                let endings: Vec<&str> = layout.formats.iter().map(|f| f.ending()).collect();
+                say!("figure          next to them, {}", endings.join(" and "));
+            }
             Err(e) => say!("figure          none: {e}"),
         }
         Ok(())
@@ -376,7 +380,8 @@ fn say_precision(results: &Results, target: f64) {
 /// Handles a study that was already finished: draws its figure if a killed run did not.
 pub(crate) fn was_finished(study: &Study, folder: &Path, figure: bool, hint: &str) -> Result<(), Failure> {
     let path = store::path_in(folder, &study.section.name);
-    if !figure || has_figure(&path, &folder.join(&study.section.name)) {
+    let layout = FigureSection::of(study).map_err(FigureError::from)?.unwrap_or_default().layout;
+    if !figure || has_figure(&path, &layout, &folder.join(&study.section.name)) {
         say!("{} was already finished: nothing to do{hint}", path.display());
         return Ok(());
     }
@@ -385,10 +390,10 @@ pub(crate) fn was_finished(study: &Study, folder: &Path, figure: bool, hint: &st
 }
 
 /// Whether all files of the figure exist, and none is older than the results.
-fn has_figure(results: &Path, stem: &Path) -> bool {
+fn has_figure(results: &Path, layout: &figures::Layout, stem: &Path) -> bool {
     let written = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
     let since = written(results);
-    figures::files(stem).iter().all(|file| written(file).is_some_and(|drawn| Some(drawn) >= since))
+    layout.files(stem).iter().all(|file| written(file).is_some_and(|drawn| Some(drawn) >= since))
 }
 
 fn human_bytes(bytes: u64) -> String {

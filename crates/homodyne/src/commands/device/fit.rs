@@ -70,7 +70,10 @@ impl Fit {
         }
         let stem = self.output.with_extension("");
         store::check_writable(&self.output, self.overwrite)?;
-        figures::files(&stem).iter().try_for_each(|file| store::check_writable(file, self.overwrite))?;
+        figures::Layout::default()
+            .files(&stem)
+            .iter()
+            .try_for_each(|file| store::check_writable(file, self.overwrite))?;
         let first = &self.results[0];
         let unfit = |what: String| Failure::BadInput(format!("`{}`: {what}", first.display()));
         let results = self.results.iter().map(|path| reading::read_small(path)).collect::<Result<Vec<_>, _>>()?;

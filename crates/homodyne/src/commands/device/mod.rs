@@ -218,7 +218,7 @@ fn draw(panels: &[figures::Plot], stem: &Path) -> Result<(), Failure> {
     if let Some(folder) = stem.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    for path in figures::write(panels, stem)? {
+    for path in figures::write(panels, &figures::Layout::default(), stem)? {
         say!("{}", path.display());
     }
     Ok(())
