@@ -53,17 +53,16 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         series.push(Series { item: Item::Points { points: dots, marker: Marker::Disc }, colour, legend: None });
     }
     shown.push(0.0);
-    Ok(vec![Plot {
-        title: title_of(results, figure),
-        x: spanning(&label, scale_of(xs), xs.clone())?,
-        y: spanning(
+    Ok(vec![Plot::new(
+        title_of(results, figure),
+        spanning(&label, scale_of(xs), xs.clone())?,
+        spanning(
             &format!("part of devices and voltages with a fitness of {LEAST_FITNESS} or more"),
             Scale::Linear,
             shown,
         )?,
         series,
-        notes: Vec::new(),
-    }])
+    )])
 }
 
 /// Wilson's interval of one standard deviation of a part of independent points.

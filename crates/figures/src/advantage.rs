@@ -4,10 +4,10 @@
 use crate::settings::FigureSection;
 use results::{Coordinate, Results, Variable};
 
-use crate::axis::Scale;
+use crate::axis::{Axis, Scale};
 use crate::error::FigureError;
 use crate::error_figure::{axis_label, axis_named, scale_of, value_at};
-use crate::plot::{Dash, Item, Plot, Series};
+use crate::plot::{ColourBar, Dash, Item, Plot, Series};
 use crate::render::spanning;
 use crate::variable;
 
@@ -27,7 +27,6 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         legend: None,
     }];
     series.extend(boundary(xs, ys, &ratios, x_scale, y_scale).into_iter().map(|piece| boundary_line(piece, None)));
-    series.extend(shades_explained(&compared.estimators[0]));
     series.push(boundary_line(Vec::new(), Some("boundary, exact theory".to_owned())));
     let label = |d: usize| axis_label(&results.dimensions[d].name, &results.dimensions[d].units);
     let title = figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned());
@@ -36,7 +35,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let mut y_axis = spanning(&label(compared.y), y_scale, ys.clone())?;
     (x_axis.low, x_axis.high) = (x_edges[0], x_edges[x_edges.len() - 1]);
     (y_axis.low, y_axis.high) = (y_edges[0], y_edges[y_edges.len() - 1]);
-    Ok(vec![Plot { title, x: x_axis, y: y_axis, series, notes: Vec::new() }])
+    Ok(vec![Plot::new(title, x_axis, y_axis, series).with_colour_bar(shades_explained(&compared.estimators[0]))])
 }
 
 /// Errors of several estimators over two swept numbers.
@@ -120,21 +119,12 @@ fn boundary_line(points: Vec<(f64, f64)>, legend: Option<String>) -> Series {
     Series { item: Item::Line { points, dash: Dash::Solid, width: 3 }, colour: [0, 0, 0], legend }
 }
 
-/// Legend entries for the shades.
-fn shades_explained(estimator: &str) -> impl Iterator<Item = Series> {
-    [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0].into_iter().map(move |decades| {
-        let text = match decades {
-            d if d < 0.0 => format!("error of {estimator} {} times lower", plain_power(-d)),
-            d if d > 0.0 => format!("{} times higher", plain_power(d)),
-            _ => "equal".to_owned(),
-        };
-        let item = Item::Cells { x_edges: Vec::new(), y_edges: Vec::new(), colours: Vec::new() };
-        Series { item, colour: shade(decades), legend: Some(text) }
-    })
-}
-
-fn plain_power(decades: f64) -> String {
-    format!("{:.0}", 10.0_f64.powf(decades))
+/// Scale of the shades.
+fn shades_explained(estimator: &str) -> ColourBar {
+    let most = 10.0_f64.powf(MOST_DECADES);
+    let label = format!("error of {estimator} over that of the best other");
+    let axis = Axis { label, scale: Scale::Log, low: 1.0 / most, high: most, named: None };
+    ColourBar::continuous(axis, |ratio| shade(ratio.log10()))
 }
 
 /// Blue below zero, orange above, white at zero.

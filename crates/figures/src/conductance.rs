@@ -37,5 +37,5 @@ pub fn against_temperature(data: &Conductances<'_>) -> Result<Vec<Plot>, FigureE
         let item = Item::Line { points, dash: Dash::Dashed, width: 2 };
         series.push(Series { item, colour: GREY, legend: Some(name.clone()) });
     }
-    Ok(vec![Plot { title: data.title.clone(), x, y, series, notes: Vec::new() }])
+    Ok(vec![Plot::new(data.title.clone(), x, y, series)])
 }

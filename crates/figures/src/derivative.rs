@@ -132,5 +132,5 @@ fn panel(
     };
     let of = if deviations { "measured − true " } else { "" };
     let y = spanning(&format!("{of}{} [{}]", quantity.name, quantity.units), Scale::Linear, ys)?;
-    Ok(Plot { title, x: spanning(&label, scale_of(xs), xs.clone())?, y, series, notes })
+    Ok(Plot::new(title, spanning(&label, scale_of(xs), xs.clone())?, y, series).noted(notes))
 }

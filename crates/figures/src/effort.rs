@@ -145,7 +145,7 @@ fn panel(
         colour: [0, 0, 0],
         legend: Some("longest run; above it: runs that reach the loss, of all".to_owned()),
     });
-    Ok(Plot { title, x: x_axis, y: spanning(label, Scale::Log, ys)?, series, notes: Vec::new() })
+    Ok(Plot::new(title, x_axis, spanning(label, Scale::Log, ys)?, series))
 }
 
 /// Line segments through adjacent finite medians.

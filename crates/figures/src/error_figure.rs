@@ -77,13 +77,15 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let xs = drawing.axes.xs;
     let x = &results.dimensions[drawing.axes.x];
     let x_label = figure.x_label.clone().unwrap_or_else(|| axis_label(&x.name, &x.units));
-    Ok(vec![Plot {
-        title: drawing.title(figure),
-        x: spanning(&x_label, scale_of(xs), xs.to_vec())?,
-        y: spanning(&error_label(figure.variable), y_scale, ys)?,
-        series,
-        notes,
-    }])
+    Ok(vec![
+        Plot::new(
+            drawing.title(figure),
+            spanning(&x_label, scale_of(xs), xs.to_vec())?,
+            spanning(&error_label(figure.variable), y_scale, ys)?,
+            series,
+        )
+        .noted(notes),
+    ])
 }
 
 /// Selection of the data to draw.

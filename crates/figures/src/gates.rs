@@ -50,23 +50,22 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let nonlinearity = variable(results, "nonlinearity")?;
     let notes = ["Q_l", "Q_r", "Q_lr"].iter().zip(&nonlinearity.values).map(|(n, q)| format!("{n} = {q:.3}")).collect();
     Ok(vec![
-        Plot {
-            title: title.clone(),
-            x: spanning("least fitness", Scale::Log, thresholds.clone())?,
-            y: spanning("fraction of control voltages", Scale::Log, shown)?,
+        Plot::new(
+            title.clone(),
+            spanning("least fitness", Scale::Log, thresholds.clone())?,
+            spanning("fraction of control voltages", Scale::Log, shown)?,
             series,
-            notes: Vec::new(),
-        },
-        Plot {
+        ),
+        Plot::new(
             title,
-            x: spanning("response to the left input [nA]", Scale::Linear, left)?,
-            y: spanning("response to the right input [nA]", Scale::Linear, right)?,
-            series: vec![Series {
+            spanning("response to the left input [nA]", Scale::Linear, left)?,
+            spanning("response to the right input [nA]", Scale::Linear, right)?,
+            vec![Series {
                 item: Item::Points { points: cloud, marker: Marker::Dot },
                 colour: PALETTE[0],
                 legend: None,
             }],
-            notes,
-        },
+        )
+        .noted(notes),
     ])
 }

@@ -262,14 +262,15 @@ impl Layout {
         let columns = self.panels_in_a_row.unwrap_or(fitting.clamp(1, MOST_IN_A_ROW)).min(panels.len()).max(1);
         let rows = panels.len().div_ceil(columns) as f64;
         let (own_width, own_height) = if panels.len() > MOST_IN_A_ROW { SMALL_PANEL } else { PANEL };
-        let panel_width = self.width_px().map_or(own_width, |width| (width - beside) / columns as f64);
+        let bar = if panels.iter().any(|p| p.colour_bar.is_some()) { LegendSize::COLOUR_BAR } else { 0.0 };
+        let panel_width = self.width_px().map_or(own_width + bar, |width| (width - beside) / columns as f64);
         let legend_columns = ((panel_width * columns as f64 / legend.width) as usize).clamp(1, legend.entries.max(1));
         let below = match place {
             LegendPlace::Below => 10.0 + LegendSize::STEP * legend.entries.div_ceil(legend_columns) as f64,
             _ => 0.0,
         };
         let panel_height = match self.height_mm {
-            None => (panel_width * own_height / own_width).max(LEAST_HEIGHT),
+            None => ((panel_width - bar) * own_height / own_width).max(LEAST_HEIGHT),
             Some(mm) => (mm / self.pixel_mm() - below) / rows,
         };
         if panel_height < LEAST_HEIGHT {
@@ -309,6 +310,8 @@ pub(crate) struct LegendSize {
 impl LegendSize {
     /// Height of an entry.
     pub(crate) const STEP: f64 = 22.0;
+    /// Width of a scale of colours beside a panel.
+    pub(crate) const COLOUR_BAR: f64 = 96.0;
 }
 
 /// Where the parts of a figure are \[px\].
@@ -346,7 +349,7 @@ mod tests {
     fn a_figure_on_paper_is_as_wide_as_asked_for_with_letters_of_its_size() {
         let axis =
             || crate::axis::Axis::around(String::new(), crate::axis::Scale::Linear, [0.0, 1.0].into_iter()).unwrap();
-        let panel = Plot { title: String::new(), x: axis(), y: axis(), series: Vec::new(), notes: Vec::new() };
+        let panel = Plot::new(String::new(), axis(), axis(), Vec::new());
         for (width_mm, panels, legend, columns) in [
             (86.0, 1, LegendPlace::Inside, 1),
             (86.0, 3, LegendPlace::Below, 2),

@@ -47,11 +47,10 @@ pub fn density_of_states(data: &DensityOfStates) -> Result<Vec<Plot>, FigureErro
         line(&all, GREY, Dash::Dashed, "all acceptors"),
     ];
     let values = all.into_iter().chain([0.0]).collect();
-    Ok(vec![Plot {
-        title: data.title.clone(),
-        x: spanning("energy of a hole above the Fermi level [meV]", Scale::Linear, data.energies_mev.clone())?,
-        y: spanning("density of states for each acceptor [1/meV]", Scale::Linear, values)?,
+    Ok(vec![Plot::new(
+        data.title.clone(),
+        spanning("energy of a hole above the Fermi level [meV]", Scale::Linear, data.energies_mev.clone())?,
+        spanning("density of states for each acceptor [1/meV]", Scale::Linear, values)?,
         series,
-        notes: Vec::new(),
-    }])
+    )])
 }

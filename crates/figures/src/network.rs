@@ -1,12 +1,10 @@
 //! Pictures of dopant networks: the device as a map, I-V curves, stability maps, intrinsic noise.
 
-use crate::axis::Scale;
+use crate::axis::{Axis, Scale};
 use crate::error::FigureError;
-use crate::plot::{Dash, GREY, Item, Marker, PALETTE, Plot, Series};
+use crate::plot::{ColourBar, Dash, GREY, Item, Marker, PALETTE, Plot, Series};
 use crate::render::spanning;
 
-/// Aspect ratio of a panel's frame, for undistorted maps.
-const FRAME_ASPECT: f64 = 450.0 / 350.0;
 /// Widest current path \[pixels\].
 const WIDEST_PATH: f64 = 9.0;
 /// Radius of an acceptor \[pixels\].
@@ -40,7 +38,7 @@ pub struct DevicePicture {
     pub donors: Vec<[f64; 2]>,
     /// Electrodes: the boundary covered and a label.
     pub electrodes: Vec<(Vec<[f64; 2]>, String)>,
-    /// Net flow of holes between two points, in any unit.
+    /// Net current between two points \[nA\].
     pub paths: Vec<([f64; 2], [f64; 2], f64)>,
     /// Potential \[V\].
     pub potential: Grid,
@@ -53,8 +51,8 @@ fn diverging(t: f64) -> [u8; 3] {
     end.map(|c| (255.0 + (c - 255.0) * weight).round() as u8)
 }
 
-/// Cells coloured by value, with zero as the central colour, and five legend entries.
-fn coloured(grid: &Grid, unit: &str) -> Vec<Series> {
+/// Cells coloured by value, with zero as the central colour, and their scale.
+fn coloured(grid: &Grid, label: &str) -> (Series, ColourBar) {
     let largest = grid.values.iter().filter(|v| v.is_finite()).fold(0.0_f64, |a, v| a.max(v.abs()));
     let scale = if largest > 0.0 { largest } else { 1.0 };
     let cells = Series {
@@ -66,12 +64,8 @@ fn coloured(grid: &Grid, unit: &str) -> Vec<Series> {
         colour: [255; 3],
         legend: None,
     };
-    let entries = [1.0, 0.5, 0.0, -0.5, -1.0].map(|t| Series {
-        item: Item::Cells { x_edges: Vec::new(), y_edges: Vec::new(), colours: Vec::new() },
-        colour: diverging(t),
-        legend: Some(format!("{} {unit}", short(t * scale))),
-    });
-    std::iter::once(cells).chain(entries).collect()
+    let axis = Axis { label: label.to_owned(), scale: Scale::Linear, low: -scale, high: scale, named: None };
+    (cells, ColourBar::continuous(axis, |value| diverging(value / scale)))
 }
 
 /// Formats with three digits.
@@ -99,7 +93,8 @@ pub fn device_map(picture: &DevicePicture) -> Result<Vec<Plot>, FigureError> {
         colour,
         legend: None,
     };
-    let mut series = coloured(&picture.potential, "V");
+    let (cells, colour_bar) = coloured(&picture.potential, "potential [V]");
+    let mut series = vec![cells];
     series.push(line(&picture.outline, 1, [0; 3]));
     let shrink = (UNCROWDED / picture.acceptors.len().max(1) as f64).sqrt().min(1.0);
     let site = Marker::Site { radius: (SITE * shrink).round().max(2.0) as u32 };
@@ -125,27 +120,35 @@ pub fn device_map(picture: &DevicePicture) -> Result<Vec<Plot>, FigureError> {
             series.push(Series { item, colour: [0; 3], legend: None });
         }
     }
+    let current = match strongest > 0.0 {
+        true => format!("net current, widest {} nA", short(strongest)),
+        false => "no net current".to_owned(),
+    };
     let key = |item, colour, text: &str| Series { item, colour, legend: Some(text.to_owned()) };
     let marker = |marker| Item::Points { points: Vec::new(), marker };
     series.push(key(marker(site), [255; 3], "acceptor without hole"));
     series.push(key(marker(site), [0; 3], "acceptor with hole"));
     series.push(key(marker(Marker::Diamond), PALETTE[3], "donor"));
-    series.push(key(Item::Line { points: Vec::new(), dash: Dash::Solid, width: 5 }, PALETTE[2], "net current"));
+    series.push(key(Item::Line { points: Vec::new(), dash: Dash::Solid, width: 5 }, PALETTE[2], &current));
     let extent = |k: usize| {
         let (low, high) =
             picture.outline.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(p[k]), h.max(p[k])));
         (0.5 * (low + high), 0.5 * (high - low))
     };
+    // room for the labels of the electrodes
     let ((x, half_width), (y, half_height)) = (extent(0), extent(1));
-    let half = 1.22 * half_height.max(half_width / FRAME_ASPECT);
+    let (wide, high) = (1.57 * half_width, 1.22 * half_height);
     let label = |axis: &str| format!("{axis} [nm]");
-    Ok(vec![Plot {
-        title: picture.title.clone(),
-        x: spanning(&label("x"), Scale::Linear, vec![x - FRAME_ASPECT * half, x + FRAME_ASPECT * half])?,
-        y: spanning(&label("y"), Scale::Linear, vec![y - half, y + half])?,
-        series,
-        notes: Vec::new(),
-    }])
+    Ok(vec![
+        Plot::new(
+            picture.title.clone(),
+            spanning(&label("x"), Scale::Linear, vec![x - wide, x + wide])?,
+            spanning(&label("y"), Scale::Linear, vec![y - high, y + high])?,
+            series,
+        )
+        .with_colour_bar(colour_bar)
+        .to_scale(),
+    ])
 }
 
 /// Currents of all electrodes against a voltage, and their derivatives.
@@ -185,21 +188,15 @@ pub fn current_voltage(data: &CurrentVoltage) -> Result<Vec<Plot>, FigureError> 
     }
     let x = || spanning(&data.voltage_label, Scale::Linear, data.voltages.clone());
     let currents = data.curves.iter().flat_map(|c| c.1.clone()).collect();
-    let mut panels = vec![Plot {
-        title: data.title.clone(),
-        x: x()?,
-        y: spanning("current [nA]", Scale::Linear, currents)?,
-        series,
-        notes: Vec::new(),
-    }];
+    let mut panels =
+        vec![Plot::new(data.title.clone(), x()?, spanning("current [nA]", Scale::Linear, currents)?, series)];
     if !data.derivatives.is_empty() {
-        panels.push(Plot {
-            title: "exact derivatives".to_owned(),
-            x: x()?,
-            y: spanning("dI/dV [nA/V]", Scale::Linear, data.derivatives.iter().flatten().copied().collect())?,
-            series: data.derivatives.iter().enumerate().map(curve).collect(),
-            notes: Vec::new(),
-        });
+        panels.push(Plot::new(
+            "exact derivatives".to_owned(),
+            x()?,
+            spanning("dI/dV [nA/V]", Scale::Linear, data.derivatives.iter().flatten().copied().collect())?,
+            data.derivatives.iter().enumerate().map(curve).collect(),
+        ));
     }
     Ok(panels)
 }
@@ -209,13 +206,10 @@ pub fn current_voltage(data: &CurrentVoltage) -> Result<Vec<Plot>, FigureError> 
 /// # Errors
 /// If there is nothing to draw.
 pub fn stability_map(title: &str, labels: [&str; 2], derivative: &Grid) -> Result<Vec<Plot>, FigureError> {
-    Ok(vec![Plot {
-        title: title.to_owned(),
-        x: spanning(labels[0], Scale::Linear, derivative.x_edges.clone())?,
-        y: spanning(labels[1], Scale::Linear, derivative.y_edges.clone())?,
-        series: coloured(derivative, "nA/V"),
-        notes: Vec::new(),
-    }])
+    let (cells, colour_bar) = coloured(derivative, "dI/dV [nA/V]");
+    let x = spanning(labels[0], Scale::Linear, derivative.x_edges.clone())?;
+    let y = spanning(labels[1], Scale::Linear, derivative.y_edges.clone())?;
+    Ok(vec![Plot::new(title.to_owned(), x, y, vec![cells]).with_colour_bar(colour_bar)])
 }
 
 /// Noise of one electrode.
@@ -262,11 +256,10 @@ pub fn noise_spectrum(
         series.push(Series { item, colour: GREY, legend: Some(format!("2eI = {} nA²/Hz", short(level))) });
     }
     let values = spectra.iter().flat_map(|s| s.densities.clone()).chain(shot).filter(|s| *s > 0.0).collect();
-    Ok(vec![Plot {
-        title: title.to_owned(),
-        x: spanning("frequency [Hz]", Scale::Log, frequencies.to_vec())?,
-        y: spanning("noise density [nA²/Hz]", Scale::Log, values)?,
+    Ok(vec![Plot::new(
+        title.to_owned(),
+        spanning("frequency [Hz]", Scale::Log, frequencies.to_vec())?,
+        spanning("noise density [nA²/Hz]", Scale::Log, values)?,
         series,
-        notes: Vec::new(),
-    }])
+    )])
 }

@@ -59,7 +59,7 @@ mod tests {
         let line = Item::Line { points: vec![(1.0, 2.5)], dash: Dash::Dashed, width: 1 };
         let all =
             vec![series(points, Some("one, two")), series(line, None), series(Item::Band(vec![(1.0, 2.0, 3.0)]), None)];
-        let plot = Plot { title: String::new(), x: axis(), y: axis(), series: all, notes: Vec::new() };
+        let plot = Plot::new(String::new(), axis(), axis(), all);
         let text = String::from_utf8(csv(&[plot.clone(), plot]).unwrap()).unwrap();
         let rows: Vec<&str> = text.lines().collect();
         assert_eq!(

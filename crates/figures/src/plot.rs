@@ -1,6 +1,6 @@
 //! One panel of a figure, as data.
 
-use crate::axis::Axis;
+use crate::axis::{Axis, Scale};
 
 /// Colour-blind-safe colours (Okabe & Ito 2008), in order of use.
 pub const PALETTE: [[u8; 3]; 8] = [
@@ -113,6 +113,32 @@ impl Series {
     }
 }
 
+/// A scale of colours beside a panel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColourBar {
+    /// Values, with label and range.
+    pub axis: Axis,
+    /// Colours from the lower to the upper end, of equal height.
+    pub colours: Vec<[u8; 3]>,
+}
+
+/// Steps of a scale of colours that looks continuous.
+const STEPS: usize = 64;
+
+impl ColourBar {
+    /// Of a colour for each value between the ends of an axis.
+    #[must_use]
+    pub fn continuous(axis: Axis, colour: impl Fn(f64) -> [u8; 3]) -> Self {
+        let part = |k: usize| (k as f64 + 0.5) / STEPS as f64;
+        let middle = |k: usize| match axis.scale {
+            Scale::Linear => axis.low + (axis.high - axis.low) * part(k),
+            Scale::Log => axis.low * (axis.high / axis.low).powf(part(k)),
+        };
+        let colours = (0..STEPS).map(|k| colour(middle(k))).collect();
+        Self { axis, colours }
+    }
+}
+
 /// A panel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plot {
@@ -126,4 +152,51 @@ pub struct Plot {
     pub series: Vec<Series>,
     /// Lines of text at the upper left corner, inside the frame.
     pub notes: Vec<String>,
+    /// Scale of colours to the right of the frame.
+    pub colour_bar: Option<ColourBar>,
+    /// Whether a unit is as long along x as along y; the range of one axis is widened for it.
+    pub is_to_scale: bool,
+}
+
+impl Plot {
+    /// A panel without notes.
+    #[must_use]
+    pub fn new(title: String, x: Axis, y: Axis, series: Vec<Series>) -> Self {
+        Self { title, x, y, series, notes: Vec::new(), colour_bar: None, is_to_scale: false }
+    }
+
+    /// With lines of text at the upper left corner.
+    #[must_use]
+    pub fn noted(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
+        self
+    }
+
+    /// With a scale of colours.
+    #[must_use]
+    pub fn with_colour_bar(mut self, bar: ColourBar) -> Self {
+        self.colour_bar = Some(bar);
+        self
+    }
+
+    /// With units of the same length along x and y.
+    #[must_use]
+    pub fn to_scale(mut self) -> Self {
+        self.is_to_scale = true;
+        self
+    }
+
+    /// For a frame of a width and a height: with one axis widened, if it is to scale.
+    pub(crate) fn in_frame(&self, width: i32, height: i32) -> Self {
+        let mut plot = self.clone();
+        if self.is_to_scale {
+            let (x, y) = (&mut plot.x, &mut plot.y);
+            let unit = ((x.high - x.low) / f64::from(width)).max((y.high - y.low) / f64::from(height));
+            for (axis, length) in [(x, width), (y, height)] {
+                let (middle, half) = (0.5 * (axis.low + axis.high), 0.5 * unit * f64::from(length));
+                (axis.low, axis.high) = (middle - half, middle + half);
+            }
+        }
+        plot
+    }
 }

@@ -105,7 +105,7 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let key = Item::Line { points: Vec::new(), dash: Dash::Dotted, width: 2 };
     series.push(Series { item: key, colour: GREY, legend: Some("medians".to_owned()) });
     let title = figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned());
-    Ok(vec![Plot { title, x, y, series, notes }])
+    Ok(vec![Plot::new(title, x, y, series).noted(notes)])
 }
 
 /// A drawn histogram.

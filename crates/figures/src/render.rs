@@ -1,12 +1,14 @@
 //! Draws panels as SVG.
 
+use std::collections::HashMap;
+
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::axis::Axis;
 use crate::error::FigureError;
 use crate::layout::{Arrangement, Layout, LegendPlace, LegendSize};
-use crate::plot::{Dash, GREY, Item, Marker, Plot, Series};
+use crate::plot::{ColourBar, Dash, GREY, Item, Marker, Plot, Series};
 
 /// The font of all figures, included in the binary (licence next to the file).
 #[cfg(feature = "png")]
@@ -18,6 +20,7 @@ pub(crate) const FINE: i32 = 8;
 const LEFT: i32 = 92 * FINE;
 const RIGHT: i32 = 18 * FINE;
 const BOTTOM: i32 = 66 * FINE;
+const BAR: i32 = LegendSize::COLOUR_BAR as i32 * FINE;
 const LEGEND_STEP: i32 = LegendSize::STEP as i32 * FINE;
 /// Narrowest legend to the right \[px\].
 const LEGEND_WIDTH: f64 = 250.0;
@@ -41,17 +44,17 @@ fn refused<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -
 }
 
 /// Position of a panel's frame.
-struct Frame<'p> {
+struct Frame {
     left: i32,
     top: i32,
     width: i32,
     height: i32,
     /// From the upper edge of the panel to the frame.
     above: i32,
-    plot: &'p Plot,
+    plot: Plot,
 }
 
-impl Frame<'_> {
+impl Frame {
     fn x(&self, value: f64) -> Option<f64> {
         self.plot.x.position(value).map(|t| f64::from(self.left) + t * f64::from(self.width))
     }
@@ -119,14 +122,16 @@ pub(crate) fn svg(panels: &[Plot], layout: &Layout) -> Result<String, FigureErro
         };
         root.area.fill(&WHITE).map_err(refused)?;
         let mut frames = Vec::new();
-        for (k, plot) in panels.iter().enumerate() {
+        for (k, plot) in labelled_once(panels, columns).into_iter().enumerate() {
+            let beside = if plot.colour_bar.is_some() { BAR } else { 0 };
+            let (width, height) = (panel_width - LEFT - RIGHT - beside, panel_height - above - BOTTOM);
             let frame = Frame {
                 left: panel_width * (k % columns) as i32 + LEFT,
                 top: panel_height * (k / columns) as i32 + above,
-                width: panel_width - LEFT - RIGHT,
-                height: panel_height - above - BOTTOM,
+                width,
+                height,
                 above,
-                plot,
+                plot: plot.in_frame(width, height),
             };
             draw_panel(&root, &frame)?;
             if let Some(letter) = layout.letter(k) {
@@ -159,7 +164,7 @@ pub(crate) fn svg(panels: &[Plot], layout: &Layout) -> Result<String, FigureErro
 }
 
 /// Clears the corner of a frame in which least is drawn, and returns where the first entry of the legend stands there.
-fn emptiest_corner(root: &Canvas<'_>, frame: &Frame<'_>, legend: &[&Series]) -> Result<(i32, i32), FigureError> {
+fn emptiest_corner(root: &Canvas<'_>, frame: &Frame, legend: &[&Series]) -> Result<(i32, i32), FigureError> {
     let letters = legend.iter().filter_map(|s| s.legend.as_ref()).map(|l| l.chars().count()).max().unwrap_or(0) as i32;
     let (width, height) = ((56 + 8 * letters) * FINE, LEGEND_STEP * legend.len() as i32 + 4 * FINE);
     let margin = 10 * FINE;
@@ -179,6 +184,47 @@ fn emptiest_corner(root: &Canvas<'_>, frame: &Frame<'_>, legend: &[&Series]) -> 
     let ends = [corner, (corner.0 + width, corner.1 + height)];
     root.area.draw(&Rectangle::new(ends, WHITE.mix(0.85).filled())).map_err(refused)?;
     Ok((corner.0 + 6 * FINE, corner.1 + LEGEND_STEP / 2 + 2 * FINE))
+}
+
+/// Panels whose axes have the same label all over have it in the lowest row and in the first column only.
+fn labelled_once(panels: &[Plot], columns: usize) -> Vec<Plot> {
+    let mut panels = panels.to_vec();
+    let is_same = |of: fn(&Plot) -> &str| panels.windows(2).all(|pair| of(&pair[0]) == of(&pair[1]));
+    let (same_x, same_y) = (is_same(|p| &p.x.label), is_same(|p| &p.y.label));
+    let count = panels.len();
+    for (k, plot) in panels.iter_mut().enumerate() {
+        if same_x && k + columns < count {
+            plot.x.label.clear();
+        }
+        if same_y && k % columns > 0 {
+            plot.y.label.clear();
+        }
+    }
+    panels
+}
+
+/// The scale of colours to the right of a frame.
+fn draw_colour_bar(root: &Canvas<'_>, frame: &Frame, bar: &ColourBar) -> Result<(), FigureError> {
+    let black = [0, 0, 0];
+    let (left, right) = (frame.left + frame.width + 14 * FINE, frame.left + frame.width + 30 * FINE);
+    let (top, bottom) = (frame.top, frame.top + frame.height);
+    let steps = bar.colours.len().max(1) as i32;
+    for (k, colour) in bar.colours.iter().enumerate() {
+        let height = |k: usize| bottom - frame.height * k as i32 / steps;
+        let ends = [(left, height(k + 1)), (right, height(k))];
+        root.area.draw(&Rectangle::new(ends, rgb(*colour).filled())).map_err(refused)?;
+    }
+    path(root, vec![(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], black, 1)?;
+    for tick in bar.axis.ticks() {
+        let (Some(part), Some(label)) = (bar.axis.position(tick.value), tick.label) else { continue };
+        let y = bottom - (part * f64::from(frame.height)).round() as i32;
+        path(root, vec![(right, y), (right + 4 * FINE, y)], black, 1)?;
+        write(root, &label, (right + 8 * FINE, y), style(14, black, HPos::Left, VPos::Center))?;
+    }
+    let sideways = TextStyle::from((FAMILY, 15 * FINE).into_font().transform(FontTransform::Rotate270))
+        .color(&BLACK)
+        .pos(Pos::new(HPos::Center, VPos::Top));
+    write(root, &bar.axis.label, (right + 62 * FINE, top + frame.height / 2), sideways)
 }
 
 fn style(size: i32, colour: [u8; 3], h: HPos, v: VPos) -> TextStyle<'static> {
@@ -207,7 +253,7 @@ fn tick_length(axis: &Axis, labelled: bool) -> i32 {
     }
 }
 
-fn draw_panel(root: &Canvas<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
+fn draw_panel(root: &Canvas<'_>, frame: &Frame) -> Result<(), FigureError> {
     let black = [0, 0, 0];
     let (left, top, right, bottom) = (frame.left, frame.top, frame.left + frame.width, frame.top + frame.height);
     for series in &frame.plot.series {
@@ -215,7 +261,8 @@ fn draw_panel(root: &Canvas<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
     }
     // items beyond the frame are covered, then the frame and its ticks are drawn on top
     let white = |a: (i32, i32), b: (i32, i32)| root.area.draw(&Rectangle::new([a, b], WHITE.filled())).map_err(refused);
-    let (outer_left, outer_right) = (left - LEFT, right + RIGHT);
+    let beside = if frame.plot.colour_bar.is_some() { BAR } else { 0 };
+    let (outer_left, outer_right) = (left - LEFT, right + RIGHT + beside);
     white((outer_left, top - frame.above), (outer_right, top - 1))?;
     white((outer_left, bottom + 1), (outer_right, bottom + BOTTOM))?;
     white((outer_left, top), (left - 1, bottom))?;
@@ -246,6 +293,9 @@ fn draw_panel(root: &Canvas<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
         .pos(Pos::new(HPos::Center, VPos::Top));
     write(root, &frame.plot.y.label, (outer_left + 8 * FINE, top + frame.height / 2), sideways)?;
     write(root, &frame.plot.title, (middle, top - frame.above + 12 * FINE), style(17, black, HPos::Center, VPos::Top))?;
+    if let Some(bar) = &frame.plot.colour_bar {
+        draw_colour_bar(root, frame, bar)?;
+    }
     for (k, note) in frame.plot.notes.iter().enumerate() {
         let at = (left + 14 * FINE, top + (14 + 20 * k as i32) * FINE);
         write(root, note, at, style(14, GREY, HPos::Left, VPos::Top))?;
@@ -253,17 +303,21 @@ fn draw_panel(root: &Canvas<'_>, frame: &Frame<'_>) -> Result<(), FigureError> {
     Ok(())
 }
 
-fn draw_series(root: &Canvas<'_>, frame: &Frame<'_>, series: &Series) -> Result<(), FigureError> {
+fn draw_series(root: &Canvas<'_>, frame: &Frame, series: &Series) -> Result<(), FigureError> {
     match &series.item {
         Item::Line { points, dash, width } => {
             for run in points.split(|p| frame.pixel(p.0, p.1).is_none()) {
                 let pixels: Vec<(f64, f64)> = run.iter().filter_map(|p| Some((frame.x(p.0)?, frame.y(p.1)?))).collect();
-                dashed(root, &pixels, *dash, series.colour, *width)?;
+                dashed(root, &thinned(pixels), *dash, series.colour, *width)?;
             }
         }
         Item::Points { points, marker } => {
+            let mut crowd = Crowd::of(points.len());
             for &(x, y, error) in points {
                 let Some(at) = frame.pixel(x, y).filter(|at| frame.holds(*at)) else { continue };
+                if crowd.hides(at) {
+                    continue;
+                }
                 if error > 0.0 {
                     let bottom = frame.top + frame.height;
                     let high = frame.pixel(x, y + error).map_or(frame.top, |p| p.1.max(frame.top));
@@ -298,6 +352,46 @@ fn draw_series(root: &Canvas<'_>, frame: &Frame<'_>, series: &Series) -> Result<
         }
     }
     Ok(())
+}
+
+/// Points of a line or markers above which those that cannot be seen are left out.
+const MANY: usize = 20_000;
+/// Markers within a pixel above which no more are drawn there.
+const CROWDED: u8 = 8;
+
+/// Markers drawn so far within each pixel, where there are many.
+struct Crowd(Option<HashMap<(i32, i32), u8>>);
+
+impl Crowd {
+    fn of(points: usize) -> Self {
+        Self((points > MANY).then(HashMap::new))
+    }
+
+    /// Whether a marker there would lie on a pixel of many already; counts it otherwise.
+    fn hides(&mut self, (x, y): (i32, i32)) -> bool {
+        let Some(drawn) = &mut self.0 else { return false };
+        let drawn = drawn.entry((x / FINE, y / FINE)).or_default();
+        *drawn = drawn.saturating_add(1);
+        *drawn > CROWDED
+    }
+}
+
+/// A line of many points without those that cannot be seen: within a column of pixels, its first, lowest, highest and last point are kept.
+fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    if points.len() <= MANY {
+        return points;
+    }
+    let column = |p: &(f64, f64)| (p.0 / f64::from(FINE)).floor();
+    let extremes = |run: &[(f64, f64)]| -> Vec<(f64, f64)> {
+        let by_height = |a: &usize, b: &usize| run[*a].1.total_cmp(&run[*b].1);
+        let lowest = (0..run.len()).min_by(by_height).unwrap_or(0);
+        let highest = (0..run.len()).max_by(by_height).unwrap_or(0);
+        let mut kept = vec![0, lowest, highest, run.len() - 1];
+        kept.sort_unstable();
+        kept.dedup();
+        kept.into_iter().map(|k| run[k]).collect()
+    };
+    points.chunk_by(|a, b| column(a) == column(b)).flat_map(extremes).collect()
 }
 
 /// Draws a line with dashes of fixed length along it.
@@ -401,4 +495,36 @@ pub(crate) fn spanning(label: &str, scale: crate::axis::Scale, values: Vec<f64>)
     around(scale)
         .or_else(|| zero.then(|| around(crate::axis::Scale::Linear)).flatten())
         .ok_or_else(|| FigureError::Empty { what: format!("\"{label}\" has no value that its axis can show") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thinned_line_looks_the_same() {
+        let fine = f64::from(FINE);
+        let all: Vec<(f64, f64)> =
+            (0..200_000).map(|k| (f64::from(k) * 1e-2, 100.0 * (f64::from(k * k % 9973) * 0.7).sin())).collect();
+        let kept = thinned(all.clone());
+        assert!(kept.len() < 5 * 2000 / FINE as usize, "{}", kept.len());
+        let ends = |points: &[(f64, f64)], column: usize| {
+            let inside = points.iter().filter(|p| (p.0 / fine).floor() as usize == column);
+            inside.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), p| (low.min(p.1), high.max(p.1)))
+        };
+        for column in [0, 17, 100, 249] {
+            assert_eq!(ends(&kept, column), ends(&all, column));
+        }
+        assert_eq!((kept[0], kept[kept.len() - 1]), (all[0], all[199_999]));
+        assert_eq!(thinned(all[..1000].to_vec()), all[..1000]);
+    }
+
+    #[test]
+    fn markers_on_top_of_many_are_left_out() {
+        let mut crowd = Crowd::of(MANY + 1);
+        let drawn = (0..100).filter(|_| !crowd.hides((80, 80))).count();
+        assert_eq!((drawn, crowd.hides((800, 80))), (8, false));
+        let mut few = Crowd::of(100);
+        assert!((0..100).all(|_| !few.hides((80, 80))));
+    }
 }

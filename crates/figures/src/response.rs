@@ -36,13 +36,12 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
                     },
                 })
                 .collect();
-            Ok(Plot {
-                title: title.clone(),
-                x: spanning(&x_label, Scale::Linear, xs.clone())?,
-                y: spanning(label, Scale::Linear, variable.values.clone())?,
+            Ok(Plot::new(
+                title.clone(),
+                spanning(&x_label, Scale::Linear, xs.clone())?,
+                spanning(label, Scale::Linear, variable.values.clone())?,
                 series,
-                notes: Vec::new(),
-            })
+            ))
         })
         .collect()
 }

@@ -55,20 +55,18 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         .chain([0.0])
         .collect();
     Ok(vec![
-        Plot {
-            title: title.clone(),
-            x: spanning("output current [nA]", Scale::Linear, current.values.clone())?,
-            y: spanning("part of the samples below", Scale::Linear, vec![0.0, 1.0])?,
-            series: distributions,
-            notes: Vec::new(),
-        },
-        Plot {
+        Plot::new(
+            title.clone(),
+            spanning("output current [nA]", Scale::Linear, current.values.clone())?,
+            spanning("part of the samples below", Scale::Linear, vec![0.0, 1.0])?,
+            distributions,
+        ),
+        Plot::new(
             title,
-            x: spanning("parameter", Scale::Linear, numbers)?,
-            y: spanning("r.m.s. derivative [nA/V]", Scale::Linear, heights)?,
-            series: sizes,
-            notes: Vec::new(),
-        },
+            spanning("parameter", Scale::Linear, numbers)?,
+            spanning("r.m.s. derivative [nA/V]", Scale::Linear, heights)?,
+            sizes,
+        ),
     ])
 }
 
@@ -82,14 +80,14 @@ pub fn parity(title: &str, quantity: &str, pairs: &[(f64, f64)], notes: Vec<Stri
     let x = axis("device")?;
     let ends = vec![(x.low, x.low), (x.high, x.high)];
     let points = pairs.iter().map(|(device, model)| (*device, *model, f64::NAN)).collect();
-    Ok(Plot {
-        title: title.to_owned(),
+    Ok(Plot::new(
+        title.to_owned(),
         x,
-        y: axis("model")?,
-        series: vec![
+        axis("model")?,
+        vec![
             Series { item: Item::Points { points, marker: Marker::Dot }, colour: PALETTE[0], legend: None },
             Series { item: Item::Line { points: ends, dash: Dash::Dashed, width: 1 }, colour: GREY, legend: None },
         ],
-        notes,
-    })
+    )
+    .noted(notes))
 }

@@ -66,27 +66,34 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
         let x = axis("sequential estimate [nA/V]")?;
         let ends = vec![(x.low, x.low), (x.high, x.high)];
         let name = panel_axis.map_or(String::new(), |d| name_of(&results.dimensions[d], k));
-        panels.push(Plot {
-            title: [&title, &name].into_iter().filter(|s| !s.is_empty()).cloned().collect::<Vec<_>>().join(", "),
-            y: axis("parallel estimate [nA/V]")?,
-            x,
-            notes: vec![
-                format!("{} derivatives", cloud.len()),
-                format!("slope {slope:.4}"),
-                format!("r.m.s. residual {rest:.2} nA/V"),
-            ],
-            series: vec![
-                Series { item: Item::Line { points: ends, dash: Dash::Dashed, width: 1 }, colour: GREY, legend: None },
-                Series {
-                    item: Item::Points {
-                        points: cloud.into_iter().map(|(x, y)| (x, y, f64::NAN)).collect(),
-                        marker: Marker::Dot,
+        let notes = vec![
+            format!("{} derivatives", cloud.len()),
+            format!("slope {slope:.4}"),
+            format!("r.m.s. residual {rest:.2} nA/V"),
+        ];
+        panels.push(
+            Plot::new(
+                [&title, &name].into_iter().filter(|s| !s.is_empty()).cloned().collect::<Vec<_>>().join(", "),
+                x,
+                axis("parallel estimate [nA/V]")?,
+                vec![
+                    Series {
+                        item: Item::Line { points: ends, dash: Dash::Dashed, width: 1 },
+                        colour: GREY,
+                        legend: None,
                     },
-                    colour: PALETTE[k % PALETTE.len()],
-                    legend: None,
-                },
-            ],
-        });
+                    Series {
+                        item: Item::Points {
+                            points: cloud.into_iter().map(|(x, y)| (x, y, f64::NAN)).collect(),
+                            marker: Marker::Dot,
+                        },
+                        colour: PALETTE[k % PALETTE.len()],
+                        legend: None,
+                    },
+                ],
+            )
+            .noted(notes),
+        );
     }
     Ok(panels)
 }

@@ -48,11 +48,10 @@ pub(crate) fn panels(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
     let key = |item: Item, colour, text: &str| Series { item, colour, legend: Some(text.to_owned()) };
     series.push(key(Item::Line { points: Vec::new(), dash: Dash::Dashed, width: 2 }, [0, 0, 0], "stated density"));
     series.push(key(Item::Band(Vec::new()), GREY, "confidence band"));
-    Ok(vec![Plot {
-        title: figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned()),
-        x: spanning("frequency [Hz]", Scale::Log, frequency_hz[shown].to_vec())?,
-        y: spanning("noise density [nA²/Hz]", Scale::Log, ys)?,
+    Ok(vec![Plot::new(
+        figure.title.clone().unwrap_or_else(|| results.attribute("study").unwrap_or_default().to_owned()),
+        spanning("frequency [Hz]", Scale::Log, frequency_hz[shown].to_vec())?,
+        spanning("noise density [nA²/Hz]", Scale::Log, ys)?,
         series,
-        notes: Vec::new(),
-    }])
+    )])
 }

@@ -8,9 +8,10 @@ use results::{Results, Variable};
 use crate::axis::{Axis, Scale, Tick};
 use crate::error::FigureError;
 use crate::error_figure::name_of;
-use crate::plot::{Dash, GREY, Item, Marker, PALETTE, Plot, Series};
+use crate::plot::{ColourBar, Dash, GREY, Item, Marker, PALETTE, Plot, Series};
 use crate::render::spanning;
 use crate::variable;
+use ::training::task::gate_name;
 
 /// Colours from low to high values (viridis, eight steps).
 const MAP: [[u8; 3]; 8] = [
@@ -125,8 +126,12 @@ pub(crate) fn traces(results: &Results, figure: &FigureSection) -> Result<Vec<Pl
             let at = ((p as f64 + 0.5) * width, top);
             series.push(Series { item: Item::Label { at, text }, colour: [0, 0, 0], legend: None });
         }
-        let title = if name.is_empty() { title_of(results, figure) } else { name };
-        panels.push(Plot { title, x, y, series, notes: Vec::new() });
+        let title = match gate_name(&name) {
+            _ if name.is_empty() => title_of(results, figure),
+            Some(gate) if gate != name => format!("{name} ({gate})"),
+            _ => name,
+        };
+        panels.push(Plot::new(title, x, y, series));
     }
     Ok(panels)
 }
@@ -234,12 +239,6 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
         let item = Item::Points { points: vec![(x, y, f64::NAN)], marker };
         series.push(Series { item, colour: MAP[step(tested.currents[p])], legend: None });
     }
-    for (k, colour) in MAP.into_iter().enumerate() {
-        let from = low + (high - low) * k as f64 / MAP.len() as f64;
-        let to = low + (high - low) * (k + 1) as f64 / MAP.len() as f64;
-        let item = Item::Cells { x_edges: Vec::new(), y_edges: Vec::new(), colours: Vec::new() };
-        series.push(Series { item, colour, legend: Some(format!("{from:.2} to {to:.2} nA").replace('-', "−")) });
-    }
     let names: &[_] = if classes { &[(Marker::Disc, "class 1"), (Marker::Diamond, "class 0")] } else { &[] };
     for &(marker, name) in names {
         let item = Item::Points { points: Vec::new(), marker };
@@ -253,12 +252,14 @@ fn cloud(tested: &Tested, title: &str) -> Result<Plot, FigureError> {
         (y.label, y.named) = ("input 3".to_owned(), Some(Vec::new()));
     }
     let y = below_notes(y);
+    let values = Axis { label: "current [nA]".to_owned(), scale: Scale::Linear, low, high, named: None };
+    let currents = ColourBar { axis: values, colours: MAP.to_vec() };
     let mut note = "run of the lowest noise-free loss".to_owned();
     if classes {
         note.push_str(&format!("; test accuracy {:.1} %", 100.0 * tested.accuracy));
     }
     let notes = vec![note];
-    Ok(Plot { title: title.to_owned(), x, y, series, notes })
+    Ok(Plot::new(title.to_owned(), x, y, series).noted(notes).with_colour_bar(currents).to_scale())
 }
 
 /// The axis with space at its upper end, so that notes cover no points.
@@ -286,7 +287,7 @@ fn against_radius(tested: &Tested) -> Result<Plot, FigureError> {
     let level = vec![(x.low, tested.threshold), (x.high, tested.threshold)];
     series.push(line(level, Dash::Dashed, 1, [0, 0, 0]));
     let notes = vec!["orange: class 1; dashed: threshold".to_owned()];
-    Ok(Plot { title: "test points".to_owned(), x, y, series, notes })
+    Ok(Plot::new("test points".to_owned(), x, y, series).noted(notes))
 }
 
 /// Quantile of finite `values`.
@@ -352,13 +353,12 @@ fn losses(
             legend: Some(if legend.is_empty() { "median and quartiles".to_owned() } else { legend }),
         });
     }
-    Ok(Plot {
-        title: title_of(results, figure),
-        x: spanning(label, scale, seen_x)?,
-        y: spanning("loss E", Scale::Log, seen)?,
+    Ok(Plot::new(
+        title_of(results, figure),
+        spanning(label, scale, seen_x)?,
+        spanning("loss E", Scale::Log, seen)?,
         series,
-        notes: Vec::new(),
-    })
+    ))
 }
 
 /// Loss against iteration.
@@ -393,13 +393,7 @@ pub(crate) fn comparison(results: &Results, figure: &FigureSection) -> Result<Ve
         accuracies.push(Series { item: Item::Points { points: ends, marker: Marker::Disc }, colour, legend: None });
     }
     let panel = |label: &str, values: Vec<f64>, series: Vec<Series>| -> Result<Plot, FigureError> {
-        Ok(Plot {
-            title: String::new(),
-            x: first.x.clone(),
-            y: spanning(label, Scale::Linear, values)?,
-            series,
-            notes: Vec::new(),
-        })
+        Ok(Plot::new(String::new(), first.x.clone(), spanning(label, Scale::Linear, values)?, series))
     };
     let second = panel("fraction of runs solved", vec![0.0, 1.0], fractions)?;
     let mut panels = vec![first.clone(), second];
@@ -455,16 +449,15 @@ pub(crate) fn success(results: &Results, figure: &FigureSection) -> Result<Vec<P
         }
     };
     let runs = length(results, solved.dimensions[2]);
-    Ok(vec![Plot {
-        title: match title_of(results, figure) {
+    Ok(vec![Plot::new(
+        match title_of(results, figure) {
             title if title.is_empty() => title,
             title => format!("{title}, {runs} runs each"),
         },
-        x: axis(&results.dimensions[columns], false),
-        y: axis(&results.dimensions[rows], true),
+        axis(&results.dimensions[columns], false),
+        axis(&results.dimensions[rows], true),
         series,
-        notes: Vec::new(),
-    }])
+    )])
 }
 
 fn short_name(dimension: &Dimension, index: usize) -> String {

@@ -30,6 +30,12 @@ const NAMED: [(&str, &str); 8] = [
     ("TRUE", "1111"),
 ];
 
+/// Name of the two-input truth table with these outputs for the inputs 00, 01, 10, 11, if it has one.
+#[must_use]
+pub fn gate_name(digits: &str) -> Option<&'static str> {
+    NAMED.iter().find(|(_, outputs)| *outputs == digits).map(|(name, _)| *name)
+}
+
 /// The two-input truth table called `gate`: its outputs for the inputs 00, 01, 10, 11 as four digits, or AND, OR, NAND,
 /// NOR, XOR, XNOR, TRUE, FALSE. `levels_volt` are the voltages of a logic 0 and of a logic 1, for each input.
 ///

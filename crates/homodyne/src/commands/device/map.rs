@@ -13,6 +13,8 @@ use crate::failure::Failure;
 
 /// Cells of the potential along each axis.
 const POTENTIAL_CELLS: usize = 90;
+/// Net flow of a steady state relative to the hops both ways, below which it is rounding.
+const ROUNDING: f64 = 1e-9;
 
 /// Draw the device as a map, or with `--over` the derivative dI/dV over two voltages (a stability map).
 #[derive(Debug, Args)]
@@ -69,6 +71,8 @@ impl Map {
         let voltages_kt = device.voltages_kt(voltages);
         let network = &device.network;
         let (n, sites) = (network.acceptors(), network.sites());
+        // net flows below these are rounding, or what Poisson's law gives without a current
+        let mut least: Box<dyn Fn(f64) -> f64> = Box::new(|both_ways| ROUNDING * both_ways);
         let (occupations, traffic) = match self.method {
             Method::SteadyState => {
                 let found = SteadySolver::new(network, options).solve(&voltages_kt)?;
@@ -79,6 +83,7 @@ impl Map {
                 let landscape = network.landscape(&voltages_kt);
                 foretold::hops(&landscape, device.initial, self.hops, 1);
                 let found = events::currents(&landscape, device.initial, &options);
+                least = Box::new(move |both_ways| 3.0 * (both_ways / found.time).sqrt());
                 (found.occupations, found.traffic)
             }
             Method::MeanField => (mean_field(network, &voltages_kt, None)?.occupations, vec![0.0; sites * sites]),
@@ -98,6 +103,7 @@ impl Map {
                 *value = f64::NAN;
             }
         }
+        let na_per_charge_rate = device.conversion.na_per_charge_rate;
         let picture = DevicePicture {
             title: title(device, &self.device_file.file),
             outline: device.domain.outline(),
@@ -114,7 +120,9 @@ impl Map {
                 .collect(),
             paths: (0..sites)
                 .flat_map(|i| (0..i).map(move |j| (i, j)))
-                .map(|(i, j)| (device.place(i), device.place(j), traffic[i * sites + j] - traffic[j * sites + i]))
+                .map(|(i, j)| (i, j, traffic[i * sites + j], traffic[j * sites + i]))
+                .filter(|(_, _, there, back)| (there - back).abs() > least(there + back))
+                .map(|(i, j, there, back)| (device.place(i), device.place(j), (there - back) * na_per_charge_rate))
                 .collect(),
             potential: Grid { x_edges, y_edges, values },
         };
