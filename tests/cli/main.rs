@@ -7,6 +7,7 @@ mod device;
 mod divisions;
 mod faults;
 mod figures;
+mod first_day;
 mod good_runs;
 mod input_files;
 mod interruptions;

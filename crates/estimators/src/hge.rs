@@ -256,12 +256,13 @@ impl Hge {
 
     fn check_frequencies(&self, parameters: usize) -> Result<(), EstimatorError> {
         const FREQUENCIES: &str = "frequencies_hz";
-        if self.frequencies_hz.len() != parameters || self.phases_rad.len() != parameters {
-            return Err(EstimatorError::setting(
-                FREQUENCIES,
-                format!("{} frequencies and {} phases", self.frequencies_hz.len(), self.phases_rad.len()),
-                format!("must be one for each of the {parameters} parameters"),
-            ));
+        for (field, what, found) in
+            [(FREQUENCIES, "frequencies", self.frequencies_hz.len()), ("phases_rad", "phases", self.phases_rad.len())]
+        {
+            if found != parameters {
+                let allowed = format!("must be one for each of the {parameters} parameters");
+                return Err(EstimatorError::setting(field, format!("a list of {found} {what}"), allowed));
+            }
         }
         let nyquist_hz = 0.5 * self.rate_hz;
         for (m, &f) in self.frequencies_hz.iter().enumerate() {

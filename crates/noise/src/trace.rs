@@ -11,17 +11,35 @@ use settings::{InputFile, SettingError};
 use crate::kind::{NoiseKind, Surroundings};
 use crate::{Autocovariance, NoiseError, NoiseModel, transform, welch};
 
+/// Relative difference of two rates that are the same.
+const SAME_RATE: f64 = 1e-6;
+
 /// A measured trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TraceNoise {
     /// Text (`.csv`, `.txt`, `.tsv`, `.dat`, `.asc`), `.npy` or `.npz`; a relative path refers to the scenario's folder.
     pub file: InputFile,
+    /// Rate at which it was recorded (Hz), which must be the sampling rate; taken as that if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_hz: Option<f64>,
 }
 
 impl NoiseKind for TraceNoise {
     fn build(&self, around: &mut Surroundings) -> Result<NoiseModel, SettingError> {
         let rate_hz = around.rate_hz;
+        match self.rate_hz {
+            Some(recorded_hz) if (recorded_hz - rate_hz).abs() > SAME_RATE * rate_hz => {
+                let allowed =
+                    format!("must be the sampling rate, which is {rate_hz} Hz: sample at the rate of the trace");
+                return Err(SettingError::found("rate_hz", recorded_hz, allowed));
+            }
+            Some(_) => {}
+            None => around.remarks.push(format!(
+                "`{}` is taken as recorded at the sampling rate, {rate_hz} Hz: give its `rate_hz` to have that checked",
+                self.file.0.display()
+            )),
+        }
         Ok(NoiseModel::Trace(around.read(&self.file, |path| Trace::from_file(path, rate_hz))?))
     }
 

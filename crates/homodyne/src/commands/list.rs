@@ -18,7 +18,8 @@ impl List {
         let folder = match self.folder {
             Some(folder) => folder,
             None if Path::new("scenarios").is_dir() => PathBuf::from("scenarios"),
-            None => shipped,
+            // the source may be gone
+            None => shipped.canonicalize().unwrap_or(shipped),
         };
         let unreadable = |e: std::io::Error| Failure::BadInput(format!("cannot list `{}`: {e}", folder.display()));
         let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)

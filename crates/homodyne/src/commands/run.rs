@@ -13,9 +13,10 @@ use sweep::text::shell_path;
 use sweep::threads::check_threads;
 use sweep::{Outcome, Program, Shard, SweepError};
 
+use super::show;
 use crate::failure::Failure;
-use crate::machine;
 use crate::signals::Listener;
+use crate::{machine, say};
 
 /// The study of a command.
 #[derive(Clone, Debug, Args)]
@@ -346,6 +347,15 @@ pub(crate) fn finish(study: &Study, folder: &Path, figure: bool) -> Result<(), F
     }
     if let Some(target) = study.section.target_relative_error {
         say_precision(&results, target);
+    }
+    // a point alone gives no curve
+    if study.points() == 1
+        && let Some(tables) = show::errors::tables(&results, None)
+    {
+        say::all(|out| show::errors::print_rows(&results, &tables, out));
+        if !study.document.table.contains_key("figure") {
+            return Ok(());
+        }
     }
     if !figure {
         return Ok(());

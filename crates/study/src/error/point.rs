@@ -71,7 +71,11 @@ impl StudyPoint for ErrorPoint {
             Some(hge) => hge.amplitude_of(m),
             None => amplitude.and_then(|a| a.of(m)).unwrap_or(1.0),
         };
-        let amplitude_volt = (0..parameters).map(amplitude_of).collect();
+        let amplitude_volt: Vec<f64> = (0..parameters).map(amplitude_of).collect();
+        if amplitude.is_some() {
+            remarks.extend(large_amplitude(&amplitude_volt, device.range_volt()));
+        }
+        remarks.extend(short_trace(noise, scheme.samples()));
         let route = scenario.study.route;
         let linear = noise.is_gaussian() && instrument.adc.is_none();
         if route == RouteChoice::Folded && !linear {
@@ -101,6 +105,33 @@ impl StudyPoint for ErrorPoint {
     fn samples(&self) -> u64 {
         self.scheme.samples() as u64 * self.scheme.records() as u64
     }
+}
+
+/// Part of a parameter's range above which an amplitude is remarked on, and largest amplitude where no range is known \[V\].
+const MOST_OF_RANGE: f64 = 0.5;
+const MOST_VOLT: f64 = 1.0;
+
+/// The remark on an amplitude \[V\] that hardly is a small perturbation: perhaps another unit was meant.
+fn large_amplitude(amplitude_volt: &[f64], range_volt: Option<(Vec<f64>, Vec<f64>)>) -> Option<String> {
+    let most = |m: usize| match &range_volt {
+        Some((low, high)) => MOST_OF_RANGE * (high[m] - low[m]),
+        None => MOST_VOLT,
+    };
+    let m = (0..amplitude_volt.len()).find(|&m| amplitude_volt[m].abs() > most(m))?;
+    let range = match &range_volt {
+        Some((low, high)) => format!("the range of the device is {} to {} V", low[m], high[m]),
+        None => format!("that is above {MOST_VOLT} V"),
+    };
+    Some(format!("amplitude of {} V on parameter {}: {range}. Amplitudes are in V, not mV", amplitude_volt[m], m + 1))
+}
+
+/// The remark on a noise trace that is shorter than a record.
+fn short_trace(noise: &NoiseModel, samples: usize) -> Option<String> {
+    let NoiseModel::Trace(trace) = noise else { return None };
+    (trace.len() < samples).then(|| {
+        let found = trace.len();
+        format!("a record has {samples} samples, the noise trace {found}: it is repeated, and its end joins its start within every record")
+    })
 }
 
 impl ErrorPoint {

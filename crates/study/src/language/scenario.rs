@@ -244,10 +244,29 @@ pub fn section<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, KeyErro
     serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();
         let key = if path == "." { at.to_owned() } else { format!("{at}.{path}") };
-        let message = tables::plain(e.inner().message());
+        let message = with_near_name(tables::plain(e.inner().message()));
         KeyError { is_unknown: message.starts_with("unknown field"), ..KeyError::new(key, message) }
     })
 }
+
+/// The message of an unknown field, with the allowed name that it resembles.
+fn with_near_name(message: String) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let near = match names.next() {
+        Some(found) if message.starts_with("unknown field") => names
+            .map(|name| (strsim::normalized_damerau_levenshtein(found, name), name))
+            .filter(|(likeness, _)| *likeness >= LIKE)
+            .max_by(|a, b| a.0.total_cmp(&b.0)),
+        _ => None,
+    };
+    match near {
+        Some((_, name)) => message.replacen(", expected", &format!(", did you mean `{name}`? Expected"), 1),
+        None => message,
+    }
+}
+
+/// Likeness of two names, from 0 to 1, from which one is taken for the other misspelt.
+const LIKE: f64 = 0.6;
 
 fn check_study(study: &StudySection) -> Result<(), KeyError> {
     sweep::text::check_study_name(&study.name).map_err(|message| KeyError::new("study.name", message))?;

@@ -3,9 +3,10 @@
 use std::io::Write;
 
 use results::{Results, Variable};
+use serde_json::{Value, json};
 use statrs::distribution::{Beta, ContinuousCDF};
 
-use super::{coordinate, short};
+use super::{coordinate, place, short};
 
 /// Probability that a rate lies beyond one end of its confidence interval.
 const BEYOND: f64 = 0.025;
@@ -51,10 +52,36 @@ pub(super) fn print(results: &Results, solved: &Variable, out: &mut impl Write) 
     writeln!(
         out,
         "\nsolved at least once at {found} of {} points, in {all:.0} of {} runs; time, attempts, losses and test \
-         accuracy are medians over the runs of a point",
+         accuracy are medians over the runs of a point. A run is \
+         solved if its loss fell below `training.stop_below` in time and its currents without noise separate the classes: an \
+         accuracy of 1 alone is not enough",
         points.len(),
         solved.values.len()
     )
+}
+
+/// An object for each point; `null` where there is no number.
+pub(super) fn as_json(results: &Results, solved: &Variable) -> Value {
+    let axes = solved.dimensions.split_last().map_or(&[][..], |(_, axes)| axes);
+    let point = |(k, at): (usize, Vec<(usize, usize)>)| {
+        let of_point = |name: &str| results.variable(name).map_or(Vec::new(), |v| results.part(v, &at).values);
+        let (runs, count) = (of_point("solved").len(), of_point("solved").iter().sum::<f64>());
+        let (low, high) = interval(count, runs as f64);
+        let middle = |name: &str| median(of_point(name));
+        json!({
+            "point": k,
+            "at": place(results, &at),
+            "runs": runs,
+            "solved": count,
+            "solved_rate_95_percent": [low, high],
+            "median_measurement_time_s": middle("measurement_time_s"),
+            "median_attempts": middle("attempts"),
+            "median_final_loss": middle("final_loss"),
+            "median_noiseless_loss": middle("noiseless_loss"),
+            "median_test_accuracy": middle("test_accuracy"),
+        })
+    };
+    results.positions(axes).into_iter().enumerate().map(point).collect()
 }
 
 /// Interval of the rate of `count` successes in `runs` (Clopper & Pearson, Biometrika 26, 404 (1934)).
