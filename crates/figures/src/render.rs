@@ -381,7 +381,7 @@ fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     if points.len() <= MANY {
         return points;
     }
-    let column = |p: &(f64, f64)| (p.0 / f64::from(FINE)).floor();
+    let column = |p: &(f64, f64)| (p.0 / f64::from(FINE)).floor() as i64;
     let extremes = |run: &[(f64, f64)]| -> Vec<(f64, f64)> {
         let by_height = |a: &usize, b: &usize| run[*a].1.total_cmp(&run[*b].1);
         let lowest = (0..run.len()).min_by(by_height).unwrap_or(0);
