@@ -14,6 +14,7 @@ mod interruptions;
 mod laboratory_files;
 mod limits;
 mod memory;
+mod noise_of_record;
 mod python;
 mod results_files;
 #[cfg(feature = "fitted-network")]

@@ -49,6 +49,7 @@ enum Command {
     Plan(commands::plan::Plan),
     Traces(commands::traces::Traces),
     Demodulate(commands::demodulate::Demodulate),
+    Noise(commands::noise_of_record::NoiseOfRecord),
     Device(commands::device::Device),
     Export(commands::export::Export),
     #[command(hide = true)]
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         Command::Plan(c) => c.execute(),
         Command::Traces(c) => c.execute(),
         Command::Demodulate(c) => c.execute(),
+        Command::Noise(c) => c.execute(),
         Command::Device(c) => c.execute(),
         Command::Export(c) => c.execute(),
         Command::CopyResults(c) => c.execute(),

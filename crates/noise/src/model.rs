@@ -4,6 +4,7 @@ use rand::Rng;
 
 use crate::circulant::CirculantScratch;
 use crate::line_generator::LineGenerator;
+use crate::mains::{Mains, MainsStream};
 use crate::stream::{NoiseStream, TelegraphStream, TraceStream};
 use crate::{Autocovariance, CirculantGenerator, NoiseError, RelaxationEnsemble, Spectrum, Trace};
 
@@ -18,16 +19,18 @@ pub enum NoiseModel {
     Telegraph(RelaxationEnsemble),
     /// A measured trace.
     Trace(Trace),
+    /// Lines at the mains frequency and its multiples.
+    Mains(Mains),
     /// Sum of independent sources.
     Sum(Vec<NoiseModel>),
 }
 
 impl NoiseModel {
-    /// One-sided density \[nA²/Hz\].
+    /// One-sided density \[nA²/Hz\], without that of lines, which have none.
     #[must_use]
     pub fn density(&self, frequency_hz: f64) -> f64 {
         match self {
-            Self::None => 0.0,
+            Self::None | Self::Mains(_) => 0.0,
             Self::Gaussian(spectrum) => spectrum.density(frequency_hz),
             Self::Telegraph(ensemble) => ensemble.density(frequency_hz),
             Self::Trace(trace) => trace.density(frequency_hz),
@@ -40,7 +43,7 @@ impl NoiseModel {
     pub fn is_gaussian(&self) -> bool {
         match self {
             Self::None | Self::Gaussian(_) => true,
-            Self::Telegraph(_) | Self::Trace(_) => false,
+            Self::Telegraph(_) | Self::Trace(_) | Self::Mains(_) => false,
             Self::Sum(terms) => terms.iter().all(Self::is_gaussian),
         }
     }
@@ -49,7 +52,7 @@ impl NoiseModel {
         match self {
             Self::None => {}
             Self::Gaussian(spectrum) => gaussian.push(spectrum.clone()),
-            Self::Telegraph(_) | Self::Trace(_) => other.push(self),
+            Self::Telegraph(_) | Self::Trace(_) | Self::Mains(_) => other.push(self),
             Self::Sum(terms) => terms.iter().for_each(|term| term.collect(gaussian, other)),
         }
     }
@@ -63,6 +66,7 @@ pub struct RecordGenerator {
     lines: Vec<LineGenerator>,
     telegraph: Vec<RelaxationEnsemble>,
     traces: Vec<Trace>,
+    mains: Vec<Mains>,
     autocovariance: Autocovariance,
 }
 
@@ -80,7 +84,7 @@ impl RecordGenerator {
         for generator in &lines {
             autocovariance.add(generator.autocovariance());
         }
-        let (mut telegraph, mut traces) = (Vec::new(), Vec::new());
+        let (mut telegraph, mut traces, mut mains) = (Vec::new(), Vec::new(), Vec::new());
         for model in other {
             match model {
                 NoiseModel::Telegraph(ensemble) => {
@@ -91,12 +95,16 @@ impl RecordGenerator {
                     autocovariance.add(&trace.autocovariance(samples));
                     traces.push(trace.clone());
                 }
+                NoiseModel::Mains(lines) => {
+                    autocovariance.add(&lines.autocovariance(samples));
+                    mains.push(lines.clone());
+                }
                 NoiseModel::None | NoiseModel::Gaussian(_) | NoiseModel::Sum(_) => {
                     unreachable!("flattened above")
                 }
             }
         }
-        Ok(Self { samples, circulant, lines, telegraph, traces, autocovariance })
+        Ok(Self { samples, circulant, lines, telegraph, traces, mains, autocovariance })
     }
 
     /// Samples in a record.
@@ -124,6 +132,9 @@ impl RecordGenerator {
         }
         for trace in &self.traces {
             TraceStream::new(trace, rng).add_next(rng, record);
+        }
+        for mains in &self.mains {
+            MainsStream::new(mains, rng).add_next(rng, record);
         }
     }
 }

@@ -5,6 +5,8 @@ use std::f64::consts::PI;
 use num_complex::Complex64;
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
+use crate::Autocovariance;
+
 /// A one-sided density estimated from a record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WelchEstimate {
@@ -133,6 +135,33 @@ impl Welch {
             segment,
         }
     }
+}
+
+/// Expectation of [`estimate`] for noise of an autocovariance at as many lags as a segment has samples, \[nA²/Hz\]: the density as seen
+/// through window and sampling. Accurate from the second line on; below, the mean of the record matters.
+#[must_use]
+pub fn expected(noise: &Autocovariance, rate_hz: f64) -> Vec<f64> {
+    let segment = noise.structure.len();
+    let length = 2 * segment;
+    let window = |n: usize| (PI * n as f64 / segment as f64).sin().powi(2);
+    let forward = crate::transform::forward(length);
+    let (mut padded, mut lines) = (forward.make_input_vec(), forward.make_output_vec());
+    padded.iter_mut().enumerate().for_each(|(n, x)| *x = if n < segment { window(n) } else { 0.0 });
+    let energy: f64 = padded.iter().map(|w| w * w).sum();
+    forward.process(&mut padded, &mut lines).expect("lengths match the plan");
+    lines.iter_mut().for_each(|line| *line = Complex64::new(line.norm_sqr(), 0.0));
+    let mut overlap = vec![0.0; length];
+    crate::transform::inverse(length).process(&mut lines, &mut overlap).expect("lengths match the plan");
+    // The variance alone gives lines of the window, at 0 and its neighbours: from the second on, −D gives the same without them. A lag
+    // and its negative are the two halves of the circle.
+    for (n, x) in padded.iter_mut().enumerate() {
+        let lag = n.min(length - n);
+        let structure = if lag < segment { noise.structure[lag] } else { 0.0 };
+        *x = -structure * overlap[n] / length as f64;
+    }
+    forward.process(&mut padded, &mut lines).expect("lengths match the plan");
+    // every second line of the doubled length is one of the segment
+    lines.iter().step_by(2).map(|line| 2.0 * line.re / (rate_hz * energy)).collect()
 }
 
 /// Welch's estimate from one record.

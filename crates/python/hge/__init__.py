@@ -12,7 +12,7 @@ Voltages are in V, currents in nA, times in s, frequencies in Hz. Settings have 
     experiment.trials(1000, seed=1)                              # 1000 simulated measurements
 """
 
-from hge.bench import Demodulated, demodulate
+from hge.bench import Demodulated, NoiseFit, demodulate, fit_noise
 from hge.devices import Device, device
 from hge.experiments import ExactErrors, Experiment, Traces, estimator
 from hge.networks import Network, network
@@ -26,9 +26,11 @@ __all__ = [
     "ExactErrors",
     "Experiment",
     "Network",
+    "NoiseFit",
     "Noise",
     "Traces",
     "demodulate",
+    "fit_noise",
     "device",
     "estimator",
     "network",

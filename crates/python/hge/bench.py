@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hge import _hge
 from hge._settings import array, to_json, whole
+from hge.noises import Noise, noise
 
 
 class Demodulated(NamedTuple):
@@ -67,3 +69,64 @@ def demodulate(
         parameters = whole(parameters, "parameters", 1, 10_000)
     record = array(record_na, "record_na", 1)
     return Demodulated(**_hge.demodulate(to_json(tables), record, parameters))
+
+
+class NoiseFit(NamedTuple):
+    """What the noise of a record is made of; pairs are a number and its standard error, ``None`` where the record shows nothing."""
+
+    noise: Noise
+    """The noise, for experiments and scenarios."""
+    white_na2_per_hz: tuple[float, float] | None
+    """Density of the white noise."""
+    psd_na2_per_hz: tuple[float, float] | None
+    """Density of the power law at ``at_hz``."""
+    at_hz: float | None
+    """Where that is known best [Hz]."""
+    exponent: tuple[float, float] | None
+    """Of the power law."""
+    corner_hz: tuple[float, float] | None
+    """Below which the power law is flat."""
+    lines: list[tuple[float, tuple[float, float]]]
+    """Frequencies [Hz] of lines of the mains, and their r.m.s. [nA]."""
+    mean_square: tuple[float, float]
+    """Mean square of the deviations of the spectrum from the fit, 1 if it describes the record, and its standard error."""
+    frequency_hz: NDArray[np.float64]
+    """Of the spectra."""
+    spectrum_na2_per_hz: NDArray[np.float64]
+    """Welch's estimate from the record."""
+    expected_na2_per_hz: NDArray[np.float64]
+    """What the fit lets expect of it, without the lines."""
+
+
+def fit_noise(
+    record_na: ArrayLike, rate_hz: float, *, segment: int | None = None, mains_hz: float | None = 50.0
+) -> NoiseFit:
+    """Fits white noise, a power law with a corner, and lines of the mains to a record [nA] without drive, shape (samples,).
+
+    Parameters
+    ----------
+    record_na
+        The output.
+    rate_hz
+        Its sampling rate.
+    segment
+        Samples in the segments whose spectra are averaged; an eighth of the record if not given, at most 65536.
+    mains_hz
+        Frequency of the mains, or ``None``.
+
+    Examples
+    --------
+    >>> import hge
+    >>> record = hge.noise("white", psd_na2_per_hz=1e-5).records(10_000, 1, seed=1)[0]
+    >>> found = hge.fit_noise(record, 10_000)
+    >>> value, error = found.white_na2_per_hz
+    >>> abs(value - 1e-5) < 4 * error
+    True
+    >>> found.exponent is None, found.lines
+    (True, [])
+    """
+    if segment is not None:
+        segment = whole(segment, "segment", 1)
+    found = _hge.fit_noise(array(record_na, "record_na", 1), float(rate_hz), segment, mains_hz)
+    table = json.loads(found.pop("table"))
+    return NoiseFit(noise(table.pop("kind"), **table), **found)

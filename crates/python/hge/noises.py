@@ -39,7 +39,8 @@ class Noise(Settings):
 
 
 def noise(kind: str, /, **settings: Any) -> Noise:
-    """Noise of a kind of scenario files: "none", "white", "power-law", "tabulated", "relaxation", "telegraph", "trace", "sum".
+    """Noise of a kind of scenario files: "none", "white", "power-law", "tabulated", "relaxation", "telegraph", "trace",
+    "mains", "sum".
 
     Examples
     --------

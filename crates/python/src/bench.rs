@@ -1,11 +1,13 @@
 //! Measured records, read by the lock-ins of a plan.
 
+use ::noise::fit::{FittedLaw, FittedLine, Measured};
 use estimators::demodulate::Derivative;
 use estimators::hge::Frequencies;
 use ndarray::Array1;
 use numpy::{IntoPyArray, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use serde_json::json;
 use study::language::scenario::Scenario;
 
 use crate::interrupt::interruptible;
@@ -54,5 +56,52 @@ pub(crate) fn demodulate<'py>(
     found.set_item("gain", read.gain)?;
     let remarks: Vec<(&str, String)> = read.remarks.into_iter().map(|r| (r.kind.name(), r.message)).collect();
     found.set_item("remarks", remarks)?;
+    Ok(found)
+}
+
+/// Fit of the noise of a record [nA]; the table `noise` of a scenario in it comes as JSON.
+#[pyfunction]
+#[pyo3(signature = (record_na, rate_hz, segment=None, mains_hz=None))]
+pub(crate) fn fit_noise<'py>(
+    py: Python<'py>,
+    record_na: PyReadonlyArray1<'py, f64>,
+    rate_hz: f64,
+    segment: Option<usize>,
+    mains_hz: Option<f64>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let record_na = record_na.as_array().to_vec();
+    let fitted = interruptible(py, |_| ::noise::fit::fit(&record_na, rate_hz, segment, mains_hz))?.map_err(wrong)?;
+    let pair = |m: Measured| (m.value, m.standard_error);
+    let mut terms = Vec::new();
+    if let Some(white) = fitted.white_na2_per_hz {
+        terms.push(json!({ "kind": "white", "psd_na2_per_hz": white.value }));
+    }
+    if let Some(law) = fitted.law.as_ref().map(FittedLaw::power_law) {
+        terms.push(json!({
+            "kind": "power-law",
+            "psd_na2_per_hz": law.psd_na2_per_hz,
+            "at_hz": law.at_hz,
+            "exponent": law.exponent,
+            "corner_hz": law.corner_hz,
+        }));
+    }
+    if let Some(mains) = fitted.lines() {
+        terms.push(json!({ "kind": "mains", "base_hz": mains.base_hz, "rms_na": mains.rms_na }));
+    }
+    let table = if terms.len() == 1 { terms.remove(0) } else { json!({ "kind": "sum", "terms": terms }) };
+    let found = PyDict::new(py);
+    found.set_item("table", table.to_string())?;
+    found.set_item("white_na2_per_hz", fitted.white_na2_per_hz.map(pair))?;
+    found.set_item("psd_na2_per_hz", fitted.law.as_ref().map(|law| pair(law.psd_na2_per_hz)))?;
+    found.set_item("at_hz", fitted.law.as_ref().map(|law| law.at_hz))?;
+    found.set_item("exponent", fitted.law.as_ref().map(|law| pair(law.exponent)))?;
+    found.set_item("corner_hz", fitted.law.as_ref().and_then(|law| law.corner_hz).map(pair))?;
+    let of_line = |base_hz: f64, line: &FittedLine| (base_hz * line.multiple as f64, pair(line.rms_na));
+    let lines = fitted.mains.iter().flat_map(|(base_hz, lines)| lines.iter().map(|line| of_line(*base_hz, line)));
+    found.set_item("lines", lines.collect::<Vec<_>>())?;
+    found.set_item("mean_square", pair(fitted.mean_square))?;
+    found.set_item("frequency_hz", Array1::from_vec(fitted.spectrum.frequency_hz).into_pyarray(py))?;
+    found.set_item("spectrum_na2_per_hz", Array1::from_vec(fitted.spectrum.psd).into_pyarray(py))?;
+    found.set_item("expected_na2_per_hz", Array1::from_vec(fitted.expected).into_pyarray(py))?;
     Ok(found)
 }

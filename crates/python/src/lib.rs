@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _hge {
     #[pymodule_export]
-    use crate::bench::demodulate;
+    use crate::bench::{demodulate, fit_noise};
     #[pymodule_export]
     use crate::device::PyDevice;
     #[pymodule_export]

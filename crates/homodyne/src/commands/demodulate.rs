@@ -1,7 +1,7 @@
 use std::f64::consts::PI;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use estimators::demodulate::{Demodulated, Derivative, demodulate};
 use estimators::hge::{Frequencies, Hge};
 use serde_json::json;
@@ -9,6 +9,7 @@ use study::Document;
 use study::language::scenario::Scenario;
 use tables::read_all_columns;
 
+use super::record::{RecordArguments, time_column};
 use crate::failure::Failure;
 
 /// Largest number of parameters.
@@ -26,8 +27,8 @@ Examples:
 
 A text table may hold the time (s) in its first column, evenly spaced; the sampling rate is then the table's.")]
 pub(crate) struct Demodulate {
-    /// The output: one column of text (.csv, .txt, .tsv, .dat, .asc), .npy or .npz.
-    record: PathBuf,
+    #[command(flatten)]
+    record: RecordArguments,
     /// Scenario with the lock-ins.
     #[arg(long)]
     plan: PathBuf,
@@ -35,15 +36,6 @@ pub(crate) struct Demodulate {
     /// of the drive instead of the plan's.
     #[arg(long)]
     drive: Option<PathBuf>,
-    /// Column of the record, counted from 1.
-    #[arg(long)]
-    column: Option<usize>,
-    /// Unit of the record.
-    #[arg(long, value_enum, default_value_t = Unit::Nanoampere)]
-    unit: Unit,
-    /// Sampling rate of the record (Hz), instead of the plan's.
-    #[arg(long)]
-    rate: Option<f64>,
     /// Number of parameters, if the plan does not list its frequencies.
     #[arg(long)]
     parameters: Option<usize>,
@@ -52,43 +44,9 @@ pub(crate) struct Demodulate {
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Unit {
-    #[value(name = "pA")]
-    Picoampere,
-    #[value(name = "nA")]
-    Nanoampere,
-    #[value(name = "uA")]
-    Microampere,
-    #[value(name = "mA")]
-    Milliampere,
-    #[value(name = "A")]
-    Ampere,
-}
-
-impl Unit {
-    fn nanoampere(self) -> f64 {
-        match self {
-            Self::Picoampere => 1e-3,
-            Self::Nanoampere => 1.0,
-            Self::Microampere => 1e3,
-            Self::Milliampere => 1e6,
-            Self::Ampere => 1e9,
-        }
-    }
-}
-
-/// A record as it was read.
-struct Record {
-    samples_na: Vec<f64>,
-    /// Sampling rate of its time column [Hz].
-    rate_hz: Option<f64>,
-    remarks: Vec<String>,
-}
-
 impl Demodulate {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        let record = self.record()?;
+        let record = self.record.read()?;
         let (mut plan, mut remarks) = self.plan(record.rate_hz)?;
         remarks.splice(0..0, record.remarks);
         let parameters = plan.frequencies_hz.len();
@@ -98,37 +56,6 @@ impl Demodulate {
         let read = demodulate(&plan, parameters, &record.samples_na)?;
         self.print(&plan, &read, &remarks);
         Ok(())
-    }
-
-    fn record(&self) -> Result<Record, Failure> {
-        let bad = |message: String| Failure::BadInput(format!("`{}`: {message}", self.record.display()));
-        let mut table = read_all_columns(&self.record).map_err(|e| bad(e.to_string()))?;
-        let columns = table.values.len();
-        let time = if columns > 1 { time_column(&table.values[0]) } else { None };
-        let column = match (self.column, columns, &time) {
-            (Some(column), ..) if (1..=columns).contains(&column) => column,
-            (Some(column), ..) => return Err(bad(format!("--column {column}: it has {columns} columns"))),
-            (None, 0 | 1, _) => 1,
-            (None, 2, Some(_)) => 2,
-            (None, ..) => return Err(bad(format!("it has {columns} columns: say with --column which is the output"))),
-        };
-        if table.values.first().is_none_or(Vec::is_empty) {
-            return Err(bad("it holds no numbers".to_owned()));
-        }
-        let time = time.filter(|_| column != 1);
-        let rate_hz = match time {
-            Some(Err(row)) => {
-                return Err(bad(format!(
-                    "the time in its first column jumps at {}: samples are missing",
-                    table.place(row)
-                )));
-            }
-            Some(Ok(rate_hz)) => Some(rate_hz),
-            None => None,
-        };
-        let factor = self.unit.nanoampere();
-        let samples_na = table.values.swap_remove(column - 1).into_iter().map(|x| x * factor).collect();
-        Ok(Record { samples_na, rate_hz, remarks: table.remarks })
     }
 
     /// The lock-ins of the plan at the rate of the record.
@@ -154,9 +81,9 @@ impl Demodulate {
                 ));
             }
         };
-        let rate_hz = self.rate.or(recorded_hz).unwrap_or(sampling.rate_hz);
+        let rate_hz = self.record.rate.or(recorded_hz).unwrap_or(sampling.rate_hz);
         let mut remarks = Vec::new();
-        if let (Some(given), Some(recorded)) = (self.rate, recorded_hz)
+        if let (Some(given), Some(recorded)) = (self.record.rate, recorded_hz)
             && (given / recorded - 1.0).abs() > 1e-4
         {
             remarks.push(format!("the time in the first column is that of {recorded} Hz, not of --rate {given}"));
@@ -285,34 +212,4 @@ fn derivative_json(one: &Derivative) -> serde_json::Value {
         "psd_na2_per_hz": one.psd_na2_per_hz,
         "as_recorded": one.as_recorded,
     })
-}
-
-/// The sampling rate [Hz] of a column that holds an increasing time [s], or the row before which it jumps by more than
-/// half a step; none if it is no time.
-fn time_column(column: &[f64]) -> Option<Result<f64, usize>> {
-    let (first, last) = (column.first()?, column.last()?);
-    if column.len() < 3 || column.windows(2).any(|t| t[1] <= t[0]) {
-        return None;
-    }
-    let mut steps: Vec<f64> = column.windows(2).map(|t| t[1] - t[0]).collect();
-    steps.sort_by(f64::total_cmp);
-    let usual = steps[steps.len() / 2];
-    match column.windows(2).position(|t| t[1] - t[0] > 1.5 * usual) {
-        Some(at) => Some(Err(at + 1)),
-        None => Some(Ok((column.len() - 1) as f64 / (last - first))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_columns_are_recognised() {
-        let time: Vec<f64> = (0..100).map(|n| 3.0 + f64::from(n) * 1e-4).collect();
-        assert!((time_column(&time).unwrap().unwrap() - 1e4).abs() < 1e-6);
-        assert_eq!(time_column(&[&time[..40], &time[42..]].concat()), Some(Err(40)));
-        assert_eq!(time_column(&[1.0, 2.0, 1.5]), None);
-        assert_eq!(time_column(&[1.0, 2.0]), None);
-    }
 }

@@ -107,6 +107,8 @@ kinds! {
         "telegraph" => Telegraph(TelegraphNoise),
         /// A measured trace (nA) at the sampling rate, replayed from random starting points.
         "trace" => Trace(TraceNoise),
+        /// Hum: lines at the mains frequency and its multiples, with random phases.
+        "mains" => Mains(noise::Mains),
         /// Independent sources added up.
         "sum" => Sum(SumNoise),
     }

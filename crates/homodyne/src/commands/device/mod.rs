@@ -214,7 +214,7 @@ fn grid(from: f64, to: f64, points: usize, allowed: &RangeInclusive<usize>) -> R
 }
 
 /// Draws panels and prints the paths of the files.
-fn draw(panels: &[figures::Plot], stem: &Path) -> Result<(), Failure> {
+pub(super) fn draw(panels: &[figures::Plot], stem: &Path) -> Result<(), Failure> {
     if let Some(folder) = stem.parent() {
         std::fs::create_dir_all(folder)?;
     }

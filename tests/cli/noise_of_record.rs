@@ -1,0 +1,77 @@
+//! Noise of measured records, fitted by `homodyne noise`.
+
+use noise::{CirculantScratch, Mains, NoiseModel, PowerLaw, RecordGenerator, Spectrum};
+use rand::SeedableRng;
+use rand_pcg::Pcg64;
+use serde_json::Value;
+
+use crate::{Bench, SCENARIO, text};
+
+const RATE_HZ: f64 = 10_000.0;
+
+/// A second of white and 1/f noise with hum at 50 and 150 Hz, after a time column if wanted.
+fn record(with_time: bool) -> String {
+    let law = PowerLaw { psd_na2_per_hz: 1e-5, at_hz: 1000.0, exponent: 1.2, corner_hz: 0.5 };
+    let hum = Mains { base_hz: 50.0, rms_na: vec![0.3, 0.0, 0.2], rate_hz: RATE_HZ };
+    let all = vec![NoiseModel::Gaussian(Spectrum::White(2e-5)), law.noise().expect("a law"), NoiseModel::Mains(hum)];
+    let generator = RecordGenerator::new(&NoiseModel::Sum(all), RATE_HZ, 40_000).expect("a generator");
+    let mut samples = vec![0.0; 40_000];
+    generator.add_to(&mut Pcg64::seed_from_u64(7), &mut CirculantScratch::default(), &mut samples);
+    let row = |(n, x): (usize, &f64)| match with_time {
+        true => format!("{:.4},{:e}\n", n as f64 / RATE_HZ, 1e-9 * x),
+        false => format!("{x}\n"),
+    };
+    samples.iter().enumerate().map(row).collect()
+}
+
+/// The printed table, pasted into a scenario, is a scenario whose noise is that of the fit.
+#[test]
+fn what_is_printed_is_the_noise_of_a_scenario() {
+    let bench = Bench::new();
+    bench.write("scope.csv", &record(true));
+    let output = bench.homodyne(&["noise", "scope.csv", "--unit", "A", "--figure", "spectrum"]);
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for word in ["kind = \"white\"", "kind = \"power-law\"", "base_hz = 50", "# exponent", "at 150 Hz", "mean square"] {
+        assert!(printed.contains(word), "{word}: {printed}");
+    }
+    assert!(bench.path("spectrum.svg").exists() && bench.path("spectrum.png").exists());
+    let table: String =
+        printed.lines().filter(|line| !line.starts_with("spectrum.")).map(|l| format!("{l}\n")).collect();
+    let (before, after) = SCENARIO.split_once("[noise]").expect("noise");
+    let (_, after) = after.split_once("[estimator]").expect("an estimator");
+    let scenario = bench.write("pasted.toml", &format!("{before}{table}\n[estimator]{after}"));
+    let run = bench.run(&scenario, &["--no-figure"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+
+    let fitted = bench.homodyne(&["noise", "scope.csv", "--unit", "A", "--json"]);
+    let fitted: Value = serde_json::from_slice(&fitted.stdout).expect("JSON");
+    let lines = fitted["lines"].as_array().expect("lines");
+    assert_eq!(lines.len(), 2);
+    for (line, (hz, rms_na)) in lines.iter().zip([(50.0, 0.3), (150.0, 0.2)]) {
+        let of = |key: &str| line["rms_na"][key].as_f64().expect("a number");
+        assert_eq!(line["frequency_hz"], hz);
+        assert!((of("value") - rms_na).abs() < 4.5 * of("standard_error"), "{line}");
+    }
+}
+
+#[test]
+fn records_without_noise_are_refused() {
+    let bench = Bench::new();
+    bench.write("plain.csv", &record(false));
+    bench.write("constant.csv", &"1.5\n".repeat(1000));
+    bench.write("short.csv", "1\n2\n3\n");
+    let refused = |arguments: &[&str], words: &[&str]| {
+        let output = bench.homodyne(&[&["noise"], arguments].concat());
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    };
+    refused(&["plain.csv"], &["plain.csv", "--rate"]);
+    refused(&["plain.csv", "--rate=-3"], &["--rate -3", "positive"]);
+    refused(&["constant.csv", "--rate", "1000"], &["constant.csv", "does not vary"]);
+    refused(&["short.csv", "--rate", "1000"], &["short.csv", "at least 256"]);
+    refused(&["plain.csv", "--rate", "1000", "--segment-s", "1e9"], &["256 to 40000"]);
+    refused(&["plain.csv", "--rate", "1000", "--mains=-50"], &["mains_hz", "positive"]);
+    refused(&["no.csv", "--rate", "1000"], &["no.csv"]);
+}
