@@ -391,6 +391,10 @@ fn plans_that_cannot_work_are_refused() {
     assert_eq!(code(&["plan", "--parameters", "40", "--band", "100,1000"]), Some(2));
     assert_eq!(code(&["plan", "--band", "1000,100"]), Some(2));
     assert_eq!(code(&["plan", "--check", "300,300"]), Some(2));
+    assert_eq!(code(&["plan", "--avoid", "0"]), Some(2));
+    let told = text(&bench.homodyne(&["plan", "--check", "1000,875", "--avoid", "50"]).stdout);
+    assert!(told.contains("f_1 = 1000 Hz is less than 1/T from 20 × 50 Hz"), "{told}");
+    assert!(!told.contains("f_2"), "{told}");
     assert_eq!(code(&["plan", "--check", "300,9000"]), Some(2));
     assert_eq!(code(&["plan", "--duration", "-1"]), Some(2));
     assert_eq!(code(&["plan", "--exponent", "7"]), Some(2));

@@ -93,6 +93,7 @@ mod tests {
             response_ratio: 1.0,
             tolerated_crosstalk: 0.04,
             filter: FilterSettings::default(),
+            avoided_hz: Vec::new(),
         };
         let findings = requirements.check_curvature(frequencies_hz, line_ratio).unwrap();
         findings.into_iter().map(|f| f.message).collect()

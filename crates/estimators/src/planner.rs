@@ -32,6 +32,8 @@ pub struct Requirements {
     pub tolerated_crosstalk: f64,
     /// Low-pass of the lock-ins.
     pub filter: FilterSettings,
+    /// Frequencies whose multiples are kept 1/T away, such as that of the mains \[Hz\].
+    pub avoided_hz: Vec<f64>,
 }
 
 /// Severity of a remark.
@@ -96,10 +98,24 @@ impl Requirements {
         Ok(self.cutoff_hz()? * (suppression * suppression - 1.0).powf(power))
     }
 
+    /// The avoided frequency, and its multiple, that lies within 1/T of `frequency_hz`, perhaps after sampling.
+    fn avoided(&self, frequency_hz: f64) -> Option<(f64, f64)> {
+        let f = self.folded_hz(frequency_hz);
+        self.avoided_hz.iter().find_map(|&avoided_hz| {
+            let near = |at_hz: f64| (at_hz / avoided_hz).round().max(1.0);
+            let is_near = |at_hz: &f64| (at_hz - near(*at_hz) * avoided_hz).abs() * self.duration_s < 1.0 - 1e-9;
+            [f, self.rate_hz - f].into_iter().find(is_near).map(|at_hz| (avoided_hz, near(at_hz)))
+        })
+    }
+
     /// Where a line at `frequency_hz` appears after sampling.
     pub(crate) fn folded_hz(&self, frequency_hz: f64) -> f64 {
         let turn = frequency_hz.abs().rem_euclid(self.rate_hz);
         turn.min(self.rate_hz - turn)
+    }
+
+    fn check_avoided(&self) -> Result<(), EstimatorError> {
+        self.avoided_hz.iter().try_for_each(|&avoided_hz| positive("avoid", avoided_hz).map(drop))
     }
 
     /// Second-order lines of parameter `new` with the preceding parameters.
@@ -124,6 +140,7 @@ impl Requirements {
     pub fn check(&self, frequencies_hz: &[f64], phases_rad: &[f64]) -> Result<Vec<Finding>, EstimatorError> {
         check_count(frequencies_hz.len())?;
         let (guard_hz, cutoff_hz) = (self.guard_hz()?, self.cutoff_hz()?);
+        self.check_avoided()?;
         let mut findings = Vec::new();
         let mut remark = |severity, message| findings.push(Finding { severity, message });
         for (m, &f) in frequencies_hz.iter().enumerate() {
@@ -149,6 +166,15 @@ impl Requirements {
                 remark(
                     Severity::Warning,
                     format!("{name} lies within {guard_hz:.1} Hz of 0: the offset leaks into it"),
+                );
+            }
+            if let Some((avoided_hz, multiple)) = self.avoided(f) {
+                let hum_hz = multiple * avoided_hz;
+                remark(
+                    Severity::Warning,
+                    format!(
+                        "{name} is less than 1/T from {multiple} × {avoided_hz} Hz = {hum_hz} Hz: hum is read as a derivative"
+                    ),
                 );
             }
             for (n, &other) in frequencies_hz[..m].iter().enumerate() {
@@ -203,6 +229,7 @@ impl Requirements {
     /// limits them.
     pub fn propose(&self, parameters: usize, low_hz: f64, high_hz: f64) -> Result<Vec<f64>, EstimatorError> {
         let guard_hz = self.guard_hz()?;
+        self.check_avoided()?;
         let band = format!("{low_hz} Hz to {high_hz} Hz");
         if !(low_hz > 0.0 && low_hz < high_hz && high_hz < 0.5 * self.rate_hz) {
             return Err(EstimatorError::setting(
@@ -242,6 +269,9 @@ impl Requirements {
                     break;
                 }
                 left -= comparisons;
+                if self.avoided(f).is_some() {
+                    continue;
+                }
                 let clear = |line_hz: f64, f: f64| (line_hz - f).abs() >= guard_hz * (1.0 - 1e-12);
                 if !chosen.iter().all(|&c| clear(c, f)) || !products.iter().all(|p| clear(p.frequency_hz, f)) {
                     continue;
@@ -296,7 +326,32 @@ mod tests {
             response_ratio: 2.05,
             tolerated_crosstalk: 0.04,
             filter: FilterSettings::default(),
+            avoided_hz: Vec::new(),
         }
+    }
+
+    /// Of 50 Hz and of 60 Hz, at rates at which hum above half of them comes back in between.
+    #[test]
+    fn multiples_of_the_mains_are_avoided_and_told() {
+        for (mains_hz, rate_hz) in [(50.0, 10_000.0), (60.0, 10_000.0), (50.0, 4321.0)] {
+            let requirements = Requirements { rate_hz, avoided_hz: vec![mains_hz], ..requirements() };
+            let f = requirements.propose(7, 100.0, 1500.0).unwrap();
+            assert_eq!(requirements.check(&f, &[0.0; 7]).unwrap(), []);
+            for at_hz in f {
+                for multiple in 1..500 {
+                    let hum_hz = requirements.folded_hz(f64::from(multiple) * mains_hz);
+                    let is_within = f64::from(multiple) * mains_hz < rate_hz;
+                    assert!(!is_within || (hum_hz - at_hz).abs() > 9.999, "{at_hz} Hz, hum at {hum_hz} Hz");
+                }
+            }
+        }
+        let requirements = Requirements { avoided_hz: vec![50.0], ..requirements() };
+        let findings = requirements.check(&[1000.0, 955.0, 870.0], &[0.0; 3]).unwrap();
+        let told =
+            |m: usize| findings.iter().any(|f| f.message.starts_with(&format!("f_{m} =")) && f.message.contains("hum"));
+        assert_eq!([told(1), told(2), told(3)], [true, true, false]);
+        assert!(findings.iter().any(|f| f.message.contains("20 × 50 Hz = 1000 Hz")));
+        assert!(Requirements { avoided_hz: vec![0.0], ..requirements }.check(&[900.0], &[0.0]).is_err());
     }
 
     #[test]

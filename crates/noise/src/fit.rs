@@ -544,9 +544,8 @@ fn solved(matrix: &[Vec<f64>], right: &[f64]) -> Option<Vec<f64>> {
         }
         for i in k + 1..n {
             let factor = rows[i][k] / rows[k][k];
-            for j in k..=n {
-                rows[i][j] -= factor * rows[k][j];
-            }
+            let pivot_row = rows[k].clone();
+            rows[i].iter_mut().zip(pivot_row).skip(k).for_each(|(x, y)| *x -= factor * y);
         }
     }
     let mut x = vec![0.0; n];

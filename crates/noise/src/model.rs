@@ -48,6 +48,16 @@ impl NoiseModel {
         }
     }
 
+    /// Frequencies of the mains in it \[Hz\].
+    #[must_use]
+    pub fn mains_hz(&self) -> Vec<f64> {
+        match self {
+            Self::Mains(mains) => vec![mains.base_hz],
+            Self::Sum(terms) => terms.iter().flat_map(Self::mains_hz).collect(),
+            Self::None | Self::Gaussian(_) | Self::Telegraph(_) | Self::Trace(_) => Vec::new(),
+        }
+    }
+
     fn collect<'a>(&'a self, gaussian: &mut Vec<Spectrum>, other: &mut Vec<&'a NoiseModel>) {
         match self {
             Self::None => {}

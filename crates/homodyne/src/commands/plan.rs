@@ -15,7 +15,7 @@ use crate::failure::Failure;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  homodyne plan --parameters 7 --band 100,1000 --duration 0.1 --ratio 2.05
+  homodyne plan --parameters 7 --band 100,1000 --duration 0.1 --ratio 2.05 --avoid 50
   homodyne plan --check 1000,960,920,880,840,800,760 --duration 0.1 --ratio 2.05")]
 pub(crate) struct Plan {
     /// Number of parameters.
@@ -39,6 +39,9 @@ pub(crate) struct Plan {
     /// Tolerated crosstalk of one line, as a fraction of the weaker derivative.
     #[arg(long, default_value_t = 0.04)]
     crosstalk: f64,
+    /// Keep 1/T away from multiples of this frequency (Hz), that of the mains: 50 or 60 (repeatable).
+    #[arg(long)]
+    avoid: Vec<f64>,
     /// Check for the readout of second derivatives as well: largest ratio of a line to a second harmonic, 4
     /// I'/(amplitude I'').
     #[arg(long)]
@@ -77,6 +80,7 @@ impl Plan {
             response_ratio: self.ratio,
             tolerated_crosstalk: self.crosstalk,
             filter: FilterSettings::default(),
+            avoided_hz: self.avoid.clone(),
         };
         let frequencies_hz = if self.check.is_empty() {
             let [low, high] = self.band[..] else {

@@ -223,6 +223,7 @@ impl ErrorPoint {
             response_ratio: if weakest.is_finite() { strongest / weakest } else { 1.0 },
             tolerated_crosstalk: 0.04,
             filter: hge.filter,
+            avoided_hz: self.noise.mains_hz(),
         };
         let mut findings = requirements.check(&hge.frequencies_hz, &hge.phases_rad);
         if self.reads_curvature() {
