@@ -50,6 +50,7 @@ pub mod instrument;
 pub mod kind;
 pub mod planner;
 pub mod probe;
+pub mod proposal;
 pub mod published;
 pub mod random;
 pub mod readout;

@@ -55,7 +55,7 @@ pub use failure::{PointError, ScenarioError, StudyError};
 pub use foreseen::foreseen;
 pub use kind::{PointOfKind, StudyKind};
 pub use language::document::{Document, KeyError};
-pub use language::{axes, scenario};
+pub use language::{axes, scenario, wanted};
 pub use run::{merge, run, run_in, run_until};
 pub use study::{Library, Study};
 pub use sweep::Job;

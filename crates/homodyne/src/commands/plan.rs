@@ -1,3 +1,4 @@
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -5,17 +6,23 @@ use device::{Device, Linear};
 use estimators::filter::FilterSettings;
 use estimators::hge::{Hge, LockInReadout, Mode};
 use estimators::planner::{Requirements, Severity};
+use estimators::proposal::{Predicted, Proposal, Wanted};
 use estimators::{EstimatorError, Experiment, Instrument, Route, Scheme, published};
 use noise::{NoiseModel, PowerLaw, RecordGenerator, Spectrum};
+use results::store;
 use serde_json::json;
+use study::Document;
+use study::wanted::{refused, scenario_of, wanted_of};
 
 use crate::failure::Failure;
 
-/// Plan frequencies for parallel homodyne gradient extraction, or check given ones.
+/// Plan frequencies for parallel homodyne gradient extraction, or check given ones; or, with `--for`, the shortest measurement of a
+/// wanted error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   homodyne plan --parameters 7 --band 100,1000 --duration 0.1 --ratio 2.05 --avoid 50
+  homodyne plan --for scenarios/plans/day.toml --scenario day_measurement.toml
   homodyne plan --check 1000,960,920,880,840,800,760 --duration 0.1 --ratio 2.05")]
 pub(crate) struct Plan {
     /// Number of parameters.
@@ -61,6 +68,15 @@ pub(crate) struct Plan {
     /// Exponent of the noise, 0 to 2.
     #[arg(long, default_value_t = 1.5)]
     exponent: f64,
+    /// Find the shortest measurement for what this file knows and wants: tables `[wanted]`, `[noise]` and, if not 10 kHz, `[sampling]`.
+    #[arg(long = "for", value_name = "FILE", conflicts_with_all = ["parameters", "band", "check", "duration", "ratio", "crosstalk", "curvature", "rate", "amplitude", "gradient", "noise", "exponent", "avoid"])]
+    wanted: Option<PathBuf>,
+    /// With --for: write a scenario of the measurement, for `homodyne run`.
+    #[arg(long, value_name = "FILE", requires = "wanted")]
+    scenario: Option<PathBuf>,
+    /// Replace the scenario if it exists.
+    #[arg(long, requires = "scenario")]
+    overwrite: bool,
     /// Machine-readable output.
     #[arg(long)]
     json: bool,
@@ -74,6 +90,9 @@ struct Prediction {
 
 impl Plan {
     pub(crate) fn execute(self) -> Result<(), Failure> {
+        if let Some(file) = &self.wanted {
+            return self.for_wanted(file);
+        }
         let requirements = Requirements {
             rate_hz: self.rate,
             duration_s: self.duration,
@@ -138,6 +157,26 @@ impl Plan {
         if broken { Err(Failure::BadInput("these frequencies cannot work".to_owned())) } else { Ok(()) }
     }
 
+    /// The shortest measurement for a file's wishes.
+    fn for_wanted(&self, file: &Path) -> Result<(), Failure> {
+        let document = Document::read(file)?;
+        let wanted = wanted_of(&document)?;
+        if let Some(scenario) = &self.scenario {
+            store::check_writable(scenario, self.overwrite)?;
+        }
+        let proposal = wanted.propose().map_err(|e| refused(&document, e))?;
+        if self.json {
+            say!("{:#}", proposal_json(&wanted, &proposal));
+        } else {
+            print_proposal(&wanted, &proposal);
+        }
+        if let Some(scenario) = &self.scenario {
+            store::write_whole(scenario, scenario_of(&document, &wanted, &proposal).as_bytes())?;
+            say!("{}", scenario.display());
+        }
+        Ok(())
+    }
+
     fn predict(
         &self,
         requirements: &Requirements,
@@ -185,4 +224,57 @@ impl Plan {
             })
             .collect()
     }
+}
+
+fn print_proposal(wanted: &Wanted, proposal: &Proposal) {
+    let hge = &proposal.hge;
+    say!("{} s of measurement at {} Hz, all parameters at once\n", hge.duration_s, hge.rate_hz);
+    say!(
+        "{:>5} {:>14} {:>13} {:>18} {:>9} {:>7} {:>9} {:>9} {:>9}  limited by",
+        "param",
+        "frequency [Hz]",
+        "amplitude [V]",
+        "√MSE [nA/V]",
+        "wanted",
+        "[%]",
+        "noise",
+        "third",
+        "crosstalk"
+    );
+    for (m, one) in proposal.predicted.iter().enumerate() {
+        let error = one.mean_squared_error.sqrt();
+        say!(
+            "{:>5} {:>14.3} {:>13.4e} {:>18.4} {:>9.4} {:>7.2} {:>9.2e} {:>9.2e} {:>9.2e}  {}",
+            m + 1,
+            hge.frequencies_hz[m],
+            hge.amplitude_volt[m],
+            error,
+            wanted.error_na_per_volt[m],
+            100.0 * error / wanted.gradient_na_per_volt[m].abs(),
+            one.variance.sqrt(),
+            one.own_bias.abs(),
+            one.leakage.abs(),
+            one.limit()
+        );
+    }
+    say!(
+        "\nroot mean square errors are exact for the device of these derivatives, filter = {{ gain_corrected = true }}"
+    );
+}
+
+fn proposal_json(wanted: &Wanted, proposal: &Proposal) -> serde_json::Value {
+    let hge = &proposal.hge;
+    let column = |of: fn(&Predicted) -> f64| proposal.predicted.iter().map(of).collect::<Vec<f64>>();
+    json!({
+        "duration_s": hge.duration_s,
+        "rate_hz": hge.rate_hz,
+        "frequencies_hz": hge.frequencies_hz,
+        "amplitude_volt": hge.amplitude_volt,
+        "mse_exact": column(|p| p.mean_squared_error),
+        "mse_wanted": wanted.error_na_per_volt.iter().map(|e| e * e).collect::<Vec<_>>(),
+        "variance": column(|p| p.variance),
+        "bias_third_derivative": column(|p| p.own_bias),
+        "bias_crosstalk": column(|p| p.leakage),
+        "limited_by": proposal.predicted.iter().map(Predicted::limit).collect::<Vec<_>>(),
+    })
 }

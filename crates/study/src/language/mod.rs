@@ -6,3 +6,4 @@ pub(crate) mod input_files;
 pub mod kinds;
 pub mod layered;
 pub mod scenario;
+pub mod wanted;
