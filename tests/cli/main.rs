@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "test names say what they test")]
 
 mod bad_input;
+mod bench;
 mod demodulate;
 mod device;
 mod divisions;
@@ -14,7 +15,7 @@ mod interruptions;
 mod laboratory_files;
 mod limits;
 mod memory;
-mod noise_of_record;
+
 mod python;
 mod results_files;
 #[cfg(feature = "fitted-network")]

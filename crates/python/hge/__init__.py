@@ -12,7 +12,7 @@ Voltages are in V, currents in nA, times in s, frequencies in Hz. Settings have 
     experiment.trials(1000, seed=1)                              # 1000 simulated measurements
 """
 
-from hge.bench import Demodulated, NoiseFit, demodulate, fit_noise
+from hge.bench import Demodulated, NoiseFit, Proposal, demodulate, fit_noise, propose
 from hge.devices import Device, device
 from hge.experiments import ExactErrors, Experiment, Traces, estimator
 from hge.networks import Network, network
@@ -27,6 +27,7 @@ __all__ = [
     "Experiment",
     "Network",
     "NoiseFit",
+    "Proposal",
     "Noise",
     "Traces",
     "demodulate",
@@ -36,6 +37,7 @@ __all__ = [
     "network",
     "noise",
     "open_results",
+    "propose",
     "run",
     "serve",
     "welch",

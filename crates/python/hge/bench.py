@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hge import _hge
-from hge._settings import array, to_json, whole
+from hge._settings import Settings, array, to_json, whole
+from hge.experiments import estimator
 from hge.noises import Noise, noise
 
 
@@ -130,3 +131,94 @@ def fit_noise(
     found = _hge.fit_noise(array(record_na, "record_na", 1), float(rate_hz), segment, mains_hz)
     table = json.loads(found.pop("table"))
     return NoiseFit(noise(table.pop("kind"), **table), **found)
+
+
+class Proposal(NamedTuple):
+    """A measurement by homodyne gradient extraction, one number for each parameter."""
+
+    estimator: Settings
+    """The measurement, for :class:`hge.Experiment`, :func:`hge.demodulate` and :func:`hge.run`."""
+    duration_s: float
+    """Of the record."""
+    frequencies_hz: NDArray[np.float64]
+    """Of the sines."""
+    amplitude_volt: NDArray[np.float64]
+    """Of the sines."""
+    mean_squared_error: NDArray[np.float64]
+    """Exact for a device of these derivatives [(nA/V)²]."""
+    variance: NDArray[np.float64]
+    """Part of the noise [(nA/V)²]."""
+    bias_third_derivative: NDArray[np.float64]
+    """Bias by the third derivative [nA/V]."""
+    bias_crosstalk: NDArray[np.float64]
+    """Bias by the other lines, second harmonics, and the onset of the record [nA/V]."""
+    limited_by: list[str]
+    """What makes most of each error."""
+
+
+def propose(
+    noise: Noise,
+    *,
+    gradient_na_per_volt: ArrayLike,
+    most_volt: ArrayLike,
+    bandwidth_hz: float,
+    relative_error: float | None = None,
+    error_na_per_volt: ArrayLike | None = None,
+    curvature_na_per_volt2: ArrayLike | None = None,
+    third_na_per_volt3: ArrayLike | None = None,
+    lowest_hz: float = 0.0,
+    avoid_hz: ArrayLike = (),
+    longest_s: float = 10.0,
+    rate_hz: float = 10_000.0,
+) -> Proposal:
+    """The shortest measurement, all parameters at once, that reaches a root mean square error of every derivative.
+
+    Parameters
+    ----------
+    noise
+        The noise, as :func:`hge.noise` makes it or :func:`hge.fit_noise` finds it.
+    gradient_na_per_volt, curvature_na_per_volt2, third_na_per_volt3
+        What is known of the first, second and third derivatives, one for each parameter.
+    most_volt
+        Largest amplitude, one for all parameters or one for each.
+    bandwidth_hz, lowest_hz
+        Highest and lowest usable frequency.
+    relative_error, error_na_per_volt
+        Wanted error, relative to each derivative, or in nA/V for all or for each; one of the two.
+    avoid_hz
+        Frequencies whose multiples are avoided, such as ``[50]``.
+    longest_s
+        Longest measurement.
+    rate_hz
+        Sampling rate.
+
+    Examples
+    --------
+    >>> import hge
+    >>> noise = hge.noise("white", psd_na2_per_hz=1e-5)
+    >>> found = hge.propose(noise, gradient_na_per_volt=[60, -20], most_volt=0.02, bandwidth_hz=1000, relative_error=0.02)
+    >>> bool((found.mean_squared_error <= (0.02 * np.array([60, 20])) ** 2).all())
+    True
+    """
+    wanted = {
+        "gradient_na_per_volt": np.asarray(gradient_na_per_volt, dtype=float),
+        "curvature_na_per_volt2": curvature_na_per_volt2,
+        "third_na_per_volt3": third_na_per_volt3,
+        "error_na_per_volt": error_na_per_volt,
+        "relative_error": relative_error,
+        "most_volt": most_volt,
+        "bandwidth_hz": float(bandwidth_hz),
+        "lowest_hz": float(lowest_hz),
+        "avoid_hz": np.atleast_1d(np.asarray(avoid_hz, dtype=float)),
+        "longest_s": float(longest_s),
+    }
+    given = {key: value for key, value in wanted.items() if value is not None}
+    found = _hge.propose(to_json({"wanted": given, "noise": noise, "sampling": {"rate_hz": float(rate_hz)}}))
+    plan = estimator(
+        "hge",
+        duration_s=found["duration_s"],
+        amplitude_volt=found["amplitude_volt"].tolist(),
+        frequencies_hz=found["frequencies_hz"].tolist(),
+        filter={"gain_corrected": True},
+    )
+    return Proposal(plan, **found)

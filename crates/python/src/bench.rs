@@ -1,14 +1,19 @@
-//! Measured records, read by the lock-ins of a plan.
+//! Plans of measurements, and measured records.
+
+use std::path::Path;
 
 use ::noise::fit::{FittedLaw, FittedLine, Measured};
 use estimators::demodulate::Derivative;
 use estimators::hge::Frequencies;
+use estimators::proposal::Predicted;
 use ndarray::Array1;
 use numpy::{IntoPyArray, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::json;
+use study::Document;
 use study::language::scenario::Scenario;
+use study::wanted::{refused, wanted_of};
 
 use crate::interrupt::interruptible;
 use crate::settings_text::table;
@@ -103,5 +108,27 @@ pub(crate) fn fit_noise<'py>(
     found.set_item("frequency_hz", Array1::from_vec(fitted.spectrum.frequency_hz).into_pyarray(py))?;
     found.set_item("spectrum_na2_per_hz", Array1::from_vec(fitted.spectrum.psd).into_pyarray(py))?;
     found.set_item("expected_na2_per_hz", Array1::from_vec(fitted.expected).into_pyarray(py))?;
+    Ok(found)
+}
+
+/// The shortest measurement of a wanted error; the tables `wanted`, `noise` and `sampling` come as JSON.
+#[pyfunction]
+pub(crate) fn propose<'py>(py: Python<'py>, settings: &str) -> PyResult<Bound<'py, PyDict>> {
+    let toml::Value::Table(tables) = table(settings)? else { return Err(wrong("settings: must be tables")) };
+    let mut document = Document::parse(Path::new("plan"), String::new()).map_err(wrong)?;
+    document.table = tables;
+    let wanted = wanted_of(&document).map_err(|e| wrong(e.message))?;
+    let proposal = interruptible(py, |_| wanted.propose())?.map_err(|e| wrong(refused(&document, e).message))?;
+    let found = PyDict::new(py);
+    let column =
+        |of: fn(&Predicted) -> f64| proposal.predicted.iter().map(of).collect::<Array1<f64>>().into_pyarray(py);
+    found.set_item("duration_s", proposal.hge.duration_s)?;
+    found.set_item("frequencies_hz", Array1::from_vec(proposal.hge.frequencies_hz.clone()).into_pyarray(py))?;
+    found.set_item("amplitude_volt", Array1::from_vec(proposal.hge.amplitude_volt.clone()).into_pyarray(py))?;
+    found.set_item("mean_squared_error", column(|p| p.mean_squared_error))?;
+    found.set_item("variance", column(|p| p.variance))?;
+    found.set_item("bias_third_derivative", column(|p| p.own_bias))?;
+    found.set_item("bias_crosstalk", column(|p| p.leakage))?;
+    found.set_item("limited_by", proposal.predicted.iter().map(Predicted::limit).collect::<Vec<_>>())?;
     Ok(found)
 }

@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _hge {
     #[pymodule_export]
-    use crate::bench::{demodulate, fit_noise};
+    use crate::bench::{demodulate, fit_noise, propose};
     #[pymodule_export]
     use crate::device::PyDevice;
     #[pymodule_export]

@@ -283,3 +283,21 @@ def test_the_noise_of_a_record_is_fitted():
         hge.fit_noise(np.ones(1000), 10_000)
     with pytest.raises(ValueError, match="at least 256"):
         hge.fit_noise([1.0, 2.0], 10_000)
+
+
+def test_a_proposal_is_a_measurement_of_the_wanted_error():
+    noise = hge.noise("power-law", psd_na2_per_hz=1e-5, at_hz=1000, exponent=1.5, corner_hz=0.1)
+    gradient = [60.0, 40.0, -20.0]
+    known = dict(gradient_na_per_volt=gradient, third_na_per_volt3=[2000, 0, -9000], most_volt=0.05, bandwidth_hz=1000)
+    found = hge.propose(noise, **known, relative_error=0.03, avoid_hz=[50])
+    exact = hge.Experiment(
+        hge.device("polynomial", coefficients=[[60, 0, 2000 / 6], [40, 0, 0], [-20, 0, -1500]]), found.estimator, noise
+    ).exact()
+    np.testing.assert_allclose(exact.mean_squared_error, found.mean_squared_error, rtol=1e-9)
+    assert (found.mean_squared_error <= (0.03 * np.array(gradient)) ** 2).all()
+    assert found.limited_by[1] == "noise, at the largest amplitude"
+    assert (np.abs(found.frequencies_hz % 50 - 25) <= 25 - 1 / found.duration_s + 1e-6).all()
+    with pytest.raises(ValueError, match="one of them"):
+        hge.propose(noise, **known)
+    with pytest.raises(ValueError, match="longest_s"):
+        hge.propose(noise, **known, relative_error=1e-5)

@@ -1,4 +1,4 @@
-//! Noise of measured records, fitted by `homodyne noise`.
+//! At the bench: noise of measured records, and plans in it.
 
 use noise::{CirculantScratch, Mains, NoiseModel, PowerLaw, RecordGenerator, Spectrum};
 use rand::SeedableRng;
@@ -74,4 +74,55 @@ fn records_without_noise_are_refused() {
     refused(&["plain.csv", "--rate", "1000", "--segment-s", "1e9"], &["256 to 40000"]);
     refused(&["plain.csv", "--rate", "1000", "--mains=-50"], &["mains_hz", "positive"]);
     refused(&["no.csv", "--rate", "1000"], &["no.csv"]);
+}
+
+const WANTED: &str = r"[noise]
+kind = 'white'
+psd_na2_per_hz = 1e-5
+
+[wanted]
+gradient_na_per_volt = [60.0, -20.0]
+third_na_per_volt3 = [0.0, 9000.0]
+error_na_per_volt = 0.5
+most_volt = 0.03
+bandwidth_hz = 1000.0
+avoid_hz = [50.0]
+";
+
+/// The scenario that a plan writes has the exact errors of the plan.
+#[test]
+fn a_plan_of_a_wanted_error_is_a_scenario_of_that_error() {
+    let bench = Bench::new();
+    bench.write("day.toml", WANTED);
+    let planned = bench.homodyne(&["plan", "--for", "day.toml", "--json"]);
+    let planned: Value = serde_json::from_slice(&planned.stdout).expect("JSON");
+    let said = bench.homodyne(&["plan", "--for", "day.toml", "--scenario", "measurement.toml"]);
+    let printed = text(&said.stdout);
+    assert!(printed.contains("limited by") && printed.contains("measurement.toml"), "{printed}");
+    let run = bench.run(&bench.path("measurement.toml"), &["--no-figure"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let shown = bench.homodyne(&["show", "out/proposal.h5", "--json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+    for m in 0..2 {
+        let exact = shown["errors"][m]["mse_exact"].as_f64().expect("a number");
+        let of = |key: &str| planned[key][m].as_f64().expect("a number");
+        assert!((of("mse_exact") / exact - 1.0).abs() < 1e-9 && exact <= of("mse_wanted"), "{m}: {exact}");
+    }
+    let again = bench.homodyne(&["plan", "--for", "day.toml", "--scenario", "measurement.toml"]);
+    assert!(again.status.code() == Some(2) && text(&again.stderr).contains("already exists"));
+    for (from, to, words) in [
+        ("bandwidth_hz = 1000.0", "bandwidth_hz = 3.0\nlongest_s = 0.5", ["wanted.bandwidth_hz", "2 are wanted"]),
+        ("error_na_per_volt = 0.5", "error_na_per_volt = 1e-6", ["wanted.longest_s", "limited by"]),
+        ("error_na_per_volt = 0.5", "", ["`wanted`", "one of them"]),
+        ("most_volt", "mostvolt", ["wanted.mostvolt", "did you mean `most_volt`?"]),
+        ("[wanted]", "[wanted]\nrelative_error = 0.1", ["`wanted`", "one of them"]),
+        ("[noise]", "[device]\n[noise]", ["`device`", "unknown table"]),
+        ("kind = 'white'", "kind = 'pink'", ["noise.kind", "\"white\""]),
+    ] {
+        bench.write("bad.toml", &WANTED.replacen(from, to, 1));
+        let output = bench.homodyne(&["plan", "--for", "bad.toml"]);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    }
 }
