@@ -17,6 +17,7 @@
 pub mod conformance;
 mod dopant_network;
 mod error;
+mod expression;
 mod given;
 pub mod kind;
 mod kinks;
@@ -31,6 +32,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 pub use dopant_network::{NetworkDevice, NetworkMethod, NetworkSettings};
 pub use error::DeviceError;
+pub use expression::{Expression, ExpressionSettings, Formulas};
 pub use given::GivenSettings;
 pub use kind::{DeviceKind, Shelf, Surroundings};
 pub use layered::{Interface, Layer, LayeredDevice};

@@ -125,6 +125,8 @@ kinds! {
         "neural-surrogate" => NeuralSurrogate(SurrogateSettings),
         /// Simulated dopant network.
         "dopant-network" => DopantNetwork(NetworkSettings),
+        /// Formulas of the parameters.
+        "expression" => Expression(device::ExpressionSettings),
         /// Network of devices.
         "layered" => Layered(LayeredSettings),
         /// A program of its own, asked for currents.
