@@ -322,6 +322,9 @@ fn spread(rows: Vec<Vec<f64>>, xs: &[f64]) -> Vec<(f64, [f64; 3])> {
         .collect()
 }
 
+/// Losses that are drawn, relative to the largest median at the end: the first ones, of random controls, may be larger by any factor.
+const MOST_LOSS: f64 = 1e3;
+
 /// Losses of every point of the sweep, median and quartiles over the repetitions.
 fn losses(
     results: &Results,
@@ -337,11 +340,13 @@ fn losses(
     };
     let mut series = Vec::new();
     let (mut seen_x, mut seen) = (Vec::new(), Vec::new());
+    let mut end = 0.0_f64;
     for (k, (legend, at)) in points_of(results, &axes_of(results)?).into_iter().enumerate() {
         let bands = spread(rows_at(results, loss, &at), xs);
         let colour = PALETTE[k % PALETTE.len()];
         seen_x.extend(bands.iter().map(|b| b.0));
         seen.extend(bands.iter().flat_map(|b| b.1));
+        end = bands.last().map_or(end, |(_, q)| end.max(q[1]));
         series.push(Series {
             item: Item::Band(bands.iter().map(|(x, q)| (*x, q[0], q[2])).collect()),
             colour,
@@ -353,12 +358,11 @@ fn losses(
             legend: Some(if legend.is_empty() { "median and quartiles".to_owned() } else { legend }),
         });
     }
-    Ok(Plot::new(
-        title_of(results, figure),
-        spanning(label, scale, seen_x)?,
-        spanning("loss E", Scale::Log, seen)?,
-        series,
-    ))
+    let mut y = spanning("loss E", Scale::Log, seen)?;
+    if end > 0.0 {
+        y.high = y.high.min(MOST_LOSS * end);
+    }
+    Ok(Plot::new(title_of(results, figure), spanning(label, scale, seen_x)?, y, series))
 }
 
 /// Loss against iteration.
