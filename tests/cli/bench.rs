@@ -68,12 +68,13 @@ fn records_without_noise_are_refused() {
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
     };
     refused(&["plain.csv"], &["plain.csv", "--rate"]);
-    refused(&["plain.csv", "--rate=-3"], &["--rate -3", "positive"]);
+    refused(&["plain.csv", "--rate=-3"], &["--rate -3", "1e-6 to 1e12 Hz"]);
     refused(&["constant.csv", "--rate", "1000"], &["constant.csv", "does not vary"]);
     refused(&["short.csv", "--rate", "1000"], &["short.csv", "at least 256"]);
     refused(&["plain.csv", "--rate", "1000", "--segment-s", "1e9"], &["256 to 40000"]);
     refused(&["plain.csv", "--rate", "1000", "--mains=-50"], &["mains_hz", "positive"]);
     refused(&["no.csv", "--rate", "1000"], &["no.csv"]);
+    refused(&["plain.csv", "--rate", "1e300"], &["--rate 1", "1e-6 to 1e12 Hz"]);
 }
 
 const WANTED: &str = r"[noise]
@@ -99,6 +100,8 @@ fn a_plan_of_a_wanted_error_is_a_scenario_of_that_error() {
     let said = bench.homodyne(&["plan", "--for", "day.toml", "--scenario", "measurement.toml"]);
     let printed = text(&said.stdout);
     assert!(printed.contains("limited by") && printed.contains("measurement.toml"), "{printed}");
+    let both = bench.homodyne(&["plan", "--for", "day.toml", "--json", "--scenario", "other.toml"]);
+    assert_eq!(serde_json::from_slice::<Value>(&both.stdout).expect("JSON alone"), planned);
     let run = bench.run(&bench.path("measurement.toml"), &["--no-figure"]);
     assert!(run.status.success(), "{}", text(&run.stderr));
     let shown = bench.homodyne(&["show", "out/proposal.h5", "--json"]);
@@ -117,6 +120,7 @@ fn a_plan_of_a_wanted_error_is_a_scenario_of_that_error() {
         ("most_volt", "mostvolt", ["wanted.mostvolt", "did you mean `most_volt`?"]),
         ("[wanted]", "[wanted]\nrelative_error = 0.1", ["`wanted`", "one of them"]),
         ("[noise]", "[device]\n[noise]", ["`device`", "unknown table"]),
+        ("psd_na2_per_hz = 1e-5", "psd_na2_per_hz = 0.0", ["`noise`", "zero"]),
         ("kind = 'white'", "kind = 'pink'", ["noise.kind", "\"white\""]),
     ] {
         bench.write("bad.toml", &WANTED.replacen(from, to, 1));

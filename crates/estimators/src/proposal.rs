@@ -79,6 +79,8 @@ pub struct Proposal {
 
 /// Part of the wanted error that one line's crosstalk may make, the strictest first.
 const TOLERATED: [f64; 5] = [0.1, 0.3, 1.0, 3.0, 10.0];
+/// Rounds in which frequencies and amplitudes follow each other.
+const ROUNDS: usize = 2;
 /// Durations are found to this factor.
 const CLOSE: f64 = 1.02;
 /// First duration \[s\], as far as it is allowed.
@@ -104,8 +106,8 @@ impl Wanted {
         for (field, list) in [("error_na_per_volt", &self.error_na_per_volt), ("most_volt", &self.most_volt)] {
             list.iter().try_for_each(|x| positive(field, *x).map(drop))?;
         }
-        if let Some(zero) = self.gradient_na_per_volt.iter().find(|g| !(g.is_finite() && g.abs() > 0.0)) {
-            return Err(EstimatorError::setting("gradient_na_per_volt", *zero, "must be finite and not zero"));
+        if let Some(found) = self.gradient_na_per_volt.iter().find(|g| !g.is_finite()) {
+            return Err(EstimatorError::setting("gradient_na_per_volt", *found, "must be finite"));
         }
         positive("rate_hz", self.rate_hz)?;
         positive("longest_s", self.longest_s)?;
@@ -181,23 +183,33 @@ impl Wanted {
         let parameters = self.checked()?;
         let duration_s = (duration_s * self.rate_hz).ceil() / self.rate_hz;
         let filter = FilterSettings { gain_corrected: true, ..FilterSettings::default() };
-        let frequencies_hz = self.frequencies(duration_s, filter)?;
         let mut hge = Hge {
             rate_hz: self.rate_hz,
             duration_s,
             amplitude_volt: self.most_volt.clone(),
             phases_rad: vec![0.0; parameters],
-            frequencies_hz,
+            frequencies_hz: Vec::new(),
             mode: Mode::Parallel,
             readout: LockInReadout::X,
             filter,
         };
-        let (_, variances) = self.exact(&hge)?;
-        for (m, volt) in hge.amplitude_volt.iter_mut().enumerate() {
-            let noise = variances[m] * self.most_volt[m].powi(2);
-            let best_volt = (32.0 * noise / self.third_na_per_volt3[m].powi(2)).powf(1.0 / 6.0);
-            // without a third derivative there is no best one
-            *volt = best_volt.min(self.most_volt[m]);
+        // the distances of the frequencies depend on the amplitudes, and these, weakly, on the frequencies
+        for _ in 0..ROUNDS {
+            hge.frequencies_hz = self.frequencies(&hge)?;
+            let (_, variances) = self.exact(&hge)?;
+            if variances.iter().all(|v| *v <= 0.0) {
+                return Err(EstimatorError::setting(
+                    "noise",
+                    "zero",
+                    "without noise, the smallest amplitude is the best",
+                ));
+            }
+            for (m, volt) in hge.amplitude_volt.iter_mut().enumerate() {
+                let noise = variances[m] * *volt * *volt;
+                let best_volt = (32.0 * noise / self.third_na_per_volt3[m].powi(2)).powf(1.0 / 6.0);
+                // without a third derivative there is no best one
+                *volt = best_volt.min(self.most_volt[m]);
+            }
         }
         let (biases, variances) = self.exact(&hge)?;
         let predicted = |m: usize| {
@@ -213,23 +225,25 @@ impl Wanted {
         Ok(Proposal { predicted: (0..parameters).map(predicted).collect(), hge })
     }
 
-    /// Frequencies at the strictest crosstalk for which there are enough.
-    fn frequencies(&self, duration_s: f64, filter: FilterSettings) -> Result<Vec<f64>, EstimatorError> {
-        let responses: Vec<f64> =
-            self.gradient_na_per_volt.iter().zip(&self.most_volt).map(|(g, a)| (g * a).abs()).collect();
-        let (weakest, strongest) = responses.iter().fold((f64::INFINITY, 0.0_f64), |(w, s), r| (w.min(*r), s.max(*r)));
-        let relative = self.error_na_per_volt.iter().zip(&self.gradient_na_per_volt).map(|(e, g)| e / g.abs());
-        let relative = relative.fold(f64::INFINITY, f64::min);
+    /// Frequencies at the strictest crosstalk for which there are enough, for the amplitudes of a measurement.
+    fn frequencies(&self, hge: &Hge) -> Result<Vec<f64>, EstimatorError> {
+        let Hge { duration_s, filter, .. } = *hge;
+        // what a line of the strongest response may leak into each derivative, as a fraction of the wanted error
+        let responses = self.gradient_na_per_volt.iter().zip(&hge.amplitude_volt).map(|(g, a)| (g * a).abs());
+        let strongest = responses.fold(0.0_f64, f64::max).max(f64::MIN_POSITIVE);
+        let wanted = self.error_na_per_volt.iter().zip(&hge.amplitude_volt).map(|(e, a)| e * a);
+        let relative = wanted.fold(f64::INFINITY, f64::min) / strongest;
         let sought = |part: f64| {
             let requirements = Requirements {
                 rate_hz: self.rate_hz,
                 duration_s,
-                response_ratio: strongest / weakest,
+                response_ratio: 1.0,
                 tolerated_crosstalk: part * relative,
                 filter,
                 avoided_hz: self.avoided_hz.clone(),
             };
-            requirements.propose(responses.len(), self.band_hz.0.max(1e-9 * self.band_hz.1), self.band_hz.1)
+            // a sine makes at least one cycle
+            requirements.propose(self.gradient_na_per_volt.len(), self.band_hz.0.max(1.0 / duration_s), self.band_hz.1)
         };
         let mut last = sought(TOLERATED[0]);
         for part in &TOLERATED[1..] {
@@ -241,19 +255,17 @@ impl Wanted {
         last
     }
 
+    /// The device of the known derivatives.
+    fn device(&self) -> Result<Polynomial, EstimatorError> {
+        let of = |m: usize| {
+            vec![self.gradient_na_per_volt[m], self.curvature_na_per_volt2[m] / 2.0, self.third_na_per_volt3[m] / 6.0]
+        };
+        Ok(Polynomial::new(0.0, (0..self.gradient_na_per_volt.len()).map(of).collect(), None)?)
+    }
+
     /// Exact biases \[nA/V\] and variances \[(nA/V)²\].
     fn exact(&self, hge: &Hge) -> Result<(Vec<f64>, Vec<f64>), EstimatorError> {
-        let coefficients = (0..self.gradient_na_per_volt.len())
-            .map(|m| {
-                vec![
-                    self.gradient_na_per_volt[m],
-                    self.curvature_na_per_volt2[m] / 2.0,
-                    self.third_na_per_volt3[m] / 6.0,
-                ]
-            })
-            .collect();
-        let device = Polynomial::new(0.0, coefficients, None)?;
-        let exact = Experiment::on(device).with(hge.clone()).under(&self.noise).build()?.exact()?;
+        let exact = Experiment::on(self.device()?).with(hge.clone()).under(&self.noise).build()?.exact()?;
         Ok((exact.bias, exact.variance))
     }
 }
@@ -285,16 +297,27 @@ mod tests {
         }
     }
 
-    /// 4000 trials of each proposal: the standard error of a mean squared error is 2.2 % where noise makes it; five of these are exceeded for
-    /// less than one seed in 10⁵ (9 comparisons). The proposals reach what is wanted, and those of durations shorter by 20 % do not.
+    /// 4000 trials of each of three proposals for three, and one for twelve electrodes. A mean squared error of one derivative has a standard
+    /// error of about 2.2 %, five of which are exceeded for less than one seed in 10⁵ (21 comparisons); the mean of the ratios of all to the exact
+    /// ones has less than 0.6 %, and 3 % are allowed. The proposals reach what is wanted, and those of durations shorter by 20 % do not.
     #[test]
     fn proposals_have_their_errors_and_are_the_shortest() {
-        for (name, noise, error) in [
-            ("white", NoiseModel::Gaussian(Spectrum::White(1e-5)), 0.4),
-            ("pink", pink(), 0.4),
-            ("pink, long", pink(), 0.3),
+        let white = || NoiseModel::Gaussian(Spectrum::White(1e-5));
+        let many = Wanted {
+            gradient_na_per_volt: (0..12).map(|m| 30.0 - 5.0 * f64::from(m)).collect(),
+            curvature_na_per_volt2: (0..12).map(|m| 40.0 * f64::from(m % 4)).collect(),
+            third_na_per_volt3: (0..12).map(|m| 900.0 * f64::from(m % 3)).collect(),
+            error_na_per_volt: vec![1.0; 12],
+            most_volt: vec![0.03; 12],
+            ..wanted(white(), 1.0)
+        };
+        let mut ratios = Vec::new();
+        for (name, wanted) in [
+            ("white", wanted(white(), 0.4)),
+            ("pink", wanted(pink(), 0.4)),
+            ("pink, long", wanted(pink(), 0.3)),
+            ("twelve", many),
         ] {
-            let wanted = wanted(noise, error);
             let proposal = wanted.propose().unwrap();
             assert!(wanted.excess(&proposal) <= 1.0, "{name}");
             let shorter = wanted.at_duration(0.8 * proposal.hge.duration_s);
@@ -302,12 +325,14 @@ mod tests {
                 shorter.is_err() || shorter.is_ok_and(|p| wanted.excess(&p) > 1.0),
                 "{name}: 20 % shorter is enough"
             );
-            let coefficients = vec![vec![60.0, 50.0, 2000.0 / 6.0], vec![40.0, -150.0], vec![-20.0, 0.0, -1500.0]];
-            let device = Polynomial::new(0.0, coefficients, None).unwrap();
-            let built = Experiment::on(device).with(proposal.hge.clone()).under(&wanted.noise).build().unwrap();
+            let built = Experiment::on(wanted.device().unwrap())
+                .with(proposal.hge.clone())
+                .under(&wanted.noise)
+                .build()
+                .unwrap();
             let truth = &wanted.gradient_na_per_volt;
             let mut rng = Pcg64::seed_from_u64(11);
-            let mut squares = [const { Vec::new() }; 3];
+            let mut squares = vec![Vec::new(); truth.len()];
             for _ in 0..4000 {
                 let found = built.trial(&mut rng).unwrap();
                 squares.iter_mut().enumerate().for_each(|(m, all)| all.push((found[m] - truth[m]).powi(2)));
@@ -320,8 +345,11 @@ mod tests {
                     (mean - exact).abs() < 5.0 * error && error < 0.03 * mean,
                     "{name}, {m}: {mean} ± {error}, {exact}"
                 );
+                ratios.push(mean / exact);
             }
         }
+        let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
+        assert!((mean - 1.0).abs() < 0.03, "{mean}");
     }
 
     /// With amplitudes off by 10 % either way, the error of a derivative that the third derivative limits is larger.
@@ -347,7 +375,9 @@ mod tests {
         assert!(told.contains("longest_s") && told.contains("parameter 3") && told.contains("noise"), "{told}");
         let told = message(Wanted { band_hz: (0.0, 1.0), longest_s: 1.0, ..all.clone() });
         assert!(told.contains("band") && told.contains("3 are wanted"), "{told}");
-        assert!(message(Wanted { gradient_na_per_volt: vec![0.0, 1.0, 1.0], ..all.clone() }).contains("not zero"));
+        assert!(message(Wanted { gradient_na_per_volt: vec![f64::NAN, 1.0, 1.0], ..all.clone() }).contains("finite"));
+        let none = Wanted { gradient_na_per_volt: vec![0.0, 40.0, 0.0], ..wanted(pink(), 0.4) };
+        assert!(none.propose().is_ok(), "an electrode without effect is measured too");
         assert!(message(Wanted { most_volt: vec![0.1], ..all.clone() }).contains("most_volt"));
         assert!(message(Wanted { longest_s: 1e9, ..all.clone() }).contains("longest_s"));
         assert!(message(Wanted { error_na_per_volt: vec![-1.0; 3], ..all }).contains("error_na_per_volt"));

@@ -87,7 +87,7 @@ impl Axis {
         let least = if self.scale == Scale::Log { 1.0 / LARGEST } else { -LARGEST };
         if !(low < high && low >= least && high <= LARGEST) {
             let above = if self.scale == Scale::Log { ", above 0 on a logarithmic axis" } else { "" };
-            return Err(("limits", format!("found [{low}, {high}], must be [low, high]{above}")));
+            return Err(("limits", format!("found [{low:?}, {high:?}], must be [low, high]{above}")));
         }
         (self.low, self.high) = (low, high);
         Ok(())

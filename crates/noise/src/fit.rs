@@ -29,6 +29,8 @@ const BESIDE: usize = 2;
 const SETTLED: f64 = 1e-3;
 /// First line of a long segment at which the density bends little within the window.
 const SMOOTH: usize = 64;
+/// Least distance of two multiples of the mains, in lines of the spectrum.
+const CLOSEST: f64 = 10.0;
 /// Most steps of the scoring.
 const STEPS: usize = 60;
 /// Fewest samples of a record, and of a segment.
@@ -176,8 +178,8 @@ pub fn fit(
     if record_na.len() < FEWEST {
         return bad(format!("a record of {} samples: at least {FEWEST} are needed", record_na.len()));
     }
-    if !(rate_hz > 0.0 && rate_hz.is_finite()) {
-        return Err(NoiseError::OutOfRange { name: "rate_hz", found: rate_hz, allowed: "must be a positive rate" });
+    if !(1e-6..=1e12).contains(&rate_hz) {
+        return Err(NoiseError::OutOfRange { name: "rate_hz", found: rate_hz, allowed: "must be 1e-6 to 1e12 Hz" });
     }
     if let Some(at) = record_na.iter().position(|x| !x.is_finite()) {
         return bad(format!("sample {at} is {}: all must be finite", record_na[at]));
@@ -197,6 +199,8 @@ pub fn fit(
     if power(FIRST..last) <= 1e-26 * mean * mean / rate_hz || spectrum.psd[FIRST..last].iter().any(|s| *s <= 0.0) {
         return bad("the record does not vary, or repeats itself exactly: no noise can be fitted".to_owned());
     }
+    // where the spectrum does not tell one multiple from the next, none is looked for
+    let mains_hz = mains_hz.filter(|hz| hz * segment as f64 >= CLOSEST * rate_hz);
     Fitting::new(spectrum, rate_hz, segment, record_na.len(), mains_hz).fitted()
 }
 
@@ -714,6 +718,9 @@ mod tests {
         assert!(refused(&broken).contains("sample 700 is NaN"));
         broken[700] = 0.0;
         assert!(fit(&broken, RATE_HZ, Some(2000), None).unwrap_err().to_string().contains("256 to 1000"));
-        assert!(fit(&broken, -1.0, None, None).is_err());
+        for rate_hz in [-1.0, 1e300, f64::NAN] {
+            assert!(fit(&broken, rate_hz, None, None).unwrap_err().to_string().contains("rate_hz"));
+        }
+        assert!(fit(&broken, RATE_HZ, None, Some(1e-9)).unwrap().lines().is_none());
     }
 }

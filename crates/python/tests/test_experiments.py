@@ -249,7 +249,10 @@ def test_ctrl_c_ends_a_long_run():
         print("begun", flush=True)
         experiment.trials(100_000_000)
     """)
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+    # a process that a shell starts in the background ignores Ctrl-C, and so do its children
+    listen = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], **pipes, **listen) as running:
         assert running.stdout.readline() == b"begun\n"
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=60)

@@ -44,8 +44,8 @@ impl NoiseOfRecord {
         let Some(rate_hz) = self.record.rate.or(record.rate_hz) else {
             return Err(bad("it holds no time: say with --rate how many samples a second it has".to_owned()));
         };
-        if !(rate_hz > 0.0 && rate_hz.is_finite()) {
-            return Err(Failure::BadInput(format!("--rate {rate_hz}: must be a positive rate")));
+        if !(1e-6..=1e12).contains(&rate_hz) {
+            return Err(Failure::BadInput(format!("--rate {rate_hz}: must be 1e-6 to 1e12 Hz")));
         }
         let segment = self.segment_s.map(|seconds| (seconds * rate_hz).round() as usize);
         let mains_hz = (self.mains != 0.0).then_some(self.mains);

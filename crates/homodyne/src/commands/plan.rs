@@ -172,7 +172,9 @@ impl Plan {
         }
         if let Some(scenario) = &self.scenario {
             store::write_whole(scenario, scenario_of(&document, &wanted, &proposal).as_bytes())?;
-            say!("{}", scenario.display());
+            if !self.json {
+                say!("{}", scenario.display());
+            }
         }
         Ok(())
     }

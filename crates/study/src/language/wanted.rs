@@ -68,8 +68,11 @@ pub fn refused(document: &Document, error: EstimatorError) -> ScenarioError {
         "avoid" => "avoid_hz",
         own => own,
     };
-    let table = if key == "rate_hz" { "sampling" } else { "wanted" };
-    document.locate(KeyError::new(format!("{table}.{key}"), message))
+    document.locate(match key {
+        "noise" => KeyError::new("noise", message),
+        "rate_hz" => KeyError::new("sampling.rate_hz", message),
+        key => KeyError::new(format!("wanted.{key}"), message),
+    })
 }
 
 fn read(document: &Document) -> Result<Wanted, KeyError> {
