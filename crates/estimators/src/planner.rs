@@ -19,8 +19,8 @@ pub const MOST_FREQUENCIES: usize = 100;
 const MOST_CANDIDATES: f64 = 1e6;
 const MOST_COMPARISONS: usize = 1 << 30;
 
-/// Times the sampling rate up to which multiples of the mains are followed.
-const FOLDS: u32 = 10;
+/// Highest multiple of the mains that is followed above half the sampling rate.
+const MOST_FOLDED: f64 = 40.0;
 
 /// Requirements on the frequencies.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,16 +101,18 @@ impl Requirements {
         Ok(self.cutoff_hz()? * (suppression * suppression - 1.0).powf(power))
     }
 
-    /// The avoided frequency, and its multiple, that lies within 1/T of `frequency_hz`, perhaps after sampling: of multiples up to ten times
-    /// the sampling rate, above which nothing is left of the mains.
+    /// The avoided frequency, and its multiple, that lies within 1/T of `frequency_hz`: any below half the sampling rate, and of those above,
+    /// which sampling folds, the first forty.
     fn avoided(&self, frequency_hz: f64) -> Option<(f64, f64)> {
         let f = self.folded_hz(frequency_hz);
         self.avoided_hz.iter().find_map(|&avoided_hz| {
             let multiple = |at_hz: f64| (at_hz / avoided_hz).round().max(1.0);
             let is_near = |at_hz: &f64| (at_hz - multiple(*at_hz) * avoided_hz).abs() * self.duration_s < 1.0 - 1e-9;
+            let counts = |at_hz: &f64| *at_hz < 0.5 * self.rate_hz || multiple(*at_hz) <= MOST_FOLDED;
+            let folds = (MOST_FOLDED * avoided_hz / self.rate_hz).ceil().clamp(1.0, MOST_FOLDED) as u32;
             let images =
-                (0..FOLDS).flat_map(|k| [f64::from(k) * self.rate_hz + f, f64::from(k + 1) * self.rate_hz - f]);
-            images.into_iter().find(is_near).map(|at_hz| (avoided_hz, multiple(at_hz)))
+                (0..folds).flat_map(|k| [f64::from(k) * self.rate_hz + f, f64::from(k + 1) * self.rate_hz - f]);
+            images.into_iter().filter(counts).find(is_near).map(|at_hz| (avoided_hz, multiple(at_hz)))
         })
     }
 
@@ -339,14 +341,14 @@ mod tests {
     /// Of 50 Hz and of 60 Hz, at rates at which hum above half of them comes back in between.
     #[test]
     fn multiples_of_the_mains_are_avoided_and_told() {
-        for (mains_hz, rate_hz) in [(50.0, 10_000.0), (60.0, 12_000.0), (50.0, 4310.0)] {
+        for (mains_hz, rate_hz) in [(50.0, 10_000.0), (60.0, 10_000.0), (50.0, 1843.0)] {
             let requirements = Requirements { rate_hz, avoided_hz: vec![mains_hz], ..requirements() };
-            let f = requirements.propose(7, 100.0, 1500.0).unwrap();
-            assert_eq!(requirements.check(&f, &[0.0; 7]).unwrap(), []);
+            let f = requirements.propose(4, 100.0, 0.4 * rate_hz).unwrap();
+            assert_eq!(requirements.check(&f, &[0.0; 4]).unwrap(), []);
             for at_hz in f {
                 for multiple in 1..500 {
                     let hum_hz = requirements.folded_hz(f64::from(multiple) * mains_hz);
-                    let is_within = f64::from(multiple) * mains_hz <= 10.0 * rate_hz;
+                    let is_within = multiple <= 40 || f64::from(multiple) * mains_hz < 0.5 * rate_hz;
                     assert!(!is_within || (hum_hz - at_hz).abs() > 9.999, "{at_hz} Hz, hum at {hum_hz} Hz");
                 }
             }
