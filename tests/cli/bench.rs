@@ -36,11 +36,9 @@ fn what_is_printed_is_the_noise_of_a_scenario() {
         assert!(printed.contains(word), "{word}: {printed}");
     }
     assert!(bench.path("spectrum.svg").exists() && bench.path("spectrum.png").exists());
-    let table: String =
-        printed.lines().filter(|line| !line.starts_with("spectrum.")).map(|l| format!("{l}\n")).collect();
     let (before, after) = SCENARIO.split_once("[noise]").expect("noise");
     let (_, after) = after.split_once("[estimator]").expect("an estimator");
-    let scenario = bench.write("pasted.toml", &format!("{before}{table}\n[estimator]{after}"));
+    let scenario = bench.write("pasted.toml", &format!("{before}{printed}\n[estimator]{after}"));
     let run = bench.run(&scenario, &["--no-figure"]);
     assert!(run.status.success(), "{}", text(&run.stderr));
 
@@ -48,11 +46,47 @@ fn what_is_printed_is_the_noise_of_a_scenario() {
     let fitted: Value = serde_json::from_slice(&fitted.stdout).expect("JSON");
     let lines = fitted["lines"].as_array().expect("lines");
     assert_eq!(lines.len(), 2);
+    // what is pasted has the numbers of the fit, to a tenth of a standard error
+    let pasted: toml::Table = printed.parse().expect("TOML");
+    let terms = pasted["noise"]["terms"].as_array().expect("terms");
+    let number = |value: &toml::Value| value.as_float().or(value.as_integer().map(|n| n as f64)).expect("a number");
+    let near = |pasted: &toml::Value, fitted: &Value| {
+        let of = |key: &str| fitted[key].as_f64().expect("a number");
+        let off = number(pasted) - of("value");
+        assert!(off.abs() < 0.1 * of("standard_error"), "{pasted} {fitted}");
+    };
+    near(&terms[0]["psd_na2_per_hz"], &fitted["white_na2_per_hz"]);
+    for key in ["psd_na2_per_hz", "exponent"] {
+        near(&terms[1][key], &fitted["power_law"][key]);
+    }
+    assert_eq!(Some(number(&terms[1]["at_hz"])), fitted["power_law"]["at_hz"].as_f64());
+    let rms = terms[2]["rms_na"].as_array().expect("lines");
+    near(&rms[0], &lines[0]["rms_na"]);
+    near(&rms[2], &lines[1]["rms_na"]);
+    assert_eq!((rms.len(), number(&rms[1])), (3, 0.0));
     for (line, (hz, rms_na)) in lines.iter().zip([(50.0, 0.3), (150.0, 0.2)]) {
         let of = |key: &str| line["rms_na"][key].as_f64().expect("a number");
         assert_eq!(line["frequency_hz"], hz);
         assert!((of("value") - rms_na).abs() < 4.5 * of("standard_error"), "{line}");
     }
+}
+
+/// One format by its ending, machine-readable output that is JSON alone, and a short record that says what was not looked for.
+#[test]
+fn a_figure_of_one_format_and_a_short_record() {
+    let bench = Bench::new();
+    bench.write("scope.csv", &record(true));
+    let output = bench.homodyne(&["noise", "scope.csv", "--unit", "A", "--json", "--figure", "spectrum.svg"]);
+    let fitted: Value = serde_json::from_slice(&output.stdout).expect("JSON alone");
+    assert_eq!(fitted["figures"], serde_json::json!(["spectrum.svg"]));
+    assert!(bench.path("spectrum.svg").exists() && !bench.path("spectrum.svg.svg").exists());
+    assert!(!bench.path("spectrum.png").exists());
+    let short: String = record(false).lines().take(3000).map(|line| format!("{line}\n")).collect();
+    bench.write("short.csv", &short);
+    let printed =
+        |mains: &str| text(&bench.homodyne(&["noise", "short.csv", "--rate", "10000", "--mains", mains]).stdout);
+    assert!(printed("50").contains("multiples of 50 Hz were not looked for"), "{}", printed("50"));
+    assert!(!printed("none").contains("not looked for") && !printed("0").contains("not looked for"));
 }
 
 #[test]
@@ -73,6 +107,7 @@ fn records_without_noise_are_refused() {
     refused(&["short.csv", "--rate", "1000"], &["short.csv", "at least 256"]);
     refused(&["plain.csv", "--rate", "1000", "--segment-s", "1e9"], &["256 to 40000"]);
     refused(&["plain.csv", "--rate", "1000", "--mains=-50"], &["mains_hz", "positive"]);
+    refused(&["plain.csv", "--rate", "1000", "--mains", "some"], &["--mains", "`none`"]);
     refused(&["no.csv", "--rate", "1000"], &["no.csv"]);
     refused(&["plain.csv", "--rate", "1e300"], &["--rate 1", "1e-6 to 1e12 Hz"]);
 }

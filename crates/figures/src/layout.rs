@@ -151,6 +151,19 @@ impl Layout {
         *self == Self::default()
     }
 
+    /// The layout and the name without ending for a figure that is to be written to `path`: an ending of a [`Format`] asks for that one alone.
+    #[must_use]
+    pub fn for_path(mut self, path: PathBuf) -> (Self, PathBuf) {
+        let ending = path.extension().map(|ending| format!(".{}", ending.to_string_lossy()));
+        match Format::ALL.into_iter().find(|format| ending.as_deref() == Some(format.ending())) {
+            Some(format) => {
+                self.formats = vec![format];
+                (self, path.with_extension(""))
+            }
+            None => (self, path),
+        }
+    }
+
     /// The files of a figure.
     #[must_use]
     pub fn files(&self, stem: &Path) -> Vec<PathBuf> {

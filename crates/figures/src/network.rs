@@ -219,14 +219,14 @@ pub struct Spectrum {
     pub name: String,
     /// Spectral densities \[nA²/Hz\].
     pub densities: Vec<f64>,
-    /// Their standard errors \[nA²/Hz\]; none where exact.
-    pub standard_errors: Option<Vec<f64>>,
+    /// Low and high end of the band in which each may lie \[nA²/Hz\]; none where exact.
+    pub bands: Option<Vec<(f64, f64)>>,
 }
 
 /// Least part of a density to which its band of errors goes down, so that it has a place on a logarithmic axis.
 const LEAST_PART: f64 = 0.1;
 
-/// Spectral densities against frequency \[Hz\], with bands of one standard error, and with the full shot noise 2eI of a reference
+/// Spectral densities against frequency \[Hz\], with bands, and with the full shot noise 2eI of a reference
 /// current as a dashed line.
 ///
 /// # Errors
@@ -241,9 +241,9 @@ pub fn noise_spectrum(
     for (k, spectrum) in spectra.iter().enumerate() {
         let colour = PALETTE[k % PALETTE.len()];
         let points: Vec<(f64, f64)> = frequencies.iter().copied().zip(spectrum.densities.iter().copied()).collect();
-        if let Some(errors) = &spectrum.standard_errors {
-            let known = points.iter().zip(errors).filter(|((_, s), e)| *s > 0.0 && e.is_finite());
-            let band = known.map(|(&(f, s), e)| (f, (s - e).max(LEAST_PART * s), s + e)).collect();
+        if let Some(bands) = &spectrum.bands {
+            let known = points.iter().zip(bands).filter(|((_, s), (low, high))| *s > 0.0 && (high - low).is_finite());
+            let band = known.map(|(&(f, s), (low, high))| (f, low.max(LEAST_PART * s), *high)).collect();
             series.push(Series { item: Item::Band(band), colour, legend: None });
         }
         let points = points.into_iter().filter(|(_, s)| *s > 0.0).collect();

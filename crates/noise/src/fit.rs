@@ -33,6 +33,8 @@ const SMOOTH: usize = 64;
 const CLOSEST: f64 = 10.0;
 /// Most steps of the scoring.
 const STEPS: usize = 60;
+/// Mean square of the deviations, in standard errors from 1, above which the law is said not to describe the record.
+const TOO_MUCH: f64 = 5.0;
 /// Fewest samples of a record, and of a segment.
 const FEWEST: usize = 256;
 
@@ -76,6 +78,8 @@ pub struct Band {
     pub frequency_hz: f64,
     /// Of the record \[nA²/Hz\].
     pub density: Measured,
+    /// Between which the density lies with a probability of 95 %, by the χ² distribution of the mean \[nA²/Hz\].
+    pub interval_na2_per_hz: (f64, f64),
     /// Of the law \[nA²/Hz\].
     pub expected: f64,
 }
@@ -87,8 +91,10 @@ pub struct NoiseFit {
     pub white_na2_per_hz: Option<Measured>,
     /// Power law, if the record shows one.
     pub law: Option<FittedLaw>,
-    /// Frequency of the mains \[Hz\], and lines that stand out of the noise.
+    /// Frequency of the mains \[Hz\], and lines that stand out of the noise, if they were looked for.
     pub mains: Option<(f64, Vec<FittedLine>)>,
+    /// Frequency of the mains \[Hz\] whose multiples the segments are too short to tell apart: hum would be taken for noise.
+    pub unresolved_mains_hz: Option<f64>,
     /// The record's spectrum, and what the law lets expect of it at the same frequencies.
     pub spectrum: WelchEstimate,
     /// Expected estimate \[nA²/Hz\], without the lines of the mains.
@@ -101,6 +107,39 @@ pub struct NoiseFit {
 }
 
 impl NoiseFit {
+    /// What a reader of the numbers must know of them.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let Some(hz) = self.unresolved_mains_hz {
+            let (segment_s, least_s) = (1.0 / self.spectrum.frequency_hz[1], CLOSEST / hz);
+            remarks.push(format!(
+                "lines at multiples of {hz} Hz were not looked for, and are taken for noise: segments of {segment_s:.3} s do not tell one from the \
+                 next; that takes {least_s:.3} s, and a record of twice the length"
+            ));
+        }
+        let Measured { value, standard_error } = self.mean_square;
+        if (value - 1.0).abs() > TOO_MUCH * standard_error {
+            let (hz, ratio) = self.worst;
+            remarks.push(format!(
+                "the record deviates from this law: mean square {value:.3} instead of 1 ± {standard_error:.3}, around {hz:.3} Hz its spectrum is \
+                 {ratio:.3} times the law's. A measured spectrum can be used as it is, with kind = \"tabulated\""
+            ));
+        }
+        if let Some(law) = &self.law {
+            if law.exponent.value >= 2.0 {
+                remarks.push("an exponent of 2 is the largest: the record drifts".to_owned());
+            }
+            if law.corner_hz.is_none() {
+                remarks.push(format!(
+                    "no corner is seen: `corner_hz` is one over the length of the record, {:.4} Hz",
+                    law.lowest_hz
+                ));
+            }
+        }
+        remarks
+    }
+
     /// The noise as a source.
     ///
     /// # Errors
@@ -130,9 +169,13 @@ impl NoiseFit {
             let mean = |of: &[f64]| own.iter().map(|&k| of[k]).sum::<f64>() / n;
             let independent = (n * INDEPENDENT).max(1.0);
             let value = mean(psd);
+            let degrees = degrees_of_freedom * independent;
+            let law = ChiSquared::new(degrees).expect("degrees of freedom are positive");
+            let end = |probability: f64| value * degrees / law.inverse_cdf(probability);
             Band {
                 frequency_hz: mean(frequency_hz),
-                density: Measured { value, standard_error: value * (2.0 / (degrees_of_freedom * independent)).sqrt() },
+                density: Measured { value, standard_error: value * (2.0 / degrees).sqrt() },
+                interval_na2_per_hz: (end(0.975), end(0.025)),
                 expected: mean(&self.expected),
             }
         };
@@ -163,8 +206,11 @@ impl FittedLaw {
     }
 }
 
-/// Fits a record \[nA\] sampled at `rate_hz`, by segments of `segment` samples (an eighth of the record if not given), with lines at
-/// multiples of `mains_hz` if that is given.
+/// Fits a record \[nA\] sampled at `rate_hz`, by segments of `segment` samples, with lines at multiples of `mains_hz` if that is given.
+///
+/// Without a length, segments are an eighth of the record, at most 65 536 samples; longer, up to half of the record, where the multiples of the
+/// mains lie closer than ten lines of the spectrum. Where they do for the segments that are taken, they are not looked for, and
+/// [`NoiseFit::unresolved_mains_hz`] says so.
 ///
 /// # Errors
 /// If the record is too short, constant, or holds a number that is not finite.
@@ -184,7 +230,12 @@ pub fn fit(
     if let Some(at) = record_na.iter().position(|x| !x.is_finite()) {
         return bad(format!("sample {at} is {}: all must be finite", record_na[at]));
     }
-    let segment = segment.unwrap_or((record_na.len() / 8).clamp(FEWEST, 1 << 16));
+    let segment = segment.unwrap_or_else(|| {
+        let eighth = (record_na.len() / 8).clamp(FEWEST, 1 << 16);
+        let for_mains = mains_hz.map_or(0.0, |hz| (CLOSEST * rate_hz / hz).ceil());
+        // not a number, zero or below: refused in the next lines
+        if for_mains > eighth as f64 && for_mains <= (record_na.len() / 2) as f64 { for_mains as usize } else { eighth }
+    });
     if segment < FEWEST || segment > record_na.len() {
         return bad(format!("segments of {segment} samples: must be {FEWEST} to {}", record_na.len()));
     }
@@ -199,9 +250,11 @@ pub fn fit(
     if power(FIRST..last) <= 1e-26 * mean * mean / rate_hz || spectrum.psd[FIRST..last].iter().any(|s| *s <= 0.0) {
         return bad("the record does not vary, or repeats itself exactly: no noise can be fitted".to_owned());
     }
-    // where the spectrum does not tell one multiple from the next, none is looked for
-    let mains_hz = mains_hz.filter(|hz| hz * segment as f64 >= CLOSEST * rate_hz);
-    Fitting::new(spectrum, rate_hz, segment, record_na.len(), mains_hz).fitted()
+    let is_resolved = |hz: &f64| hz * segment as f64 >= CLOSEST * rate_hz;
+    let mut fitted =
+        Fitting::new(spectrum, rate_hz, segment, record_na.len(), mains_hz.filter(is_resolved)).fitted()?;
+    fitted.unresolved_mains_hz = mains_hz.filter(|hz| !is_resolved(hz));
+    Ok(fitted)
 }
 
 /// Which numbers a law has.
@@ -448,6 +501,7 @@ impl Fitting {
             white_na2_per_hz: found.form.has_white.then(|| measured(white, white_error)),
             law,
             mains,
+            unresolved_mains_hz: None,
             expected: found.expected,
             mean_square,
             worst,
@@ -645,7 +699,7 @@ mod tests {
         let check = |name: &str, found: &[(Measured, f64)]| {
             let (mean, mean_square) = scatter(found);
             assert!(
-                found.len() >= count - 3 && mean.abs() < 0.55 && (0.5..1.6).contains(&mean_square),
+                found.len() >= count - 3 && mean.abs() < 0.68 && (0.42..1.9).contains(&mean_square),
                 "{name}: {} found, {mean} {mean_square}",
                 found.len()
             );
@@ -671,21 +725,42 @@ mod tests {
         assert!(fits.iter().filter(|f| f.white_na2_per_hz.is_some()).count() <= 3, "there is no white noise");
     }
 
-    /// Of 60 records of white noise, one in a thousand shows a law or a line by chance: three or more do for one seed in 10⁵.
+    /// Of 60 records of white noise, one in a thousand each shows a law or a line of the mains by chance: four or more do for less than one seed
+    /// in 10⁵. Of 6000 records of white and 1/f noise, 7 had a line. Mean squares within 0.5 to 1.7 (χ²: one seed in 2000), means within 0.55
+    /// (4.3 standard errors).
     #[test]
     fn white_noise_is_white() {
-        let fits: Vec<NoiseFit> = records(vec![white(2e-5)], 4096, 60, 4)
+        let fits: Vec<NoiseFit> = records(vec![white(2e-5)], 16_384, 60, 4)
             .iter()
             .map(|r| fit(r, RATE_HZ, None, Some(50.0)).unwrap())
             .collect();
+        assert!(fits.iter().all(|f| f.mains.is_some()), "lines are looked for");
         let is_white = |f: &&NoiseFit| f.law.is_none() && f.lines().is_none() && f.white_na2_per_hz.is_some();
-        assert!(fits.iter().filter(is_white).count() > 57);
+        assert!(fits.iter().filter(is_white).count() > 56);
         let (mean, mean_square) =
             scatter(&fits.iter().map(|f| (f.white_na2_per_hz.unwrap(), 2e-5)).collect::<Vec<_>>());
-        assert!(mean.abs() < 0.55 && (0.5..1.6).contains(&mean_square), "{mean} {mean_square}");
+        assert!(mean.abs() < 0.55 && (0.5..1.7).contains(&mean_square), "{mean} {mean_square}");
     }
 
-    /// Hum of 0.3 nA at 50 Hz and 0.1 nA at 150 Hz above 1/f noise: both are found in each of 30 records, with their errors.
+    /// Half a second of strong hum: segments of ten periods tell its lines apart. Less than that does not, and says so.
+    #[test]
+    fn hum_in_a_short_record_is_no_power_law() {
+        let hum = Mains { base_hz: 50.0, rms_na: vec![2.0], rate_hz: RATE_HZ };
+        let record = records(vec![white(1e-5), NoiseModel::Mains(hum)], 5000, 1, 7).remove(0);
+        let found = fit(&record, RATE_HZ, None, Some(50.0)).unwrap();
+        let line = &found.mains.as_ref().unwrap().1[0];
+        assert!((line.rms_na.value - 2.0).abs() < 4.0 * line.rms_na.standard_error, "{line:?}");
+        assert!(found.law.is_none() && found.unresolved_mains_hz.is_none(), "{found:?}");
+        assert!((found.white_na2_per_hz.unwrap().value - 1e-5).abs() < 1e-6, "{found:?}");
+        for (samples, segment) in [(3999, None), (5000, Some(1999))] {
+            let found = fit(&record[..samples], RATE_HZ, segment, Some(50.0)).unwrap();
+            assert_eq!((found.mains.is_none(), found.unresolved_mains_hz), (true, Some(50.0)));
+            assert!(found.remarks()[0].contains("multiples of 50 Hz were not looked for"), "{:?}", found.remarks());
+        }
+    }
+
+    /// Hum of 0.3 nA at 50 Hz and 0.1 nA at 150 Hz above 1/f noise: both are found in each of 30 records, with their errors: means within 0.8
+    /// (4.4 standard errors), mean squares within 0.36 to 2.1 (χ²: one seed in 1000).
     #[test]
     fn hum_is_found_with_its_size() {
         let hum = Mains { base_hz: 50.0, rms_na: vec![0.3, 0.0, 0.1], rate_hz: RATE_HZ };
@@ -697,7 +772,7 @@ mod tests {
             let found: Vec<(Measured, f64)> = fits.iter().filter_map(line).collect();
             let (mean, mean_square) = scatter(&found);
             assert!(
-                found.len() == 30 && mean.abs() < 0.8 && (0.35..2.1).contains(&mean_square),
+                found.len() == 30 && mean.abs() < 0.8 && (0.36..2.1).contains(&mean_square),
                 "{multiple}: {mean} {mean_square}"
             );
         }

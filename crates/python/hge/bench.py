@@ -91,6 +91,8 @@ class NoiseFit(NamedTuple):
     """Frequencies [Hz] of lines of the mains, and their r.m.s. [nA]."""
     mean_square: tuple[float, float]
     """Mean square of the deviations of the spectrum from the fit, 1 if it describes the record, and its standard error."""
+    remarks: list[str]
+    """What a reader of the numbers must know of them."""
     frequency_hz: NDArray[np.float64]
     """Of the spectra."""
     spectrum_na2_per_hz: NDArray[np.float64]
@@ -111,7 +113,8 @@ def fit_noise(
     rate_hz
         Its sampling rate.
     segment
-        Samples in the segments whose spectra are averaged; an eighth of the record if not given, at most 65536.
+        Samples in the segments whose spectra are averaged; an eighth of the record if not given, at most 65536, or longer where lines of
+        the mains are to be told apart.
     mains_hz
         Frequency of the mains, or ``None``.
 

@@ -105,6 +105,7 @@ pub(crate) fn fit_noise<'py>(
     let lines = fitted.mains.iter().flat_map(|(base_hz, lines)| lines.iter().map(|line| of_line(*base_hz, line)));
     found.set_item("lines", lines.collect::<Vec<_>>())?;
     found.set_item("mean_square", pair(fitted.mean_square))?;
+    found.set_item("remarks", fitted.remarks())?;
     found.set_item("frequency_hz", Array1::from_vec(fitted.spectrum.frequency_hz).into_pyarray(py))?;
     found.set_item("spectrum_na2_per_hz", Array1::from_vec(fitted.spectrum.psd).into_pyarray(py))?;
     found.set_item("expected_na2_per_hz", Array1::from_vec(fitted.expected).into_pyarray(py))?;

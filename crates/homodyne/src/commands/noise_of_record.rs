@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use figures::network::{Spectrum, noise_spectrum};
@@ -22,13 +22,13 @@ A text table may hold the time (s) in its first column, evenly spaced; the sampl
 pub(crate) struct NoiseOfRecord {
     #[command(flatten)]
     record: RecordArguments,
-    /// Length of the segments whose spectra are averaged (s); an eighth of the record if not given, at most 65536 samples.
+    /// Length of the segments whose spectra are averaged (s); an eighth of the record if not given, at most 65536 samples, or longer for the mains.
     #[arg(long)]
     segment_s: Option<f64>,
-    /// Frequency of the mains (Hz); 0 for none.
-    #[arg(long, default_value_t = 50.0)]
-    mains: f64,
-    /// Draw spectrum and fit, to FIGURE.svg and .png.
+    /// Frequency of the mains (Hz), or `none`.
+    #[arg(long, default_value = "50", value_parser = mains_hz)]
+    mains: Mains,
+    /// Draw spectrum and fit, to FIGURE.svg and .png, or to the one format of its ending (.svg, .png, .pdf, .csv).
     #[arg(long)]
     figure: Option<PathBuf>,
     /// Machine-readable output.
@@ -48,67 +48,51 @@ impl NoiseOfRecord {
             return Err(Failure::BadInput(format!("--rate {rate_hz}: must be 1e-6 to 1e12 Hz")));
         }
         let segment = self.segment_s.map(|seconds| (seconds * rate_hz).round() as usize);
-        let mains_hz = (self.mains != 0.0).then_some(self.mains);
-        let found = fit(&record.samples_na, rate_hz, segment, mains_hz).map_err(|e| bad(e.to_string()))?;
+        let found = fit(&record.samples_na, rate_hz, segment, self.mains.0).map_err(|e| bad(e.to_string()))?;
         let mut remarks = record.remarks;
-        remarks.extend(of_fit(&found));
+        remarks.extend(found.remarks());
+        let figures = self.figure.as_ref().map_or(Ok(Vec::new()), |path| self.draw(&found, path))?;
         if self.json {
-            say!("{:#}", as_json(&found, rate_hz, &remarks));
+            say!("{:#}", as_json(&found, rate_hz, &remarks, &figures));
         } else {
             print(&found, &remarks);
+            // a comment too: all that is printed can be pasted
+            figures.iter().for_each(|path| say!("# figure     {}", path.display()));
         }
-        match &self.figure {
-            Some(stem) => self.draw(&found, stem),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
-    /// The record's spectrum, averaged over bands, with one standard error, and the fit.
-    fn draw(&self, found: &NoiseFit, stem: &std::path::Path) -> Result<(), Failure> {
+    /// The record's spectrum, averaged over bands, with its 95 % confidence band, and the fit.
+    fn draw(&self, found: &NoiseFit, path: &Path) -> Result<Vec<PathBuf>, Failure> {
         let bands = found.bands(BANDS_PER_DECADE);
         let column = |of: fn(&Band) -> f64| bands.iter().map(of).collect::<Vec<f64>>();
         let curves = [
             Spectrum {
-                name: "record ± 1 s.e.".to_owned(),
+                name: "record, 95 %".to_owned(),
                 densities: column(|b| b.density.value),
-                standard_errors: Some(column(|b| b.density.standard_error)),
+                bands: Some(bands.iter().map(|b| b.interval_na2_per_hz).collect()),
             },
-            Spectrum { name: "fit".to_owned(), densities: column(|b| b.expected), standard_errors: None },
+            Spectrum { name: "fit".to_owned(), densities: column(|b| b.expected), bands: None },
         ];
         let title = self.record.file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let panels = noise_spectrum(&title, &column(|b| b.frequency_hz), &curves, None)?;
-        super::device::draw(&panels, stem)
+        super::device::drawn(&panels, path)
+    }
+}
+
+/// Frequency of the mains \[Hz\], if lines are to be looked for.
+#[derive(Clone, Copy, Debug)]
+struct Mains(Option<f64>);
+
+fn mains_hz(text: &str) -> Result<Mains, String> {
+    match text {
+        "none" | "0" => Ok(Mains(None)),
+        _ => text.parse().map(|hz| Mains(Some(hz))).map_err(|_| "must be a frequency (Hz) or `none`".to_owned()),
     }
 }
 
 /// Bands of the figure.
 const BANDS_PER_DECADE: usize = 40;
-/// Mean square of the deviations, in standard errors from 1, above which the law is said not to describe the record.
-const TOO_MUCH: f64 = 5.0;
-
-fn of_fit(found: &NoiseFit) -> Vec<String> {
-    let mut remarks = Vec::new();
-    let Measured { value, standard_error } = found.mean_square;
-    if (value - 1.0).abs() > TOO_MUCH * standard_error {
-        let (hz, ratio) = found.worst;
-        remarks.push(format!(
-            "the record deviates from this law: mean square {value:.3} instead of 1 ± {standard_error:.3}, around {hz:.3} Hz its spectrum is \
-             {ratio:.3} times the law's. A measured spectrum can be used as it is, with kind = \"tabulated\""
-        ));
-    }
-    if let Some(law) = &found.law {
-        if law.exponent.value >= 2.0 {
-            remarks.push("an exponent of 2 is the largest: the record drifts".to_owned());
-        }
-        if law.corner_hz.is_none() {
-            remarks.push(format!(
-                "no corner is seen: `corner_hz` is one over the length of the record, {:.4} Hz",
-                law.lowest_hz
-            ));
-        }
-    }
-    remarks
-}
 
 /// Rounds to digits that are known, and one more.
 fn known(m: Measured) -> f64 {
@@ -167,10 +151,11 @@ fn print(found: &NoiseFit, remarks: &[String]) {
     }
     let Measured { value, standard_error } = found.mean_square;
     say!("# deviations of the spectrum from it: mean square {value:.3}, expected 1 ± {standard_error:.3}");
+    say!("# each line of the spectrum has {:.1} degrees of freedom", found.spectrum.degrees_of_freedom);
     remarks.iter().for_each(|remark| say!("# {remark}"));
 }
 
-fn as_json(found: &NoiseFit, rate_hz: f64, remarks: &[String]) -> serde_json::Value {
+fn as_json(found: &NoiseFit, rate_hz: f64, remarks: &[String], figures: &[PathBuf]) -> serde_json::Value {
     let measured = |m: Measured| json!({ "value": m.value, "standard_error": m.standard_error });
     let law = found.law.as_ref().map(|law| {
         json!({
@@ -194,6 +179,7 @@ fn as_json(found: &NoiseFit, rate_hz: f64, remarks: &[String]) -> serde_json::Va
         "frequency_hz": found.spectrum.frequency_hz,
         "psd_na2_per_hz": found.spectrum.psd,
         "expected_na2_per_hz": found.expected,
+        "figures": figures,
         "remarks": remarks,
     })
 }

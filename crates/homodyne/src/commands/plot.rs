@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
-use figures::{ErrorVariable, FigureError, FigureKind, Format};
+use figures::{ErrorVariable, FigureError, FigureKind};
 
 use crate::failure::Failure;
 use crate::reading;
@@ -89,13 +89,8 @@ impl PlotArguments {
         }
         figure.title = self.title.or(figure.title);
         let mut figure = figure.changed(&self.set).map_err(|e| Failure::BadInput(e.to_string()))?;
-        let mut stem = self.output.unwrap_or_else(|| self.results.with_extension(""));
-        let ending = stem.extension().map(|e| format!(".{}", e.to_string_lossy()));
-        let asked = Format::ALL.into_iter().find(|format| ending.as_deref() == Some(format.ending()));
-        if let Some(format) = asked {
-            figure.layout.formats = vec![format];
-            stem.set_extension("");
-        }
+        let stem;
+        (figure.layout, stem) = figure.layout.for_path(self.output.unwrap_or_else(|| self.results.with_extension("")));
         if let Some(folder) = stem.parent().filter(|f| !f.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)?;
         }

@@ -213,15 +213,19 @@ fn grid(from: f64, to: f64, points: usize, allowed: &RangeInclusive<usize>) -> R
     Ok((0..points).map(|k| from + (to - from) * k as f64 / (points - 1) as f64).collect())
 }
 
-/// Draws panels and prints the paths of the files.
-pub(super) fn draw(panels: &[figures::Plot], stem: &Path) -> Result<(), Failure> {
+/// Draws panels to a file of the format of its ending, or of the default formats without one, and prints the paths of the files.
+fn draw(panels: &[figures::Plot], path: &Path) -> Result<(), Failure> {
+    drawn(panels, path)?.iter().for_each(|path| say!("{}", path.display()));
+    Ok(())
+}
+
+/// The same without printing.
+pub(super) fn drawn(panels: &[figures::Plot], path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let (layout, stem) = figures::Layout::default().for_path(path.to_owned());
     if let Some(folder) = stem.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    for path in figures::write(panels, &figures::Layout::default(), stem)? {
-        say!("{}", path.display());
-    }
-    Ok(())
+    Ok(figures::write(panels, &layout, &stem)?)
 }
 
 /// A title: the device's name, or that of its file.
@@ -230,7 +234,8 @@ fn title(device: &DopantNetwork, file: &Path) -> String {
 }
 
 /// A table of numbers with a header, beside a figure.
-fn write_csv(stem: &Path, header: &[String], rows: &[Vec<f64>]) -> Result<(), Failure> {
+fn write_csv(figure: &Path, header: &[String], rows: &[Vec<f64>]) -> Result<(), Failure> {
+    let (_, stem) = figures::Layout::default().for_path(figure.to_owned());
     if let Some(folder) = stem.parent() {
         std::fs::create_dir_all(folder)?;
     }

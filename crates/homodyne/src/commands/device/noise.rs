@@ -298,7 +298,9 @@ impl Noise {
                     _ => format!("electrode {k}"),
                 },
                 densities: found.densities[k].clone(),
-                standard_errors: found.standard_errors.get(k).cloned(),
+                bands: found.standard_errors.get(k).map(|errors| {
+                    found.densities[k].iter().zip(errors).map(|(density, e)| (density - e, density + e)).collect()
+                }),
             })
             .collect();
         // 2eI, with I in nA
