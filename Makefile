@@ -1,12 +1,12 @@
 # make run    runs a scenario and draws its figure       SCENARIO=scenarios/fig2d.toml, OUTPUT=results
-# make test   passes every test
+# make test   passes every test; make thorough the long comparisons in full
 # Both look for libhdf5 first, and install it where they can.
 
 SCENARIO ?= scenarios/error_vs_spacing.toml
 OUTPUT ?= results
 CARGO ?= cargo
 
-.PHONY: run test check bench gallery libhdf5
+.PHONY: run test thorough check bench gallery libhdf5
 
 run: libhdf5
 	@$(CARGO) run --release --locked --package homodyne -- run $(SCENARIO) --output $(OUTPUT) $(ARGUMENTS)
@@ -14,6 +14,10 @@ run: libhdf5
 test: libhdf5
 	$(CARGO) test --release --locked --workspace --exclude benches --exclude python
 	scripts/test_python.sh
+
+# the comparisons of which `make test` makes a part, in full: some 20 minutes on two cores
+thorough: libhdf5
+	HOMODYNE_THOROUGH=1 $(CARGO) test --release --locked --package tests --test suite
 
 # what .ci/run does after the tests
 check: libhdf5

@@ -10,6 +10,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=needs.rs");
     println!("cargo::rerun-if-env-changed=HOMODYNE_PYTHON");
+    println!("cargo::rerun-if-env-changed=HOMODYNE_THOROUGH");
     for name in ["dnpu_surrogate", "kmc_dn_reference", "mcnetwork_reference", "slurm-local"] {
         // of what is not there, cargo would build the tests anew each time; that it came is noticed by a test
         let path = needs::shared_path(name);

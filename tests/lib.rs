@@ -8,6 +8,7 @@ include!(concat!(env!("OUT_DIR"), "/needs_macro.rs"));
 
 use std::path::{Path, PathBuf};
 
+pub use needs::thorough;
 use results::{Results, Variable};
 pub use scenario::{Scenario, line_of};
 use study::{Document, Study};

@@ -15,7 +15,7 @@ pub struct Need {
 }
 
 /// All that may be missing.
-pub const NEEDS: [Need; 11] = [
+pub const NEEDS: [Need; 13] = [
     Need {
         name: "dnpu_surrogate",
         missing: "skipped: ../shared/dnpu_surrogate is not here",
@@ -30,6 +30,12 @@ pub const NEEDS: [Need; 11] = [
         name: "mcnetwork_reference",
         missing: "skipped: ../shared/mcnetwork_reference is not here",
         is_here: || shared_path("mcnetwork_reference").exists(),
+    },
+    Need { name: "patience", missing: "skipped: minutes long (make thorough)", is_here: thorough },
+    Need {
+        name: "dnpu_surrogate_and_patience",
+        missing: "skipped: minutes long (make thorough), or ../shared/dnpu_surrogate is not here",
+        is_here: || thorough() && shared_path("dnpu_surrogate").exists(),
     },
     Need {
         name: "slurm",
@@ -64,6 +70,12 @@ pub const NEEDS: [Need; 11] = [
         is_here: || has_modules("numpy, h5py"),
     },
 ];
+
+/// Whether long comparisons are made in full, by `make thorough`.
+#[must_use]
+pub fn thorough() -> bool {
+    std::env::var_os("HOMODYNE_THOROUGH").is_some()
+}
 
 const SLURM_PROGRAMS: [&str; 4] = ["slurmctld", "slurmd", "munged", "sbatch"];
 

@@ -220,32 +220,35 @@ fn currents_agree_with_a_direct_simulation() {
     }
 }
 
-/// The largest derivative is the difference of two direct simulations, 2.5 kT/e to both sides, to within three standard errors (a false alarm in 370
-/// seeds) and a twentieth for the curvature. An error of 18 % would be seen; smaller networks are compared more sharply, with exact derivatives.
-#[test]
-fn derivatives_agree_with_a_direct_simulation() {
-    let file = device_file(1);
-    let device = DopantNetwork::from_text(&file.to_string()).unwrap();
-    let volts = volts(1);
-    let landscape = device.network.landscape(&device.voltages_kt(&volts));
-    let options = ResponseOptions { relative_error: 0.02, seed: 1, ..ResponseOptions::default() };
-    let found = response(&landscape, device.initial, &options);
-    let (k, m) = (0..64)
-        .map(|n| (n / 8, n % 8))
-        .max_by(|a, b| found.gradient[a.0][a.1].abs().total_cmp(&found.gradient[b.0][b.1].abs()))
-        .unwrap();
-    let step_kt = 2.5;
-    let at = |sign: f64| {
-        let mut shifted = volts.clone();
-        shifted[m] += sign * step_kt / device.conversion.kt_per_volt;
-        Direct::of(&file, &shifted, &potential_volt(&file, &device, &shifted)).currents(1_000_000, 5)[k]
-    };
-    let (low, high) = (at(-1.0), at(1.0));
-    let difference = (high.0 - low.0) / (2.0 * step_kt);
-    let error = low.1.hypot(high.1) / (2.0 * step_kt);
-    let ours = found.gradient[k][m];
-    println!("directly {difference} ± {error}, ours {ours} ± {}", found.gradient_standard_errors[k][m]);
-    let allowed = 3.0 * error.hypot(found.gradient_standard_errors[k][m]) + 0.05 * ours.abs();
-    assert!(error < 0.035 * ours.abs(), "{difference} ± {error}");
-    assert!((difference - ours).abs() < allowed, "directly {difference} ± {error}, ours {ours}");
-}
+tests::needs!(
+    patience,
+    /// The largest derivative is the difference of two direct simulations, 2.5 kT/e to both sides, to within three standard errors (a false alarm in 370
+    /// seeds) and a twentieth for the curvature. An error of 18 % would be seen; smaller networks are compared more sharply, with exact derivatives.
+    #[test]
+    fn derivatives_agree_with_a_direct_simulation() {
+        let file = device_file(1);
+        let device = DopantNetwork::from_text(&file.to_string()).unwrap();
+        let volts = volts(1);
+        let landscape = device.network.landscape(&device.voltages_kt(&volts));
+        let options = ResponseOptions { relative_error: 0.02, seed: 1, ..ResponseOptions::default() };
+        let found = response(&landscape, device.initial, &options);
+        let (k, m) = (0..64)
+            .map(|n| (n / 8, n % 8))
+            .max_by(|a, b| found.gradient[a.0][a.1].abs().total_cmp(&found.gradient[b.0][b.1].abs()))
+            .unwrap();
+        let step_kt = 2.5;
+        let at = |sign: f64| {
+            let mut shifted = volts.clone();
+            shifted[m] += sign * step_kt / device.conversion.kt_per_volt;
+            Direct::of(&file, &shifted, &potential_volt(&file, &device, &shifted)).currents(1_000_000, 5)[k]
+        };
+        let (low, high) = (at(-1.0), at(1.0));
+        let difference = (high.0 - low.0) / (2.0 * step_kt);
+        let error = low.1.hypot(high.1) / (2.0 * step_kt);
+        let ours = found.gradient[k][m];
+        println!("directly {difference} ± {error}, ours {ours} ± {}", found.gradient_standard_errors[k][m]);
+        let allowed = 3.0 * error.hypot(found.gradient_standard_errors[k][m]) + 0.05 * ours.abs();
+        assert!(error < 0.035 * ours.abs(), "{difference} ± {error}");
+        assert!((difference - ours).abs() < allowed, "directly {difference} ± {error}, ours {ours}");
+    }
+);

@@ -55,6 +55,12 @@ fn devices() -> Vec<Device> {
         .collect()
 }
 
+/// Every fourth of them; all with `make thorough`.
+fn some_devices() -> Vec<Device> {
+    let step = if tests::thorough() { 1 } else { 4 };
+    devices().into_iter().step_by(step).collect()
+}
+
 /// A looser one where ten thousands of states matter.
 fn tolerance(known: &Device) -> f64 {
     if known.name.starts_with("XOR") { 1e-4 } else { 1e-2 }
@@ -66,12 +72,12 @@ fn median(values: Vec<f64>) -> f64 {
 
 tests::needs!(
     kmc_dn_reference,
-    /// The median of |t₄| is 0.741; over 200 currents its standard deviation is 0.06, the band is ±4 of those plus what the
-    /// reference's own drift adds. A 5 % error of ours would shift the typical current by three of its standard errors.
+    /// The median of |t₄| is 0.741; over 200 currents its standard deviation is 0.06, over the 50 of ten devices 0.12: the band is ±4 of those
+    /// plus what the reference's own drift adds. A 5 % error of ours would shift the typical current by three of its standard errors.
     #[test]
     fn currents_agree_with_the_reference() {
         let (mut steady_t, mut event_t, mut between, mut off) = (Vec::new(), Vec::new(), Vec::new(), 0);
-        for known in devices() {
+        for known in some_devices() {
             let network = &known.device.network;
             let voltages = known.device.voltages_kt(&known.device.voltages_volt);
             let tolerance = tolerance(&known);
@@ -115,10 +121,12 @@ tests::needs!(
                 far(list, 8.61)
             );
         }
-        assert!((0.5..1.2).contains(&median(steady_t.clone())), "steady state: {}", median(steady_t));
-        assert!((0.4..1.2).contains(&median(event_t.clone())), "events: {}", median(event_t));
-        // t with 31 degrees of freedom: median 0.683, beyond 4.0 once in 2800
-        assert!((0.5..0.9).contains(&median(between.clone())), "between: {}", median(between));
+        let (low, high) = if tests::thorough() { (0.5, 1.2) } else { (0.3, 1.4) };
+        assert!((low..high).contains(&median(steady_t.clone())), "steady state: {}", median(steady_t));
+        assert!((0.8 * low..high).contains(&median(event_t.clone())), "events: {}", median(event_t));
+        // t with 31 degrees of freedom: median 0.683, of standard deviation 0.05 over 200 currents and 0.1 over 50; beyond 4.0 once in 2800
+        let (low, high) = if tests::thorough() { (0.5, 0.9) } else { (0.3, 1.1) };
+        assert!((low..high).contains(&median(between.clone())), "between: {}", median(between));
         assert!(off <= 2, "{off} currents differ by more than 4 standard errors");
     }
 );
@@ -126,12 +134,14 @@ tests::needs!(
 tests::needs!(
     kmc_dn_reference,
     /// 85 to 100 % of the derivatives that are known to worse than a thousandth of the largest lie within their 95 % interval of those of
-    /// the steady state, and where 5 % is stated, for at least half of the devices, none is off by five times that, and all together by 2 %.
+    /// the steady state, and where 5 % is stated, for at least half of the 40 devices (3 of the ten without `make thorough`), none is off by five times that, and all together by 2 %.
     #[test]
     fn derivatives_from_events_are_those_of_the_steady_state() {
         let (mut inside, mut all, mut reached) = (0_u32, 0_u32, 0);
         let (mut along, mut of_exact) = (0.0, 0.0);
-        for known in devices() {
+        let devices = some_devices();
+        let number = devices.len();
+        for known in devices {
             let network = &known.device.network;
             let voltages = known.device.voltages_kt(&known.device.voltages_volt);
             let options = SteadyOptions { tolerance: tolerance(&known), ..SteadyOptions::default() };
@@ -161,8 +171,9 @@ tests::needs!(
         }
         println!("{inside} of {all}, {reached} devices reach 5 %, together {} of the exact", along / of_exact);
         assert!((along / of_exact - 1.0).abs() < 0.02, "all together {}", along / of_exact);
-        assert!(f64::from(inside) >= 0.85 * f64::from(all) && all > 1000, "{inside} of {all}");
-        assert!(reached >= 20, "{reached} devices");
+        assert!(f64::from(inside) >= 0.85 * f64::from(all) && all as usize > 25 * number, "{inside} of {all}");
+        let least = if tests::thorough() { 20 } else { 3 };
+        assert!(reached >= least, "{reached} of {number} devices");
     }
 );
 

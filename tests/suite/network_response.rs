@@ -47,12 +47,13 @@ fn compared(found: &EventResponse, exact_currents: &[f64], exact: &[Vec<f64>]) -
 }
 
 /// Weak and strong coupling, both rate laws, with and without disorder, and devices that are trapped for ages (Marcus, permittivity 3): of 20
-/// devices each, where an error is stated, 85 to 100 % of all values lie within their 95 % interval (if they are at least a hundred), and
+/// devices each (6 without `make thorough`), where an error is stated, 85 to 100 % of all values lie within their 95 % interval (if they are at least a hundred), and
 /// those that are said to be known to a thousandth of the largest derivative are off by at most five of these. Where the error asked for is reached,
 /// which it is for more than half, no derivative is off by five of it, except in at most one device of a kind.
 #[test]
 fn derivatives_lie_within_their_errors_of_the_exact_ones() {
     let marcus = RateLawEntry::Marcus { reorganization_ev: 0.02 };
+    let seeds = if tests::thorough() { 20 } else { 6 };
     for (acceptors, volt, permittivity, rate_law, disorder_ev) in [
         (8, 0.1, 11.7, RateLawEntry::MillerAbrahams, 0.0),
         (8, 0.1, 0.6, RateLawEntry::MillerAbrahams, 0.0),
@@ -62,7 +63,7 @@ fn derivatives_lie_within_their_errors_of_the_exact_ones() {
     ] {
         let (mut inside, mut all, mut missed, mut reached) = (0, 0, 0, 0);
         let (mut precise, mut off_though_precise) = (0, 0);
-        for seed in 0..20 {
+        for seed in 0..seeds {
             let device = made(&Generate {
                 acceptors,
                 donors: 1,
@@ -96,12 +97,12 @@ fn derivatives_lie_within_their_errors_of_the_exact_ones() {
         }
         let part = inside as f64 / all as f64;
         assert!(
-            (part >= 0.85 || all < 100) && all + precise > 1000,
+            (part >= 0.85 || all < 100) && all + precise > 50 * seeds as usize,
             "{acceptors}, {volt} V, {permittivity}: {inside} of {all}"
         );
         assert!(off_though_precise <= 1, "{acceptors}, {volt} V, {permittivity}: {off_though_precise} devices");
         assert!(missed <= 1, "{acceptors}, {volt} V, {permittivity}, {rate_law:?}: {missed} devices off");
-        assert!(reached >= 10, "{acceptors}, {volt} V, {permittivity}, {rate_law:?}: {reached} of 20");
+        assert!(2 * reached >= seeds, "{acceptors}, {volt} V, {permittivity}, {rate_law:?}: {reached} of {seeds}");
     }
 }
 

@@ -140,8 +140,14 @@ fn tables_of_any_slope_have_the_errors_of_their_integrals() {
     tables.extend([20.0, 60.0].map(|decibel| ("line beside the reference", line(1003.0, decibel))));
     tables.extend([1.0, 2.0, 5.0].map(|bin_hz| ("scatter of 14 %", scattered(bin_hz, (5000.0 / bin_hz) as usize))));
     tables.push(("100 000 rows", scattered(0.05, 100_000)));
-    for (name, table) in tables {
-        for duration_s in [0.0731, 0.2] {
+    // a table of a kind of its own has both lengths; of tables of one kind, each has one
+    for (number, (name, table)) in tables.into_iter().enumerate() {
+        let durations_s: &[f64] = match number {
+            0 | 1 => &[0.0731, 0.2],
+            odd if odd % 2 == 1 => &[0.0731],
+            _ => &[0.2],
+        };
+        for &duration_s in durations_s {
             let measurement = hge(1, duration_s);
             let expected = by_quadrature(&measurement.weights(0), &table);
             let ratio = exact(&measurement, &table)[0] / expected;

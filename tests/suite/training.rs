@@ -146,7 +146,25 @@ fn without_noise_only_curvature_is_not_predicted_and_it_falls_as_the_square_of_t
 
 tests::needs!(
     dnpu_surrogate,
-    /// B25 Fig. 4a on the surrogate of a measured device: all sixteen tables by plain descent, published step, stop and noise.
+    /// B25 Fig. 4a on the surrogate of a measured device: tables by plain descent, published step, stop and noise.
+    #[test]
+    fn a_real_devices_surrogate_learns_gates() {
+        // five of the nine gates that 20 of 20 runs solved, three runs each: fewer than 12 successes are had by one seed in 5000 if 98 of 100 runs
+        // succeed, and by 98 seeds of 100 if half of them do
+        const EASY: &str = r#"sweep."task.gate"=["0010", "0100", "0110", "0111", "1000"]"#;
+        let folder = shared("dnpu_surrogate");
+        let text = std::fs::read_to_string(root().join("scenarios/real_device/gates.toml")).expect("a scenario");
+        let (head, _) = text.split_once("[[sweep.zip]]").expect("a sweep");
+        let file = format!("device.file={}", folder.join("skynet_checkpoint3000.npz").display());
+        let results = run_text(head, &[&file, "study.repetitions=3", EASY]);
+        let solved = variable(&results, "solved").values.iter().sum::<f64>();
+        assert!(solved >= 12.0, "{solved} of 15");
+    }
+);
+
+tests::needs!(
+    dnpu_surrogate_and_patience,
+    /// The same for all sixteen.
     #[test]
     fn a_real_devices_surrogate_learns_all_gates() {
         const GATES: usize = 16;

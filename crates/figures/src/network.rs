@@ -255,7 +255,12 @@ pub fn noise_spectrum(
         let item = Item::Line { points, dash: Dash::Dashed, width: 2 };
         series.push(Series { item, colour: GREY, legend: Some(format!("2eI = {} nA²/Hz", short(level))) });
     }
-    let values = spectra.iter().flat_map(|s| s.densities.clone()).chain(shot).filter(|s| *s > 0.0).collect();
+    let drawn = series.iter().flat_map(|series| match &series.item {
+        Item::Band(band) => band.iter().flat_map(|(_, low, high)| [*low, *high]).collect(),
+        _ => Vec::new(),
+    });
+    let densities = spectra.iter().flat_map(|s| s.densities.clone());
+    let values = densities.chain(shot).chain(drawn).filter(|s| *s > 0.0).collect();
     Ok(vec![Plot::new(
         title.to_owned(),
         spanning("frequency [Hz]", Scale::Log, frequencies.to_vec())?,

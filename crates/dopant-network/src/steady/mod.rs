@@ -225,7 +225,8 @@ pub struct SteadyState {
     /// Number of states.
     pub states: usize,
     /// Of sixteen walks from arbitrary states, those that other states hold for longer than 10¹⁵/ν₀: the currents then depend on where the
-    /// network was before. Not looked for where all states are kept.
+    /// network was before. Not looked for where all states are kept. That there are none does not make the state the stationary one of the
+    /// whole chain, if it is left after more than 10¹⁵/ν₀ only (`left_out`): it is the one in which the network is until then.
     pub walks_apart: usize,
     /// Hops from site to site \[ν₀\], (N + P) × (N + P), row-major.
     pub traffic: Vec<f64>,
