@@ -15,7 +15,7 @@ test: libhdf5
 	$(CARGO) test --release --locked --workspace --exclude benches --exclude python
 	scripts/test_python.sh
 
-# the comparisons of which `make test` makes a part, in full: some 20 minutes on two cores
+# the comparisons of which `make test` makes a part, in full: ten minutes on two cores
 thorough: libhdf5
 	HOMODYNE_THOROUGH=1 $(CARGO) test --release --locked --package tests --test suite
 

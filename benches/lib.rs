@@ -49,6 +49,7 @@ pub fn hge(parameters: usize) -> Hge {
         mode: Mode::Parallel,
         readout: LockInReadout::X,
         filter: FilterSettings::default(),
+        corrected_for: None,
     }
 }
 

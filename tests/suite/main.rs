@@ -7,6 +7,7 @@ mod agreement;
 mod claims;
 mod curvature;
 mod determinism;
+mod dynamics;
 mod effort;
 mod figures_shipped;
 mod generators;

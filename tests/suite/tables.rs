@@ -26,6 +26,7 @@ fn hge(parameters: usize, duration_s: f64) -> Measurement {
         mode: Mode::Parallel,
         readout: LockInReadout::X,
         filter: FilterSettings::default(),
+        corrected_for: None,
     };
     hge.build(parameters).unwrap()
 }

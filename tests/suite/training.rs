@@ -38,6 +38,7 @@ fn hge(amplitude_volt: f64) -> Hge {
         mode: Mode::Parallel,
         readout: LockInReadout::X,
         filter: FilterSettings::default(),
+        corrected_for: None,
     }
 }
 

@@ -55,6 +55,7 @@ fn schemes() -> Vec<(&'static str, Scheme)> {
         mode: Mode::Parallel,
         readout: LockInReadout::X,
         filter: FilterSettings::default(),
+        corrected_for: None,
     };
     let differences = FiniteDifferences::new(RATE_HZ, 0.05, 8e-3);
     let spsa = Spsa { directions: 5, ..Spsa::new(RATE_HZ, 0.05, 8e-3) };
@@ -75,7 +76,7 @@ fn instruments() -> Vec<(&'static str, Instrument)> {
         ("ADC", Instrument { adc, ..ideal }),
         ("hold and delay", Instrument { hold_samples: 3, delay_samples: 7, ..ideal }),
         ("ramp", Instrument { ramp_s: 0.002, ..ideal }),
-        ("all", Instrument { dac, adc, hold_samples: 2, delay_samples: 1, ramp_s: 0.001 }),
+        ("all", Instrument { dac, adc, hold_samples: 2, delay_samples: 1, ramp_s: 0.001, dynamics: None }),
     ]
 }
 

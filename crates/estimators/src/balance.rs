@@ -269,6 +269,7 @@ mod tests {
             mode,
             readout: LockInReadout::X,
             filter: FilterSettings { order: 3, settled: 0.999, cutoff_hz: None, gain_corrected: true },
+            corrected_for: None,
         }
     }
 

@@ -162,7 +162,7 @@ impl Experiment {
                 } else {
                     Some(
                         "random directions on a nonlinear device are averaged exactly for Rademacher directions of up to \
-                         14 parameters and an instrument without hold, delay and ramp only",
+                         14 parameters and an instrument without hold, delay, ramp and dynamics only",
                     )
                 }
             }

@@ -255,7 +255,10 @@ impl Experiment {
         let ramp_samples = (self.instrument.ramp_s * measurement.rate_hz).round() as usize;
         let asked = Waveform::Levels(steps).samples(measurement.samples, measurement.rate_hz, ramp_samples);
         let asked = Array2::from_shape_vec((measurement.samples, 1), asked).expect("one column");
-        Instrument { dac: None, ..self.instrument }.applied(&[0.0], asked).into_raw_vec_and_offset().0
+        let linear = Instrument { dac: None, ..self.instrument };
+        let mut acting = linear.applied(&[0.0], asked).into_raw_vec_and_offset().0;
+        linear.let_pass(&mut acting, 0.0, measurement.rate_hz);
+        acting
     }
 
     /// Noiseless output \[nA\] under drawn directions.
@@ -280,9 +283,27 @@ impl Experiment {
             return Ok(clean);
         }
         let asked = measurement.perturbation_volt(directions, self.instrument.ramp_s);
-        let applied = self.instrument.applied(&self.operating_point_volt, asked);
-        Ok(held_currents_na(self.device.as_ref(), applied.view())?)
+        let rate_hz = measurement.rate_hz;
+        clean_currents(self.device.as_ref(), &self.operating_point_volt, self.instrument, asked, rate_hz)
     }
+}
+
+/// Output without noise \[nA\] under a perturbation, after a rest at the operating point.
+fn clean_currents(
+    device: &dyn Device,
+    operating_point_volt: &[f64],
+    instrument: Instrument,
+    perturbation_volt: Array2<f64>,
+    rate_hz: f64,
+) -> Result<Vec<f64>, EstimatorError> {
+    let applied = instrument.applied(operating_point_volt, perturbation_volt);
+    let mut clean_na = held_currents_na(device, applied.view())?;
+    if instrument.dynamics.is_some() {
+        let rest = instrument.applied(operating_point_volt, Array2::zeros((1, operating_point_volt.len())));
+        let rest_na = device::currents_na(device, rest.view())?[0];
+        instrument.let_pass(&mut clean_na, rest_na, rate_hz);
+    }
+    Ok(clean_na)
 }
 
 /// Output of a record without noise, and what is read from it; empty where the perturbation is drawn anew for each trial.
@@ -295,8 +316,7 @@ fn clean(
 ) -> Result<(Vec<f64>, Vec<f64>), EstimatorError> {
     let Scheme::Fixed(measurement) = probe.scheme() else { return Ok((Vec::new(), Vec::new())) };
     let asked = measurement.perturbation_volt(index, instrument.ramp_s);
-    let applied = instrument.applied(operating_point_volt, asked);
-    let clean_na = held_currents_na(device, applied.view())?;
+    let clean_na = clean_currents(device, operating_point_volt, instrument, asked, probe.scheme().rate_hz())?;
     let mut clean_readings = vec![0.0; probe.readings(index)];
     dot::project(probe.weights(index), &clean_na, &mut clean_readings);
     Ok((clean_na, clean_readings))

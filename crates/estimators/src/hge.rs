@@ -15,11 +15,13 @@
 use std::f64::consts::FRAC_PI_2;
 
 use device::Device;
+use num_complex::Complex64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use settings::{PerParameter, SettingError};
 
 use crate::balance::AmplitudeChoice;
+use crate::dynamics::Dynamics;
 use crate::error::{EstimatorError, amplitudes};
 use crate::filter::FilterSettings;
 use crate::instrument::InstrumentSettings;
@@ -27,6 +29,9 @@ use crate::kind::{Estimator, EstimatorKind, Surroundings};
 use crate::readout::{Channel, Reference, Window};
 use crate::scheme::Scheme;
 use crate::scheme::{Combination, Measurement, Perturbation, RecordScheme, Waveform, check_weights, samples_in};
+
+/// Smallest part of a line that a correction makes up for.
+const LEAST_LEFT: f64 = 1e-6;
 
 /// One parameter after the other, or all at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -122,6 +127,9 @@ pub struct HgeSettings {
     /// Low-pass of the lock-ins.
     #[serde(default)]
     pub filter: FilterSettings,
+    /// Dynamics, known by calibration, by whose amplitude and phase at each frequency the readings are corrected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected_for: Option<Dynamics>,
     /// Instrument.
     #[serde(default)]
     pub instrument: InstrumentSettings,
@@ -156,6 +164,7 @@ impl HgeSettings {
             mode: self.mode,
             readout: self.readout,
             filter: self.filter,
+            corrected_for: self.corrected_for,
         })
     }
 }
@@ -207,6 +216,9 @@ pub struct Hge {
     pub readout: LockInReadout,
     /// Low-pass of the lock-ins.
     pub filter: FilterSettings,
+    /// Dynamics, known by calibration, by whose amplitude and phase at each frequency the readings are corrected: the reference is turned by the
+    /// phase of [`Dynamics::sampled_response`], and the reading divided by its amplitude.
+    pub corrected_for: Option<Dynamics>,
 }
 
 impl Hge {
@@ -223,6 +235,7 @@ impl Hge {
             mode: Mode::Parallel,
             readout: LockInReadout::X,
             filter: FilterSettings::default(),
+            corrected_for: None,
         }
     }
 
@@ -305,19 +318,47 @@ impl Hge {
         Ok(())
     }
 
+    fn check_correction(&self, samples: usize) -> Result<(), EstimatorError> {
+        let Some(dynamics) = self.corrected_for else { return Ok(()) };
+        dynamics.checked(samples, self.rate_hz).map_err(|error| match error {
+            EstimatorError::Setting { field, found, allowed } => {
+                let field = match field {
+                    "bandwidth_hz" => "corrected_for.bandwidth_hz",
+                    "order" => "corrected_for.order",
+                    _ => "corrected_for.delay_s",
+                };
+                EstimatorError::Setting { field, found, allowed }
+            }
+            other => other,
+        })?;
+        let highest_hz = self.frequencies_hz.iter().fold(0.0_f64, |most, f| most.max(*f));
+        let highest_hz = if self.readout == LockInReadout::Curvature { 2.0 * highest_hz } else { highest_hz };
+        let left = dynamics.sampled_response(highest_hz, self.rate_hz).norm();
+        if left < LEAST_LEFT {
+            let allowed = format!("leaves {left:e} of the line at {highest_hz} Hz: at least {LEAST_LEFT:e} is needed");
+            return Err(EstimatorError::setting("corrected_for", "a low-pass", allowed));
+        }
+        Ok(())
+    }
+
     /// What is read for parameter `m` of `parameters`: which derivative, and how.
     fn channels(&self, m: usize, amplitude_volt: f64, samples: usize, parameters: usize) -> Vec<(usize, Channel)> {
         let (frequency_hz, phase_rad) = (self.frequencies_hz[m], self.phases_rad[m]);
         let whole = |factor: f64| vec![Window { start: 0, length: samples, factor }];
-        let reference = Reference::Sine { frequency_hz, phase_rad };
-        let slope = whole(2.0 / amplitude_volt);
+        let passed = |frequency_hz: f64| {
+            self.corrected_for.map_or(Complex64::ONE, |dynamics| dynamics.sampled_response(frequency_hz, self.rate_hz))
+        };
+        let (once, twice) = (passed(frequency_hz), passed(2.0 * frequency_hz));
+        let reference = Reference::Sine { frequency_hz, phase_rad: phase_rad + once.arg() };
+        let slope = whole(2.0 / (amplitude_volt * once.norm()));
         let x = (m, Channel { reference, windows: slope.clone() });
         match self.readout {
             LockInReadout::X => vec![x],
             LockInReadout::R => vec![x, (m, Channel { reference: reference.quarter_ahead(), windows: slope })],
             LockInReadout::Curvature => {
-                let doubled = Reference::Sine { frequency_hz: 2.0 * frequency_hz, phase_rad: 2.0 * phase_rad };
-                let windows = whole(-8.0 / (amplitude_volt * amplitude_volt));
+                let doubled =
+                    Reference::Sine { frequency_hz: 2.0 * frequency_hz, phase_rad: 2.0 * phase_rad + twice.arg() };
+                let windows = whole(-8.0 / (amplitude_volt * amplitude_volt * twice.norm()));
                 vec![x, (parameters + m, Channel { reference: doubled.quarter_ahead(), windows })]
             }
         }
@@ -334,6 +375,7 @@ impl Hge {
         check_weights("duration_s", self.duration_s, samples, readings, "readings")?;
         let amplitude_volt = amplitudes(&self.amplitude_volt, parameters)?;
         self.check_frequencies(parameters)?;
+        self.check_correction(samples)?;
         let channels = |m: usize| self.channels(m, amplitude_volt[m], samples, parameters);
         let perturbation = |m: usize| Perturbation {
             parameter: m,
@@ -387,6 +429,7 @@ mod tests {
             mode,
             readout: LockInReadout::Curvature,
             filter: FilterSettings { gain_corrected: true, ..FilterSettings::default() },
+            corrected_for: None,
         }
     }
 

@@ -4,6 +4,7 @@ use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::dynamics::Dynamics;
 use crate::error::EstimatorError;
 
 /// Resolution and range of a converter.
@@ -51,6 +52,7 @@ impl InstrumentSettings {
             hold_samples: self.hold_samples,
             delay_samples: self.delay_samples,
             ramp_s: self.ramp_s,
+            dynamics: None,
         };
         instrument.checked(samples, rate_hz)
     }
@@ -159,6 +161,8 @@ pub struct Instrument {
     pub delay_samples: usize,
     /// Time over which sines rise to full amplitude and steps ramp linearly \[s\].
     pub ramp_s: f64,
+    /// Dynamics of what lies between the device's current and the noise, if it has any.
+    pub dynamics: Option<Dynamics>,
 }
 
 impl Instrument {
@@ -195,7 +199,14 @@ impl Instrument {
     /// Whether every sample depends only on the levels of its own window.
     #[must_use]
     pub fn is_instantaneous(&self) -> bool {
-        self.hold_samples <= 1 && self.delay_samples == 0 && self.ramp_s <= 0.0
+        self.hold_samples <= 1 && self.delay_samples == 0 && self.ramp_s <= 0.0 && self.dynamics.is_none()
+    }
+
+    /// Replaces a device's currents \[nA\] of a record by what is read of them, after a rest at `rest_na`.
+    pub fn let_pass(&self, current_na: &mut [f64], rest_na: f64, rate_hz: f64) {
+        if let Some(dynamics) = self.dynamics {
+            dynamics.act_on(current_na, rest_na, rate_hz);
+        }
     }
 
     /// Converts the requested perturbation to the voltages that act on each sample of the output, shape (samples,

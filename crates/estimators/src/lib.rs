@@ -40,6 +40,7 @@ pub mod builder;
 pub mod curve_fit;
 pub mod demodulate;
 pub mod differences;
+pub mod dynamics;
 mod error;
 pub mod exact;
 pub mod experiment;
@@ -59,6 +60,7 @@ pub mod traces;
 pub mod walsh;
 
 pub use builder::{Setup, SetupWith};
+pub use dynamics::Dynamics;
 pub use error::EstimatorError;
 pub use exact::ExactErrors;
 pub use experiment::{Experiment, Route, Workspace};

@@ -202,6 +202,7 @@ impl Wanted {
             mode: Mode::Parallel,
             readout: LockInReadout::X,
             filter,
+            corrected_for: None,
         };
         hge.frequencies_hz = self.frequencies(&hge)?;
         let (_, variances) = self.exact(&hge)?;

@@ -61,6 +61,7 @@ mod tests {
             mode: Mode::Sequential,
             readout: LockInReadout::X,
             filter: FilterSettings::default(),
+            corrected_for: None,
         };
         let cutoff_hz = hge.filter.cutoff_for(0.1).unwrap();
         let mse = mean_squared_error(&hge, cutoff_hz, &[0.0], |_| 1e-5);

@@ -175,6 +175,16 @@ pub fn plain(value: f64) -> String {
     if text.is_empty() || text == "0" && value.abs() > 0.0 { format!("{value:e}") } else { minus(text) }
 }
 
+/// Formats with three digits.
+pub(crate) fn short(value: f64) -> String {
+    if value == 0.0 || (1e-2..1e4).contains(&value.abs()) {
+        let digits = if value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i32).clamp(0, 4) as usize };
+        format!("{value:.digits$}").replace('-', "−")
+    } else {
+        format!("{value:.2e}").replace('-', "−")
+    }
+}
+
 /// Formats a multiple of a power of ten: with the necessary decimals, or as a power if these are many.
 fn in_steps(value: f64, exponent: i32) -> String {
     match exponent {

@@ -2,7 +2,7 @@
 
 use results::{Coordinate, Dimension, Results, Variable};
 
-use crate::axis::{Scale, plain};
+use crate::axis::{Scale, plain, short};
 use crate::error::FigureError;
 use crate::plot::{Dash, GREY, Item, Marker, PALETTE, Plot, Series};
 use crate::render::spanning;
@@ -95,6 +95,7 @@ struct Drawing<'a> {
     axes: Axes<'a>,
     /// Step between the values of x at which the Monte Carlo is drawn.
     markers_every: usize,
+    marks_lowest: bool,
     /// Parameters whose mean is drawn.
     parameters: Vec<usize>,
     is_bias: bool,
@@ -106,7 +107,8 @@ impl<'a> Drawing<'a> {
         let axes = Axes::of(results, &errors.monte_carlo.dimensions, figure)?;
         let markers_every = markers_every(figure)?;
         let parameters = shown_parameters(results, axes.parameter, figure)?;
-        Ok(Self { results, errors, axes, markers_every, parameters, is_bias: is_bias(figure.variable) })
+        let marks_lowest = figure.mark_lowest.unwrap_or(false);
+        Ok(Self { results, errors, axes, markers_every, marks_lowest, parameters, is_bias: is_bias(figure.variable) })
     }
 
     fn absolute(&self, error: f64) -> f64 {
@@ -214,16 +216,25 @@ impl Combination<'_> {
         let errors = &self.drawing.errors;
         let line = |points, dash, width| Series { item: Item::Line { points, dash, width }, colour, legend: None };
         let published = errors.published.map(|published| self.line(published));
+        let exact = self.line(errors.exact);
+        let lowest = || exact.iter().copied().filter(|p| p.1.is_finite()).min_by(|a, b| a.1.total_cmp(&b.1));
+        let lowest = if self.drawing.marks_lowest { lowest() } else { None };
+        let place = lowest.map_or_else(String::new, |(x, _)| format!(", lowest at {}", short(x)));
         Curves {
             band: self.drawing.axes.band.map(|band| self.band(band, colour)),
-            exact: line(self.line(errors.exact), Dash::Solid, 2),
+            exact: line(exact, Dash::Solid, 2),
+            lowest: lowest.map(|(x, y)| Series {
+                item: Item::Points { points: vec![(x, y, f64::NAN)], marker: Marker::Diamond },
+                colour: [0, 0, 0],
+                legend: None,
+            }),
             published: published
                 .filter(|points| points.iter().any(|p| p.1.is_finite()))
                 .map(|points| line(points, Dash::Dashed, 1)),
             monte_carlo: Series {
                 item: Item::Points { points: self.points(), marker },
                 colour,
-                legend: Some(self.legend()),
+                legend: Some(self.legend() + &place),
             },
         }
     }
@@ -327,12 +338,13 @@ struct Curves {
     exact: Series,
     published: Option<Series>,
     monte_carlo: Series,
+    lowest: Option<Series>,
 }
 
 impl Curves {
     /// In drawing order: later items lie above.
     fn into_series(self) -> impl Iterator<Item = Series> {
-        self.band.into_iter().chain([self.exact]).chain(self.published).chain([self.monte_carlo])
+        self.band.into_iter().chain([self.exact]).chain(self.published).chain([self.monte_carlo]).chain(self.lowest)
     }
 }
 

@@ -55,7 +55,7 @@ macro_rules! figure_kinds {
 
 figure_kinds! {
     /// An error against a swept quantity: Monte Carlo as points, theory as lines.
-    "error" => Error(error_figure::panels), needs "mse" by "study.kind = \"error\"", uses ["x", "variable", "parameter", "mean_over_parameters", "band", "published", "markers_every", "x_label"];
+    "error" => Error(error_figure::panels), needs "mse" by "study.kind = \"error\"", uses ["x", "variable", "parameter", "mean_over_parameters", "band", "published", "markers_every", "mark_lowest", "x_label"];
     /// Estimates in parallel mode against estimates in sequential mode.
     "scatter" => Scatter(scatter::panels), needs "estimate" by "study.kind = \"error\" with store_estimates = true and at most 2²⁵ numbers in all estimates", uses ["x"];
     /// Map of the exact error of the first estimator over that of the best other one, against two numeric axes.

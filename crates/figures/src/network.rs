@@ -1,6 +1,6 @@
 //! Pictures of dopant networks: the device as a map, I-V curves, stability maps, intrinsic noise.
 
-use crate::axis::{Axis, Scale};
+use crate::axis::{Axis, Scale, short};
 use crate::error::FigureError;
 use crate::plot::{ColourBar, Dash, GREY, Item, Marker, PALETTE, Plot, Series};
 use crate::render::spanning;
@@ -66,16 +66,6 @@ fn coloured(grid: &Grid, label: &str) -> (Series, ColourBar) {
     };
     let axis = Axis { label: label.to_owned(), scale: Scale::Linear, low: -scale, high: scale, named: None };
     (cells, ColourBar::continuous(axis, |value| diverging(value / scale)))
-}
-
-/// Formats with three digits.
-fn short(value: f64) -> String {
-    if value == 0.0 || (1e-2..1e4).contains(&value.abs()) {
-        let digits = if value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i32).clamp(0, 4) as usize };
-        format!("{value:.digits$}").replace('-', "−")
-    } else {
-        format!("{value:.2e}").replace('-', "−")
-    }
 }
 
 /// The device as a map.

@@ -60,6 +60,9 @@ pub struct FigureSection {
     /// Draw the Monte Carlo only at every n-th value of x, to keep a fine theory curve visible.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub markers_every: Option<usize>,
+    /// Mark the lowest point of each exact curve, and say in the legend where it lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark_lowest: Option<bool>,
     /// Title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,

@@ -80,6 +80,8 @@ class Experiment:
         Operating point [V]; that of the device, the middle of its ranges, or zero if not given.
     rate_hz
         Sampling rate.
+    dynamics
+        Low-pass and delay between the device's current and the noise: ``bandwidth_hz``, ``order``, ``delay_s``.
     published_psd_na2_per_hz
         Noise density for the published expressions, where it is not that of the noise.
     """
@@ -92,6 +94,7 @@ class Experiment:
         *,
         at: ArrayLike | None = None,
         rate_hz: float = 10_000.0,
+        dynamics: Mapping[str, Any] | None = None,
         published_psd_na2_per_hz: float | None = None,
     ) -> None:
         if isinstance(device, Mapping):
@@ -106,6 +109,7 @@ class Experiment:
             "study": {"name": "experiment"},
             "sampling": {"rate_hz": float(rate_hz)},
             "device": {"kind": "given", **place},
+            "dynamics": dynamics,
             "noise": noise,
             "estimator": estimator,
             "published": published_psd_na2_per_hz and {"psd_na2_per_hz": float(published_psd_na2_per_hz)},

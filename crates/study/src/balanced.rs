@@ -137,6 +137,7 @@ fn balanced(
     if balancing == Balancing::LeftOut {
         return Ok(most_volt);
     }
+    let instrument = Instrument { dynamics: scenario.dynamics, ..instrument };
     let sought = || {
         let generator = library.generator(noise, hge.rate_hz, hge.samples()?)?;
         let balance = Balance {

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use device::{Device, DeviceError};
-use estimators::EstimatorError;
+use estimators::{EstimatorError, EstimatorKind, Instrument};
 use noise::NoiseModel;
 use toml::Table;
 
 use crate::balanced::Balancing;
-use crate::kind::PointOfKind;
+use crate::kind::{PointOfKind, StudyKind};
 use crate::language::axes::SweepAxis;
 use crate::language::document::KeyError;
 use crate::language::kinds::DeviceSection;
@@ -99,6 +99,19 @@ pub(crate) fn from_estimator(error: EstimatorError) -> KeyError {
     }
 }
 
+/// The estimator's instrument behind the scenario's dynamics, for records of `samples` samples.
+pub(crate) fn instrument_of(
+    scenario: &Scenario,
+    estimator: &dyn EstimatorKind,
+    samples: usize,
+) -> Result<Instrument, KeyError> {
+    let rate_hz = scenario.sampling.rate_hz;
+    let dynamics = scenario.dynamics.map(|dynamics| dynamics.checked(samples, rate_hz)).transpose();
+    let dynamics = dynamics.map_err(|e| KeyError::at("dynamics", e.into()))?;
+    let instrument = estimator.instrument().build(samples, rate_hz).map_err(from_estimator)?;
+    Ok(Instrument { dynamics, ..instrument })
+}
+
 pub(crate) fn from_device(error: DeviceError) -> KeyError {
     KeyError::at("device", error.into())
 }
@@ -139,6 +152,10 @@ impl<'s> Given<'s> {
         let (scenario, idle) = read_at(base, axes, point, Scenario::from_table)?;
         let rate_hz = scenario.sampling.rate_hz;
         number_within("sampling.rate_hz", rate_hz, RATES_HZ)?;
+        if scenario.dynamics.is_some() && !matches!(scenario.study.kind, StudyKind::Error | StudyKind::Training) {
+            let message = "acts on the records of studies of kind \"error\" and \"training\"; this kind has none";
+            return Err(KeyError::new("dynamics", message));
+        }
         let operate = |section: &DeviceSection| {
             let device = build_device(section, folder, library)?;
             let given = section.settings().operating_point_volt();

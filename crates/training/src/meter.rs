@@ -174,7 +174,8 @@ impl Meter {
     }
 
     /// The same with an instrument that is not ideal: its DAC sets inputs and controls, its hold, delay and ramp act on the
-    /// perturbation of the controls, its ADC reads the output.
+    /// perturbation of the controls, its dynamics on the current, its ADC reads the output. Each record begins at rest: what the dynamics leave
+    /// of the ramp to a pattern is not followed, but in a [`Meter::waveform`].
     #[must_use]
     pub fn with_instrument(mut self, instrument: Instrument) -> Self {
         if let Some(probe) = self.probe.as_ref().filter(|probe| matches!(probe.scheme(), Scheme::Fixed(_))) {
@@ -406,8 +407,10 @@ impl Meter {
             let (asked, applied) =
                 if drawn.is_empty() { (&self.asked, &always_applied) } else { (&drawn, &drawn_applied) };
             let mut levels = Vec::with_capacity(applied.len());
+            let rest_na = if self.instrument.dynamics.is_some() { self.rest_na(&at)? } else { 0.0 };
             for (record, volt) in applied.iter().enumerate() {
                 self.answer_to(&at, volt.view(), &mut output)?;
+                self.instrument.let_pass(&mut output, rest_na, self.rate_hz);
                 has_clipped |= self.read(&mut output, &noise_na[record * scheme.samples()..][..scheme.samples()]);
                 let mut readings = vec![0.0; probe.readings(record)];
                 dot::project(probe.weights(record), &output, &mut readings);
@@ -469,6 +472,12 @@ impl Meter {
             applied.into()
         };
         asked.iter().map(apply).collect()
+    }
+
+    /// Current of a pattern \[nA\] without perturbation.
+    fn rest_na(&self, at: &[f64]) -> Result<f64, TrainingError> {
+        let rest = self.set(ndarray::aview1(at));
+        Ok(device::currents_na(self.device.as_ref(), rest.view().insert_axis(ndarray::Axis(0)))?[0])
     }
 
     /// Adds the noise and reads the output; whether it was clipped.
@@ -543,6 +552,8 @@ impl Meter {
             output.extend_from_slice(&of_pattern[..ramp]);
             output.extend(std::iter::repeat_n(of_pattern[ramp], hold));
         }
+        // the ramp to the first pattern begins where the last one has rested
+        self.instrument.let_pass(&mut output, currents[currents.len() - 1], self.rate_hz);
         let mut noise = NoiseSource::new(&self.current_noise);
         for record in output.chunks_exact_mut(ramp + hold) {
             self.read(record, noise.next(rng));

@@ -198,6 +198,7 @@ impl Plan {
             mode: Mode::Parallel,
             readout: LockInReadout::X,
             filter: requirements.filter,
+            corrected_for: None,
         };
         let measurement = hge.build(parameters)?;
         let generator =

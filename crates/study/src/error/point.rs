@@ -12,7 +12,7 @@ use settings::SettingError;
 use crate::balanced::{self, Surroundings};
 use crate::language::document::KeyError;
 use crate::language::scenario::RouteChoice;
-use crate::point::{Extent, Given, OperatedDevice, StudyPoint, from_estimator, needed};
+use crate::point::{Extent, Given, OperatedDevice, StudyPoint, instrument_of, needed};
 use crate::study::Library;
 
 /// Longest record whose noise is folded into the weights ([`noise::folding`]).
@@ -65,7 +65,7 @@ impl StudyPoint for ErrorPoint {
             operating_point: Some((device.as_ref(), operating_point_volt)),
         };
         let scheme = estimator.build(&around).map_err(at)?;
-        let instrument = estimator.instrument().build(scheme.samples(), rate_hz).map_err(from_estimator)?;
+        let instrument = instrument_of(scenario, estimator, scheme.samples())?;
         let amplitude = estimator.amplitude_volt();
         let amplitude_of = |m: usize| match &hge {
             Some(hge) => hge.amplitude_of(m),

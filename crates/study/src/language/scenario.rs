@@ -1,5 +1,6 @@
 //! The tables of a scenario file, with units and defaults.
 
+use estimators::Dynamics;
 use estimators::hge::HgeSettings;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -150,6 +151,9 @@ macro_rules! scenario_tables {
                 /// The device.
                 #[serde(skip_serializing_if = "Option::is_none")]
                 device: Option<DeviceSection> = optional(DeviceSection::parse),
+                /// Dynamics between the device's current and the noise.
+                #[serde(skip_serializing_if = "Option::is_none")]
+                dynamics: Option<Dynamics> = optional(section),
                 /// The noise.
                 noise: NoiseSection = or(NoiseSection::None(noise::NoNoise {}), NoiseSection::parse),
                 /// The sampling.

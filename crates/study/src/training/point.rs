@@ -16,7 +16,7 @@ use crate::language::document::KeyError;
 use crate::language::kinds::EstimatorSection;
 use crate::language::scenario::Scenario;
 use crate::limits::{number_within, within};
-use crate::point::{Extent, Given, StudyPoint, from_device, from_estimator, needed};
+use crate::point::{Extent, Given, StudyPoint, from_device, from_estimator, instrument_of, needed};
 use crate::training::Lengths;
 use crate::training::settings::{RangeChoice, TrainingSection};
 
@@ -119,8 +119,7 @@ impl StudyPoint for TrainingPoint {
         if let Some(estimator) = &scenario.estimator {
             // a record, or the reading of a current where no derivative is measured
             let samples = meter.scheme().map_or(meter.samples_of_pattern(), Scheme::samples);
-            let instrument = estimator.settings().instrument().build(samples, rate_hz);
-            meter = meter.with_instrument(instrument.map_err(from_estimator)?);
+            meter = meter.with_instrument(instrument_of(scenario, estimator.settings(), samples)?);
         }
         if let Some(from) = optimiser.second_derivatives() {
             check_second_derivatives(from, &meter, answer)?;
