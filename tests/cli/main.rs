@@ -10,6 +10,7 @@ mod faults;
 mod figures;
 mod first_day;
 mod good_runs;
+mod help;
 mod input_files;
 mod interruptions;
 mod laboratory_files;

@@ -20,8 +20,11 @@ use clap::{Parser, Subcommand};
     name = "homodyne",
     version,
     about,
+    disable_help_subcommand = true,
     after_help = "\
 Examples:
+  homodyne new error --output my.toml                  a scenario to start from
+  homodyne help estimator.amplitude_volt               what a key of a scenario is
   homodyne list                                        scenarios that ship
   homodyne run scenarios/error_vs_spacing.toml         one HDF5 file and a figure in results/
   homodyne show results/error-vs-spacing.h5            Monte Carlo, exact and published errors as a table
@@ -38,6 +41,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(commands::new::New),
     Run(commands::run::Run),
     Merge(commands::merge::Merge),
     Status(commands::status::StatusArguments),
@@ -57,11 +61,13 @@ enum Command {
     Schema(commands::schema::Schema),
     List(commands::list::List),
     Completions(commands::completions::Completions),
+    Help(commands::help::Help),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
+        Command::New(c) => c.execute(),
         Command::Run(c) => c.execute(),
         Command::Merge(c) => c.execute(),
         Command::Status(c) => c.execute(),
@@ -80,6 +86,7 @@ fn main() -> ExitCode {
         Command::Schema(c) => c.execute(),
         Command::List(c) => c.execute(),
         Command::Completions(c) => c.execute(),
+        Command::Help(c) => c.execute(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
