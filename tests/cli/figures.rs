@@ -52,6 +52,19 @@ fn a_figure_older_than_its_results_is_drawn_again() {
 }
 
 /// A figure for one column of a journal: its files, its size, and the numbers of its points beside it.
+/// A finished study whose `[figure]` is another one draws it.
+#[test]
+fn a_figure_that_is_asked_for_otherwise_is_drawn_again() {
+    let bench = Bench::new();
+    let scenario = bench.write("s.toml", SCENARIO);
+    assert!(bench.run(&scenario, &[]).status.success());
+    let kept = std::fs::read_to_string(bench.path("out/small.svg")).expect("a figure");
+    assert!(text(&bench.run(&scenario, &[]).stdout).contains("nothing to do"));
+    let titled = bench.run(&scenario, &["--set", "figure.title=another"]);
+    assert!(text(&titled.stdout).contains("outdated"), "{}", text(&titled.stdout));
+    assert!(std::fs::read_to_string(bench.path("out/small.svg")).expect("a figure") != kept);
+}
+
 #[test]
 fn figures_have_the_size_and_the_files_that_are_asked_for() {
     let bench = Bench::new();

@@ -81,6 +81,12 @@ pub(crate) fn parse(bytes: &[u8], columns: Option<usize>) -> Result<Columns, Tab
     Ok(out)
 }
 
+/// Whether a text holds several numbers apart by spaces.
+fn are_numbers(text: &str) -> bool {
+    let mut numbers = text.split_whitespace();
+    text.contains(char::is_whitespace) && numbers.all(|number| number.parse::<f64>().is_ok())
+}
+
 /// The fields of a line, and whether commas separate them.
 struct Fields<'a> {
     fields: Vec<&'a str>,
@@ -97,7 +103,7 @@ impl<'a> Fields<'a> {
         if line.contains(',') {
             let fields = split(line, ',');
             // spaces within: they are the separators, and commas are decimal commas
-            if !fields.iter().any(|f| f.contains(char::is_whitespace) && f.contains(|c: char| c.is_ascii_digit())) {
+            if !fields.iter().any(|field| are_numbers(field)) {
                 return Self { fields, by_comma: true };
             }
         }
@@ -192,6 +198,8 @@ mod tests {
             "% MATLAB\n  1   0.5 \n  2.5   -.03  # a remark\n",
             "1,0 0,5\n2,5 -0,03\n",
             "1, 0.5\n2.5, -0.03\n",
+            "time of 1 (s), channel 2 (V)\n1, 0.5\n2.5, -0.03\n",
+            "1,0e0 5,0e-1\n2,5 -0,03\n",
             "\"1,0\";\"0,5\"\n\"2,5\";\"-0,03\"\n",
             "// of Tuesday\n1;0.5;\n2.5;-0.03;\n",
             "V9,V10\n\"1\",\"0.5\"\n\"2.5\",\"-0.03\"\n",

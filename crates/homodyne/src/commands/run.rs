@@ -387,16 +387,24 @@ fn say_precision(results: &Results, target: f64) {
     );
 }
 
-/// Handles a study that was already finished: draws its figure if a killed run did not.
+/// Handles a study that was already finished: draws its figure if a killed run did not, or if `[figure]` is another one now.
 pub(crate) fn was_finished(study: &Study, folder: &Path, figure: bool, hint: &str) -> Result<(), Failure> {
     let path = store::path_in(folder, &study.section.name);
     let layout = FigureSection::of(study).map_err(FigureError::from)?.unwrap_or_default().layout;
-    if !figure || has_figure(&path, &layout, &folder.join(&study.section.name)) {
+    let is_drawn = || has_figure(&path, &layout, &folder.join(&study.section.name)) && is_figure_kept(study, &path);
+    if !figure || is_drawn() {
         say!("{} was already finished: nothing to do{hint}", path.display());
         return Ok(());
     }
     say!("{} was already finished; its figure was missing or outdated{hint}", path.display());
     finish(study, folder, true)
+}
+
+/// Whether `[figure]` is that of the results.
+fn is_figure_kept(study: &Study, results: &Path) -> bool {
+    let kept = store::read_small(results).ok().and_then(|results| figures::section_of(&results).ok());
+    let asked = study.figure().map_or(Some(FigureSection::default()), |table| table.clone().try_into().ok());
+    kept == asked
 }
 
 /// Whether all files of the figure exist, and none is older than the results.
