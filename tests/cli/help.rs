@@ -55,6 +55,19 @@ fn what_is_not_known_resembles_something_or_not() {
     refused(&["device", "gradiant"], "no command");
 }
 
+#[test]
+fn each_command_has_a_manual_page() {
+    let bench = Bench::new();
+    let made = bench.homodyne(&["man", "man1"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let page = |name: &str| std::fs::read_to_string(bench.path(&format!("man1/{name}.1"))).expect("a page");
+    assert!(page("homodyne").contains("measuring their own gradient"));
+    assert!(page("homodyne-device-gradient").contains("electrode") && page("homodyne-run").contains("scenario"));
+    bench.write("file", "");
+    let refused = bench.homodyne(&["man", "file/man1"]);
+    assert!(refused.status.code() == Some(2) && text(&refused.stderr).contains("file/man1"));
+}
+
 /// The paths of all keys of a value, without places in lists.
 fn paths(value: &toml::Value, path: &str, into: &mut BTreeSet<String>) {
     match value {

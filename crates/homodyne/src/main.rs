@@ -61,6 +61,7 @@ enum Command {
     Schema(commands::schema::Schema),
     List(commands::list::List),
     Completions(commands::completions::Completions),
+    Man(commands::man::Man),
     Help(commands::help::Help),
 }
 
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         Command::Schema(c) => c.execute(),
         Command::List(c) => c.execute(),
         Command::Completions(c) => c.execute(),
+        Command::Man(c) => c.execute(),
         Command::Help(c) => c.execute(),
     };
     match outcome {

@@ -272,7 +272,8 @@ def test_the_noise_of_a_record_is_fitted():
             dict(kind="mains", base_hz=50, rms_na=[0.0, 0.0, 0.2]),
         ],
     )
-    found = hge.fit_noise(true.records(200_000, seed=3)[0], 10_000)
+    record = true.records(200_000, seed=3)[0]
+    found = hge.fit_noise(record, 10_000)
     for (value, error), truth in [(found.white_na2_per_hz, 2e-5), (found.exponent, 1.2)]:
         assert abs(value - truth) < 4 * error < 0.2 * truth
     [(frequency_hz, (rms, error))] = found.lines
@@ -282,10 +283,24 @@ def test_the_noise_of_a_record_is_fitted():
     plan = hge.estimator("hge", duration_s=0.1, amplitude_volt=8e-3, frequencies_hz=[1000, 960, 920])
     mse = [hge.Experiment([60, -20, 5], plan, noise).exact().mean_squared_error for noise in (true, found.noise)]
     np.testing.assert_allclose(mse[1], mse[0], rtol=0.12)
+    assert any("no corner is seen" in remark for remark in found.remarks)
+    assert any("not looked for" in remark for remark in hge.fit_noise(record[:3000], 10_000).remarks)
     with pytest.raises(ValueError, match="does not vary"):
         hge.fit_noise(np.ones(1000), 10_000)
     with pytest.raises(ValueError, match="at least 256"):
         hge.fit_noise([1.0, 2.0], 10_000)
+
+
+def test_dynamics_lower_what_is_read_unless_it_is_corrected(plan, noise):
+    dynamics = {"bandwidth_hz": 500.0, "order": 2}
+    bias = hge.Experiment(GRADIENT, plan, noise, dynamics=dynamics).exact().bias
+    assert abs(bias[0] + GRADIENT[0]) < 0.5 * GRADIENT[0]
+    corrected = hge.Experiment(GRADIENT, {**plan, "corrected_for": dynamics}, noise, dynamics=dynamics).exact().bias
+    ideal = hge.Experiment(GRADIENT, plan, noise).exact().bias
+    # the filter settles to 98 % in the record, and what that leaves differs a little
+    np.testing.assert_allclose(corrected, ideal, atol=0.02 * GRADIENT[0])
+    with pytest.raises(ValueError, match="dynamics.order"):
+        hge.Experiment(GRADIENT, plan, noise, dynamics={"order": 0})
 
 
 def test_a_proposal_is_a_measurement_of_the_wanted_error():

@@ -7,6 +7,7 @@ pub(crate) mod device;
 pub(crate) mod export;
 pub(crate) mod help;
 pub(crate) mod list;
+pub(crate) mod man;
 pub(crate) mod merge;
 pub(crate) mod new;
 pub(crate) mod noise_of_record;
