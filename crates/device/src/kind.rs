@@ -64,7 +64,13 @@ impl Shelf {
     }
 
     pub(crate) fn network_made(&self, generate: &Generate) -> Result<Arc<DopantNetwork>, NetworkError> {
-        self.network(format!("{generate:?}"), || DopantNetwork::from_description(&generate.describe()?))
+        self.network(format!("{generate:?}"), || {
+            let description = generate.describe()?;
+            // one that differs in temperature or rates
+            let kept: Vec<Arc<DopantNetwork>> =
+                self.networks.lock().expect("no thread panics here").values().cloned().collect();
+            DopantNetwork::from_description_near(&description, kept.iter().map(Arc::as_ref))
+        })
     }
 
     fn network(

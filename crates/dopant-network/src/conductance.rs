@@ -19,17 +19,20 @@ pub struct Conductance {
     pub standard_error: f64,
 }
 
-/// Finds the conductance of an electrode from events at one temperature; everything else is as in the description.
+/// Finds the conductance of an electrode from events at one temperature; everything else is as in the description. `device` is that of the
+/// description at another temperature, from which is taken what does not depend on it.
 ///
 /// # Errors
 /// If the description is invalid at this temperature.
 pub fn conductance(
     description: &Description,
+    device: &DopantNetwork,
     electrode: usize,
     temperature_kelvin: f64,
     options: &ResponseOptions,
 ) -> Result<Conductance, NetworkError> {
-    let device = DopantNetwork::from_description(&Description { temperature_kelvin, ..description.clone() })?;
+    let description = Description { temperature_kelvin, ..description.clone() };
+    let device = DopantNetwork::from_description_near(&description, [device])?;
     let landscape = device.network.landscape(&vec![0.0; device.network.electrodes()]);
     let found = response(&landscape, device.initial, &ResponseOptions { electrode: Some(electrode), ..*options });
     let scale = device.conversion.na_per_charge_rate * device.conversion.kt_per_volt;

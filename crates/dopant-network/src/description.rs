@@ -301,6 +301,18 @@ impl DopantNetwork {
     /// # Errors
     /// If an entry is out of range.
     pub fn from_description(d: &Description) -> Result<Self, NetworkError> {
+        Self::from_description_near(d, [])
+    }
+
+    /// The same; where one of the others has the same dopants, electrodes and metal, what depends on their places alone is taken from it: the
+    /// solutions of Laplace's equation and the image charges, which take most of the time. The device is the same in every bit.
+    ///
+    /// # Errors
+    /// If an entry is out of range.
+    pub fn from_description_near<'o>(
+        d: &Description,
+        others: impl IntoIterator<Item = &'o Self>,
+    ) -> Result<Self, NetworkError> {
         if d.format != FORMAT {
             return Err(NetworkError::entry("format", format!("is \"{}\": must be \"{FORMAT}\"", d.format)));
         }
@@ -344,7 +356,14 @@ impl DopantNetwork {
         };
         let places =
             Places { domain: &domain, rim: d.rim, electrodes: &electrodes, acceptors: &d.acceptors, donors: &d.donors };
-        let images = d.image_charges.map(|settings| Images::new(settings, &places)).transpose()?;
+        let twin = others.into_iter().find(|other| other.stands_as(d, &places));
+        let (images, potential) = match twin {
+            Some(twin) => (twin.images.clone(), twin.network.potentials().to_vec()),
+            None => (
+                d.image_charges.map(|settings| Images::new(settings, &places)).transpose()?,
+                electrode_potentials(&domain, d.rim, &electrodes, &d.acceptors, d.mesh_cells)?,
+            ),
+        };
         let network = Network::new(Parts {
             acceptors: d.acceptors.clone(),
             electrode_distances: electrodes.iter().map(hop_lengths).collect(),
@@ -353,7 +372,7 @@ impl DopantNetwork {
             coulomb,
             induced_kt: images.as_ref().map_or_else(Vec::new, |images| images.pair_energies(coulomb)),
             fixed_energy_kt: d.fixed_energies_kt(coulomb, images.as_ref()),
-            potential: electrode_potentials(&domain, d.rim, &electrodes, &d.acceptors, d.mesh_cells)?,
+            potential,
             law,
         })?;
         Ok(Self {
@@ -370,6 +389,17 @@ impl DopantNetwork {
             images,
             initial: crate::Occupation::default(),
         })
+    }
+
+    /// Whether everything stands where the description says, and is looked at as finely.
+    fn stands_as(&self, d: &Description, places: &Places<'_>) -> bool {
+        self.domain == *places.domain
+            && self.rim == places.rim
+            && self.electrodes == places.electrodes
+            && self.acceptors == places.acceptors
+            && self.donors == places.donors
+            && self.mesh_cells == d.mesh_cells
+            && self.images.as_ref().map(|images| images.settings) == d.image_charges
     }
 
     /// Potential \[V\] at points of the plane for given voltages \[V\]; a point outside takes the value of the boundary.

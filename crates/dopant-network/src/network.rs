@@ -227,6 +227,11 @@ impl Network {
         }
     }
 
+    /// Potential of each electrode at 1 at each acceptor, with the others at 0.
+    pub(crate) fn potentials(&self) -> &[Vec<f64>] {
+        &self.potential
+    }
+
     /// Largest relative rounding error of a rate, from the energies (sums of at least N + P terms) and the exponents
     /// computed from them.
     pub(crate) fn rounding_of_rates(&self, voltages_kt: &[f64]) -> f64 {

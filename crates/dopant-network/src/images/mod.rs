@@ -419,6 +419,25 @@ mod tests {
         }
     }
 
+    /// What is taken from a device with the same places is what would be found, and from one with other places nothing is.
+    #[test]
+    fn devices_that_differ_in_temperature_share_potentials_and_images() {
+        let d = described(Like::Boron60Nm, |_| {});
+        let device = DopantNetwork::from_description(&d).unwrap();
+        let cold = Description { temperature_kelvin: 40.0, ..d.clone() };
+        let mut moved = cold.clone();
+        moved.acceptors[0][0] += 0.5;
+        let mut coarse = cold.clone();
+        coarse.mesh_cells /= 2;
+        let mut bare = cold.clone();
+        bare.image_charges = None;
+        for (number, other) in [cold, moved, coarse, bare].iter().enumerate() {
+            let alone = DopantNetwork::from_description(other).unwrap();
+            assert_eq!(DopantNetwork::from_description_near(other, [&device]).unwrap(), alone);
+            assert_eq!(alone.network.potentials() == device.network.potentials(), number == 0 || number == 3);
+        }
+    }
+
     #[test]
     fn files_hold_the_settings_and_nothing_without_them() {
         let d = described(Like::Boron60Nm, |_| {});

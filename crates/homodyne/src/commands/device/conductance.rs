@@ -60,7 +60,7 @@ impl Conductance {
         let started = Instant::now();
         let mut found: Vec<Found> = Vec::new();
         for (k, &kelvin) in self.temperatures.iter().enumerate() {
-            let own = conductance(&description, self.electrode, kelvin, &options)?;
+            let own = conductance(&description, &device, self.electrode, kelvin, &options)?;
             if !own.standard_error.is_finite() {
                 eprintln!(
                     "warning: at {kelvin} K the network was trapped among few states for most of the time, or nothing has flowed: its \
