@@ -26,7 +26,8 @@ fn keys_are_explained_by_path_end_and_name() {
     assert!(corner.contains("noise.kind = \"relaxation\" or noise.kind = \"telegraph\""), "{corner}");
     assert!(corner.lines().all(|line| line.chars().count() <= 100), "{corner}");
     // a table and a command: the command, unless in brackets
-    assert!(printed(&["noise"]).contains("Usage: homodyne noise"));
+    let command = printed(&["noise"]);
+    assert!(command.contains("Usage: homodyne noise") && command.contains("homodyne help '[noise]'"), "{command}");
     let table = printed(&["[noise]"]);
     assert!(table.contains("\"power-law\"  Gaussian noise") && table.contains("at_hz  Reference frequency"), "{table}");
     let json: Value = serde_json::from_str(&printed(&["--json", "noise.exponent"])).expect("JSON");
@@ -129,6 +130,8 @@ fn scenarios_to_start_from_run() {
         let again = bench.homodyne(&["new", kind, "--output", &file]);
         assert!(again.status.code() == Some(2) && text(&again.stderr).contains("already exists"));
     }
+    let listed = text(&bench.homodyne(&["new"]).stdout);
+    assert!(listed.contains("error ") && listed.contains("training "), "{listed}");
     let schema = std::fs::read_to_string(bench.path("homodyne.schema.json")).expect("a schema");
     assert_eq!(schema, text(&bench.homodyne(&["schema"]).stdout));
 }

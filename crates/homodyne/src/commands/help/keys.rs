@@ -137,7 +137,8 @@ impl Reader {
             let about = way["description"].as_str().or(definition["description"].as_str()).unwrap_or_default();
             let kind = way["properties"]["kind"]["const"].as_str();
             if let Some(word) = definition["const"].as_str().or(kind) {
-                key.choices.push((word.to_owned(), one_line(about)));
+                let is_itself = about == format!("\"{word}\".");
+                key.choices.push((word.to_owned(), if is_itself { String::new() } else { one_line(about) }));
             }
             if is_table(&definition) || is_table(&way) {
                 inner.push((key.path.clone(), names, way));

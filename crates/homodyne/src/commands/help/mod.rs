@@ -14,7 +14,7 @@ use keys::{Key, keys};
 /// Print help on a command, or on a key of scenarios.
 ///
 /// A key is given by its path, by the end of it, or by its name alone. What is a command and a table too, as `noise`, is the command:
-/// put the table in brackets.
+/// put the table in brackets, and these in quotes for the shell.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -49,6 +49,11 @@ impl Help {
         let command = command(&self.words);
         if let Some(mut command) = command.filter(|_| !self.json && !self.all) {
             print_help(&mut command);
+            if let [word] = &self.words[..]
+                && keys(&figures::schema()).iter().any(|key| key.path == *word)
+            {
+                say!("\nThe table of scenarios: homodyne help '[{word}]'");
+            }
             return Ok(());
         }
         let all = keys(&figures::schema());

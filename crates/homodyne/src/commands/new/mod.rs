@@ -17,11 +17,11 @@ Examples:
   homodyne new error --output my.toml && homodyne run my.toml
   homodyne new training --output my.toml --schema      # editors then complete and check keys")]
 pub(crate) struct New {
-    /// Kind of study.
-    #[arg(value_parser = PossibleValuesParser::new(STARTS.map(|(kind, _)| kind)))]
-    kind: String,
+    /// Kind of study; the kinds are listed if none is given.
+    #[arg(value_parser = PossibleValuesParser::new(STARTS.map(|(kind, _)| kind)), required_if_eq("schema", "true"))]
+    kind: Option<String>,
     /// File to write; one that exists is kept.
-    #[arg(short, long)]
+    #[arg(short, long, requires = "kind")]
     output: Option<PathBuf>,
     /// Write the JSON Schema of scenarios beside it, and name it in the first line for editors (Even Better TOML, taplo).
     #[arg(long, requires = "output")]
@@ -43,7 +43,14 @@ const SCHEMA: &str = "homodyne.schema.json";
 
 impl New {
     pub(crate) fn execute(self) -> Result<(), Failure> {
-        let (_, start) = STARTS.into_iter().find(|(kind, _)| *kind == self.kind).expect("one of the kinds");
+        let Some(asked) = self.kind else {
+            for (kind, start) in STARTS {
+                let first = start.lines().next().unwrap_or_default();
+                say!("{kind:<10} {}", first.trim_start_matches("# "));
+            }
+            return Ok(());
+        };
+        let (_, start) = STARTS.into_iter().find(|(kind, _)| *kind == asked).expect("one of the kinds");
         let Some(output) = self.output else {
             say::all(|out| out.write_all(start.as_bytes()));
             return Ok(());
