@@ -165,7 +165,7 @@ fn value_of(key: &Key) -> String {
     match (key.choices.is_empty(), key.is_table) {
         (false, true) => forms.push("table of one of these kinds".to_owned()),
         (false, false) => forms.push("one of these words".to_owned()),
-        (true, true) if forms.is_empty() => forms.push("table".to_owned()),
+        (true, true) if !forms.iter().any(|form| form.ends_with("tables")) => forms.push("table".to_owned()),
         _ => {}
     }
     let default = match (&key.default, key.is_optional) {
